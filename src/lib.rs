@@ -1,0 +1,3 @@
+//! A `Database` claim becomes the resources of a database operator.
+
+pub mod wire;

@@ -1,0 +1,1 @@
+//! The edge. In: one `RunFunctionRequest`. Out: one `RunFunctionResponse`. Objects stay undecoded until someone looks.
