@@ -1,0 +1,245 @@
+//! `TierDefaults`: what each environment allows and what it means if a claim says nothing. In: the first step's input.
+//! Out: tables. Must not know a claim; `plan` reads one against the other.
+
+use crate::api::claim::{CredentialSource, DeletionPolicy, Engine, Environment};
+use crate::api::plan::{Delivery, Destination, Operator, Placement};
+use crate::api::quantity::{Bytes, Millicores};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TierDefaults {
+    /// One tier per environment; an environment without one is not offered.
+    pub environments: BTreeMap<Environment, Tier>,
+    /// What a size means, per member.
+    pub sizes: BTreeMap<String, Size>,
+    /// The engines on offer.
+    pub engines: BTreeMap<Engine, EnginePolicy>,
+    /// Where backups can go.
+    #[serde(default)]
+    pub destinations: BTreeMap<String, Destination>,
+    /// The storage classes that claims may name.
+    #[serde(default)]
+    #[schemars(length(max = 32))]
+    pub storage_classes: Vec<String>,
+    /// Prices for an estimate of each database's cost.
+    #[serde(default)]
+    pub prices: Option<Prices>,
+}
+
+/// What one environment allows, and its defaults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Tier {
+    /// The sizes on offer here.
+    pub sizes: Vec<String>,
+    /// Members of a database; an engine's own range goes before it.
+    pub replicas: Range,
+    /// Volume of each member.
+    pub storage: StorageRange,
+    /// How much of its CPU limit each member is sure to get, in percent.
+    #[schemars(range(min = 1, max = 100))]
+    pub cpu_request: u32,
+    pub backup: TierBackup,
+    /// Connections that are not encrypted are refused, whatever the claim says.
+    #[serde(default)]
+    pub tls_required: bool,
+    /// Whether members must stand on different nodes.
+    #[serde(default)]
+    pub placement: Placement,
+    /// Replicas that have a commit before the client hears of it, where there are enough.
+    #[serde(default)]
+    #[schemars(range(max = 2))]
+    pub synchronous_replicas: u32,
+    /// What deleting a claim does, unless it says otherwise. Snapshot switches the protection on as well.
+    pub deletion_policy: DeletionPolicy,
+    /// The storage class of claims that name none; the cluster's default if left out.
+    #[serde(default)]
+    pub storage_class: Option<String>,
+    /// Where credentials come from, unless the claim says otherwise.
+    pub credentials: CredentialSource,
+    /// Where the composed resources go.
+    #[serde(default)]
+    pub delivery: Delivery,
+    /// What differs for one engine.
+    #[serde(default)]
+    pub engines: BTreeMap<Engine, TierEngine>,
+}
+
+/// What differs for one engine in one environment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct TierEngine {
+    /// False takes the engine off this environment.
+    pub offered: Option<bool>,
+    /// The operator behind it here, if it is another one than elsewhere.
+    pub operator: Option<Operator>,
+    pub replicas: Option<Range>,
+}
+
+/// A range of whole numbers, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Range {
+    #[schemars(range(min = 1, max = 100))]
+    pub default: u32,
+    #[schemars(range(min = 1, max = 100))]
+    pub minimum: u32,
+    #[schemars(range(min = 1, max = 100))]
+    pub maximum: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StorageRange {
+    pub minimum: Bytes,
+    pub maximum: Bytes,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TierBackup {
+    /// A claim cannot switch backups off.
+    #[serde(default)]
+    pub required: bool,
+    /// When a full backup is made: a cron expression of five fields, UTC.
+    #[schemars(length(min = 9, max = 64))]
+    pub schedule: String,
+    pub retention: RetentionRange,
+    /// Continuous archiving, and so point-in-time recovery.
+    pub continuous: Continuous,
+    /// A name in the table of destinations.
+    #[schemars(length(min = 1, max = 63))]
+    pub destination: String,
+}
+
+/// How long backups are kept, such as 30d; both ends included.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RetentionRange {
+    #[schemars(regex(pattern = r"^[1-9][0-9]{0,3}[dwm]$"), length(max = 5))]
+    pub default: String,
+    #[schemars(regex(pattern = r"^[1-9][0-9]{0,3}[dwm]$"), length(max = 5))]
+    pub minimum: String,
+    #[schemars(regex(pattern = r"^[1-9][0-9]{0,3}[dwm]$"), length(max = 5))]
+    pub maximum: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Continuous {
+    /// Off, unless the claim asks for it.
+    Off,
+    /// On where the operator can, unless the claim says otherwise.
+    WhereSupported,
+    /// On where the operator can, whatever the claim says.
+    Required,
+}
+
+/// CPU and memory of each member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Size {
+    pub cpu: Millicores,
+    pub memory: Bytes,
+    /// Connections that a member of this size is tuned for; 25 for each Gi of memory, 100 to 500, if left out.
+    #[serde(default)]
+    #[schemars(range(min = 10, max = 10000))]
+    pub connections: Option<u32>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EnginePolicy {
+    /// The operator behind the engine, unless an environment names another one.
+    pub operator: Operator,
+    /// The release line of claims that name none.
+    #[schemars(length(min = 1, max = 16))]
+    pub default_version: String,
+    /// Release lines, such as 17 or 8.4.
+    pub versions: BTreeMap<String, Version>,
+    /// The settings that claims may change.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, ParameterRule>,
+    /// The extensions that claims may ask for.
+    #[serde(default)]
+    pub extensions: BTreeMap<String, Extension>,
+    /// The least memory that the engine works in.
+    #[serde(default)]
+    pub minimum_memory: Option<Bytes>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Version {
+    /// The container image of the patch release that is run. Never the tag `latest`.
+    #[schemars(length(min = 1, max = 512))]
+    pub image: String,
+    /// The last day with fixes, such as 2029-11-08.
+    #[schemars(regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), length(max = 10))]
+    pub end_of_life: String,
+    /// False: databases that run it stay, new ones are refused.
+    #[serde(default = "yes")]
+    pub offered: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What a claim may set a parameter to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum ParameterRule {
+    /// A whole number.
+    Integer(IntegerRange),
+    /// An amount of memory in the engine's own units, such as 64MB.
+    Memory(StorageRange),
+    /// A time in the engine's own units, such as 500ms, 30s or 5min.
+    Duration(DurationRange),
+    /// on or off.
+    Boolean {},
+    /// One of these.
+    OneOf(Vec<String>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct IntegerRange {
+    pub minimum: i64,
+    pub maximum: i64,
+}
+
+/// Milliseconds, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DurationRange {
+    pub minimum_milliseconds: i64,
+    pub maximum_milliseconds: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Extension {
+    /// What the engine calls it: `vector` for pgvector.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+}
+
+/// Prices for a month.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Prices {
+    /// Such as EUR.
+    #[schemars(length(min = 1, max = 8))]
+    pub currency: String,
+    /// Of one core.
+    pub cpu: f64,
+    /// Of one Gi of memory.
+    pub memory: f64,
+    /// Of one Gi of storage.
+    pub storage: f64,
+    /// Of one Gi in the backup store; a full backup is counted as large as the volume of one member.
+    pub backup: f64,
+}

@@ -1,0 +1,280 @@
+//! What a claim means, every default resolved: the one thing that the gate approves, the record keeps and operators compose.
+//!
+//! In: nothing. Out: types that are persisted, so fields are only ever added, and what is unset or default is left out:
+//! then a new release changes neither an old record nor a digest. Must not hold a secret.
+
+use super::claim::{
+    BackupMethod, CredentialSource, DeletionPolicy, Engine, Environment, LogLevel, PoolMode, Role, ServiceType,
+    Topology, Window,
+};
+use super::quantity::{Bytes, Millicores};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Made from claim and policy alone, so that anyone can make it offline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub terms: Terms,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub requests: Requests,
+    pub notes: Notes,
+}
+
+/// What is approved: exactly what a digest covers, all of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Terms {
+    pub database: DatabaseName,
+    pub environment: Environment,
+    pub engine: Engine,
+    pub operator: Operator,
+    /// The release line, such as `17`; the patch release is a note.
+    pub version: String,
+    pub topology: Topology,
+    /// Members including the primary, per shard.
+    pub replicas: u32,
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub shards: u32,
+    /// Replicas that have a commit before the client hears of it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub synchronous_replicas: u32,
+    /// Limits of each member.
+    pub cpu: Millicores,
+    pub memory: Bytes,
+    /// What each member is sure to get of `cpu`; memory is always reserved whole.
+    pub cpu_request: Millicores,
+    pub storage: Bytes,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub storage_class: Option<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub placement: Placement,
+    /// None: no backups.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub backup: Option<Backup>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pooling: Option<Pooling>,
+    /// As the claim asks; what is tuned is a note.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub parameters: BTreeMap<String, String>,
+    /// The claim's names, and how the engine calls each.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub extensions: BTreeMap<String, String>,
+    pub credentials: CredentialSource,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub access: Access,
+    /// Connections that are not encrypted are refused.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub tls: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub monitoring: Monitoring,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub maintenance: Maintenance,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub lifecycle: Lifecycle,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub delivery: Delivery,
+}
+
+/// Which database: the claim's namespace and name, and its name inside the engine. Fixed at creation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseName {
+    pub namespace: String,
+    pub name: String,
+    pub inside: String,
+}
+
+/// The operator behind an engine; the platform's choice, never the developer's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum Operator {
+    /// PostgreSQL on CloudNativePG.
+    CloudNativePG,
+}
+
+/// How strictly members are kept on different nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum Placement {
+    /// Different nodes where possible.
+    #[default]
+    Preferred,
+    /// Different nodes, or the member waits; spread over zones where possible.
+    Required,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    /// Five fields, UTC.
+    pub schedule: String,
+    /// `30d`, `4w` or `6m`.
+    pub retention: String,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub continuous: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub method: BackupMethod,
+    pub destination: Destination,
+}
+
+/// Where backups go. Only references to secrets, never their values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Destination {
+    /// The bucket and a prefix, such as `s3://company-backups/databases`; namespace, name and lineage are added to it.
+    #[schemars(regex(pattern = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._/-]*)?$"), length(max = 256))]
+    pub path: String,
+    /// The address of a store that is compatible with S3; Amazon's if left out.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[schemars(regex(pattern = r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._/-]*)?$"), length(max = 256))]
+    pub endpoint: Option<String>,
+    /// Who may write there.
+    pub access: DestinationAccess,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum DestinationAccess {
+    /// The pods' own cloud identity.
+    WorkloadIdentity,
+    /// The keys of a secret in the database's namespace.
+    Secret(KeySecret),
+}
+
+/// A secret with the two keys of an S3 account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeySecret {
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// The key that holds the access key's id.
+    #[schemars(length(min = 1, max = 253))]
+    pub access_key_id: String,
+    /// The key that holds the secret access key.
+    #[schemars(length(min = 1, max = 253))]
+    pub secret_access_key: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pooling {
+    pub mode: PoolMode,
+    pub instances: u32,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Access {
+    #[serde(skip_serializing_if = "is_default")]
+    pub namespaces: Vec<String>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub cidrs: Vec<String>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub service_type: ServiceType,
+    #[serde(skip_serializing_if = "is_default")]
+    pub roles: Vec<Role>,
+}
+
+/// Metrics and alerts are on unless the claim says otherwise, so both are kept as what is off.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Monitoring {
+    #[serde(skip_serializing_if = "is_default")]
+    pub off: bool,
+    #[serde(skip_serializing_if = "is_default")]
+    pub silent: bool,
+    #[serde(skip_serializing_if = "is_default")]
+    pub log_level: LogLevel,
+    #[serde(skip_serializing_if = "is_default")]
+    pub queries: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Maintenance {
+    /// Empty: at any time.
+    #[serde(skip_serializing_if = "is_default")]
+    pub windows: Vec<Window>,
+    /// None: UTC.
+    #[serde(skip_serializing_if = "is_default")]
+    pub time_zone: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Lifecycle {
+    #[serde(skip_serializing_if = "is_default")]
+    pub hibernated: bool,
+    #[serde(skip_serializing_if = "is_default")]
+    pub deletion_policy: DeletionPolicy,
+    #[serde(skip_serializing_if = "is_default")]
+    pub deletion_protection: bool,
+}
+
+/// Where the composed resources go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub enum Delivery {
+    /// Into the claim's own namespace.
+    #[default]
+    Direct,
+    /// To another cluster, each inside an `Object` of provider-kubernetes.
+    Object(ObjectDelivery),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ObjectDelivery {
+    /// The provider configuration of the other cluster.
+    #[schemars(length(min = 1, max = 253))]
+    pub provider_config: String,
+}
+
+/// What is asked for once and is no state: outside of the comparison, or taking it back would be a change of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Requests {
+    #[serde(skip_serializing_if = "is_default")]
+    pub backup: Option<String>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub urgent: bool,
+}
+
+/// What changes without anyone's leave: the patch release, what follows from the terms, who is responsible.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Notes {
+    /// The container image of the patch release.
+    pub image: String,
+    /// Engine settings that follow from memory and storage; `terms.parameters` go over them.
+    #[serde(skip_serializing_if = "is_default")]
+    pub tuned: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub owner: Option<String>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub system: Option<String>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub description: Option<String>,
+    /// The last day on which this release line gets fixes: `2029-11-08`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub end_of_life: Option<String>,
+    /// Whole currency units, such as `EUR 412`; none where the platform gives no prices.
+    #[serde(skip_serializing_if = "is_default")]
+    pub monthly_cost: Option<String>,
+}
+
+impl Plan {
+    /// Every engine setting: the tuned ones, and the claim's over them.
+    pub fn parameters(&self) -> BTreeMap<&str, &str> {
+        let pairs = self.notes.tuned.iter().chain(&self.terms.parameters);
+        pairs.map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+}
+
+/// Unset or neutral values are left out of what is written, see the module's doc.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(number: &u32) -> bool {
+    *number == 1
+}

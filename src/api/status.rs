@@ -1,0 +1,173 @@
+//! What the database says of itself. In: what `report` found. Out: `status`, written whole every time.
+//! It proves nothing: users can write it. Must not hold a secret value, nor anything that changes on every run.
+
+use super::approval::OperationKind;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Status {
+    /// Of what runs; a pending edit shows in `approval` and in the conditions.
+    pub phase: Phase,
+    /// How far it has come.
+    pub stage: Stage,
+    /// Why it is not ready, in one sentence with the resource that is at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Where applications connect: host and port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The same for reading only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reader_endpoint: Option<String>,
+    /// The same through the pooler.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pooler_endpoint: Option<String>,
+    /// The Service Binding secret: this database is a provisioned service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub binding: Option<Binding>,
+    pub ready_replicas: u32,
+    /// The version that runs, as the operator says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_version: Option<String>,
+    /// The release line gets no more fixes.
+    pub version_outdated: bool,
+    /// The generation of the claim that this status speaks of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// When the last backup succeeded, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_backup: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalStatus>,
+    /// The applied plan in a few words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<Resolved>,
+    /// The price of what runs for a month, such as EUR 412.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimated_monthly_cost: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Phase {
+    AwaitingApproval,
+    /// Nothing runs, because the claim has a mistake.
+    Invalid,
+    #[default]
+    Provisioning,
+    Ready,
+    Updating,
+    Scaling,
+    Upgrading,
+    Restoring,
+    Hibernated,
+    Deleting,
+    Degraded,
+    /// The data is gone; an empty database is never made in its place.
+    Lost,
+    Failed,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Stage {
+    #[default]
+    Validating,
+    Namespace,
+    Deploying,
+    WaitingForReady,
+    Credentials,
+    Backup,
+    Metrics,
+    Completed,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Binding {
+    /// The secret's name, in the database's namespace.
+    pub name: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BackupStatus {
+    pub schedule: String,
+    pub retention: String,
+    /// RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_success: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<String>,
+    /// The earliest moment that can be restored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_recoverable: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ApprovalStatus {
+    /// Who approved what runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approved_by: Vec<String>,
+    /// What waits for an approval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending: Option<Pending>,
+}
+
+/// An operation that waits, and all that is needed to approve it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Pending {
+    pub operation: OperationKind,
+    pub digest: String,
+    /// Each in words, such as replicas 3 -> 5.
+    pub changes: Vec<String>,
+    /// What it does to the running database.
+    pub class: Class,
+    /// How many different approvers it needs.
+    pub approvers_needed: u32,
+    /// Each approval that was found, and whether it counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<String>,
+    /// What an approver runs.
+    pub command: String,
+}
+
+/// What a change does to a running database, from harmless to impossible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum Class {
+    None,
+    Online,
+    Restart,
+    Failover,
+    Rebuild,
+    DataLoss,
+    Refused,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Resolved {
+    pub engine: String,
+    pub operator: String,
+    pub version: String,
+    pub replicas: u32,
+    /// Such as 2 cpu, 8Gi memory, 100Gi storage.
+    pub size: String,
+    pub backup: String,
+    pub deletion: String,
+}
+
+/// Ours. Crossplane's own (Ready, Synced, Healthy, UpToDate, Responsive) cannot be spelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ConditionType {
+    Validated,
+    Approved,
+    Provisioned,
+    StorageReady,
+    BackupConfigured,
+    CredentialsReady,
+    Monitored,
+}

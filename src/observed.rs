@@ -1,0 +1,74 @@
+//! What exists: composed resources, and what Crossplane found when asked. In: the request. Out: typed looks at single
+//! objects. Must not decide what a missing one means: not having asked is not the same as there being nothing.
+
+use crate::wire::{Key, Match, Object, Selector, Undecodable};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    pub composed: BTreeMap<Key, Object>,
+    /// By the question's name.
+    pub found: BTreeMap<String, Vec<Object>>,
+}
+
+/// What a step asks Crossplane for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    pub selector: Selector,
+}
+
+/// Never an `Option`, see the module's doc.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer<T> {
+    NotAsked,
+    Nothing,
+    Found(T),
+}
+
+impl Question {
+    pub fn by_name(api_version: &str, kind: &str, namespace: &str, name: &str) -> Question {
+        Question::of(api_version, kind, Some(namespace), Match::Name(name.into()))
+    }
+
+    pub fn by_labels(api_version: &str, kind: &str, namespace: &str, labels: &[(&str, &str)]) -> Question {
+        let labels = labels.iter().map(|(label, value)| (label.to_string(), value.to_string())).collect();
+        Question::of(api_version, kind, Some(namespace), Match::Labels(labels))
+    }
+
+    fn of(api_version: &str, kind: &str, namespace: Option<&str>, matching: Match) -> Question {
+        let namespace = namespace.map(String::from);
+        Question { selector: Selector { api_version: api_version.into(), kind: kind.into(), namespace, matching } }
+    }
+
+    /// Everything that distinguishes it: Crossplane seeds the next run's answer by this name alone.
+    pub fn name(&self) -> String {
+        let Selector { kind, namespace, matching, api_version } = &self.selector;
+        let group = api_version.split_once('/').map_or("core", |(group, _)| group);
+        let namespace = namespace.as_deref().unwrap_or("-");
+        let matching = match matching {
+            Match::Name(name) => name.clone(),
+            Match::Labels(labels) => {
+                labels.iter().map(|(label, value)| format!("{label}={value}")).collect::<Vec<_>>().join(",")
+            }
+        };
+        format!("{group}/{kind}/{namespace}/{matching}")
+    }
+}
+
+impl Observed {
+    /// The composed resource under this key, typed; an object that is not what its key promises is an error.
+    pub fn get<'a, T: Deserialize<'a>>(&'a self, key: &str) -> Result<Option<T>, Undecodable> {
+        self.composed.get(&Key(key.into())).map(|object| object.decode(key)).transpose()
+    }
+
+    /// What Crossplane found for a question.
+    pub fn answer<'a, T: Deserialize<'a>>(&'a self, question: &Question) -> Result<Answer<Vec<T>>, Undecodable> {
+        let name = question.name();
+        match self.found.get(&name).map(Vec::as_slice) {
+            None => Ok(Answer::NotAsked),
+            Some([]) => Ok(Answer::Nothing),
+            Some(items) => items.iter().map(|item| item.decode(&name)).collect::<Result<_, _>>().map(Answer::Found),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Everything that the rest of the world may know of an engine. In: what an operator's file states. Out: what integrations
+//! build upon. Must not name an operator's kinds: an integration that needs one lacks a fact.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+pub type Labels = BTreeMap<String, String>;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Facts {
+    /// The `type` of a Service Binding, which is also the scheme of its `uri`: `postgresql`.
+    pub service_type: String,
+    /// The `provider` of a Service Binding: the operator, such as `cloudnative-pg`.
+    pub provider: String,
+    /// Where clients connect; the primary always.
+    pub endpoints: Vec<Endpoint>,
+    /// The secret that the operator makes for the application.
+    pub credentials: SecretKeys,
+    /// Where clients find the certificate authority of the server.
+    pub certificate_authority: Option<SecretKey>,
+    /// The groups of pods.
+    pub workloads: Vec<Workload>,
+    /// Where the operator itself runs.
+    pub operator_namespace: String,
+    /// What can be said of it by metrics.
+    pub signals: BTreeMap<Signal, String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Endpoint {
+    pub role: EndpointRole,
+    pub port: u16,
+    /// The labels of exactly the pods behind it.
+    pub pods: Labels,
+}
+
+/// The role is also the ending of the Service's name, and permanent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EndpointRole {
+    /// Takes writes.
+    Primary,
+    /// Reads only, and may lag.
+    Replica,
+    /// The primary through a pool of connections.
+    Pooler,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretKeys {
+    pub secret: String,
+    pub username: String,
+    pub password: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretKey {
+    pub secret: String,
+    pub key: String,
+}
+
+/// A group of pods that stand under the same network rules.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Workload {
+    /// `members`, `pooler`, ...: part of keys and names, so permanent.
+    pub role: String,
+    pub pods: Labels,
+    /// Who may come in, and on which port.
+    pub accepts: Vec<Door>,
+    /// Whom they must reach, and on which port.
+    pub reaches: Vec<Door>,
+    /// The name of the container port that serves Prometheus metrics.
+    pub metrics_port: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Door {
+    pub peer: Peer,
+    pub port: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Peer {
+    /// Another group of this database's pods, by its role.
+    Workload(String),
+    /// Whoever the claim allows.
+    Clients,
+    Operator,
+    Monitoring,
+    /// Kubernetes' own API; the platform knows its address and port, so the port here is 443.
+    ApiServer,
+    /// The backup destination; the platform knows its addresses and ports, so the port here is 443.
+    ObjectStore,
+}
+
+/// What an alert can be about. Each value is a PromQL expression about this one database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Signal {
+    /// Number of members that answer.
+    MembersUp,
+    /// Share of the connections in use, 0 to 1.
+    ConnectionsUsed,
+    /// Seconds that the longest transaction has been running.
+    LongestTransaction,
+    /// Seconds that the slowest replica is behind.
+    ReplicationLag,
+    /// Seconds since the last full backup.
+    BackupAge,
+    /// Failed attempts to archive the log, a counter.
+    ArchiveFailures,
+    /// Share of the transaction ids in use, 0 to 1.
+    TransactionIdsUsed,
+    /// Free bytes of each volume.
+    VolumeFree,
+    /// Size in bytes of each volume.
+    VolumeSize,
+}
+
+impl Facts {
+    pub fn endpoint(&self, role: EndpointRole) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|endpoint| endpoint.role == role)
+    }
+
+    pub fn workload(&self, role: &str) -> Option<&Workload> {
+        self.workloads.iter().find(|workload| workload.role == role)
+    }
+}

@@ -1,0 +1,72 @@
+//! How a database is. In: what an operator's file made of its resources' statuses. Out: one state, and the sentence that
+//! says why. Must not say ready because something is missing.
+
+use crate::wire::{Key, Undecodable};
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Health {
+    pub state: State,
+    pub ready_replicas: u32,
+    /// The version that runs, as the operator says.
+    pub version: Option<String>,
+    /// Readiness of each resource of the operator.
+    pub resources: BTreeMap<Key, bool>,
+    pub storage: Storage,
+    pub backup: BackupHealth,
+}
+
+/// Every state but `Ready` says why in one sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    Ready,
+    /// Not there (yet).
+    Absent,
+    Progressing(String),
+    /// Serves, but not as planned.
+    Degraded(String),
+    Failed(String),
+    Hibernated,
+}
+
+/// The volumes, compared with the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// Every member has a volume of the planned size.
+    AsPlanned,
+    NotYet(String),
+    /// Nobody can say, for instance because the volumes are in another cluster.
+    Unknown(String),
+}
+
+/// Times are RFC 3339, as the operator writes them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BackupHealth {
+    /// Whether schedule and archive stand as planned; else why not.
+    pub trouble: Option<String>,
+    pub last_success: Option<String>,
+    pub last_failure: Option<String>,
+    pub first_recoverable: Option<String>,
+}
+
+impl Health {
+    pub fn absent() -> Health {
+        Health {
+            state: State::Absent,
+            ready_replicas: 0,
+            version: None,
+            resources: BTreeMap::new(),
+            storage: Storage::NotYet("there are no volumes yet".into()),
+            backup: BackupHealth::default(),
+        }
+    }
+
+    /// A status of a shape that we do not know is a state to show, no reason to stop everything.
+    pub fn unreadable(why: &Undecodable) -> Health {
+        Health { state: State::Failed(why.to_string()), ..Health::absent() }
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.state == State::Ready
+    }
+}

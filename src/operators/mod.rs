@@ -1,0 +1,180 @@
+//! The database operators. In: a generation and the platform's settings. Out: an engine, which is the operator's resources
+//! and facts about them, and later the health that the operator reports.
+//!
+//! One file each. Must not see an integration: what those need to know is a fact.
+
+pub mod facts;
+pub mod health;
+pub mod postgresql;
+pub mod cloudnative_pg;
+
+use crate::api::claim::{BackupMethod, Engine as EngineName, Topology};
+use crate::api::input::Engines;
+use crate::api::plan::{Operator as OperatorName, Plan};
+use crate::api::quantity::Bytes;
+use crate::api::record::Generation;
+use crate::api::status::Class;
+use crate::observed::{Observed, Question};
+use crate::wire::{Key, Object, Undecodable};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+pub use facts::Facts;
+pub use health::{Health, State};
+
+/// What a database operator can do and how it is told. To add one: a file, a variant of `api::plan::Operator`, and the
+/// arms that the compiler asks for.
+pub trait Operator {
+    /// What it can do at all, as data.
+    fn features(&self) -> Features;
+
+    /// What becoming `to` does to a database that runs `from`. The gate asks before anything is composed.
+    fn change(&self, from: &Plan, to: &Plan) -> Class;
+
+    /// What `health` and `compose` want to know beyond what was composed; the answers are in `Observed`.
+    fn requirements(&self, generation: &Generation) -> Vec<Question>;
+
+    /// The resources that hold the data, so that they can be asked for by name when nothing is observed.
+    fn data(&self, generation: &Generation) -> Vec<Reference>;
+
+    /// Cannot fail: a plan is valid and names everything. `observed` is for what goes in stages.
+    fn compose(&self, generation: &Generation, settings: &Engines, observed: &Observed) -> Engine;
+
+    /// What the operator says, held against the plan. A status that cannot be read is an error, never "ready".
+    fn health(&self, generation: &Generation, observed: &Observed) -> Result<Health, Undecodable>;
+}
+
+/// The one place where a name becomes an operator.
+pub fn of(name: OperatorName) -> &'static dyn Operator {
+    match name {
+        OperatorName::CloudNativePG => &cloudnative_pg::CloudNativePg,
+    }
+}
+
+/// Between two operators no operator can judge.
+pub fn change(from: &Plan, to: &Plan) -> Class {
+    if from.terms.operator != to.terms.operator {
+        return Class::Refused;
+    }
+    of(from.terms.operator).change(from, to)
+}
+
+/// The feature matrix: data, for errors and for the documentation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Features {
+    pub engine: EngineName,
+    pub topologies: &'static [Topology],
+    pub most_replicas: u32,
+    pub shards: bool,
+    pub pooling: bool,
+    pub backup_methods: &'static [BackupMethod],
+    pub point_in_time: bool,
+    pub extensions: bool,
+    pub hibernation: bool,
+    pub load_balancer: bool,
+    pub tls: bool,
+    pub custom_queries: bool,
+}
+
+/// What an operator makes of a generation.
+pub struct Engine {
+    pub resources: Vec<Resource>,
+    pub facts: Facts,
+}
+
+/// One resource under its permanent key.
+pub struct Resource {
+    pub key: Key,
+    pub holds: Holds,
+    pub object: Object,
+}
+
+/// What a resource holds; data is guarded, and says how much room it must not fall below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    Data(Bytes),
+    Nothing,
+}
+
+/// One object by its kind and name, in the database's namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    pub key: Key,
+    pub api_version: &'static str,
+    pub kind: &'static str,
+    pub name: String,
+}
+
+/// On everything that holds data: the bytes of its volume. The guard goes by it.
+pub const STATEFUL: &str = "db.platform.io/stateful";
+/// On everything that holds data, so that adoption without a record finds them.
+pub const LINEAGE: &str = "db.platform.io/lineage";
+pub const GENERATION: &str = "db.platform.io/generation";
+/// On everything composed: the claim's name.
+pub const DATABASE: &str = "db.platform.io/database";
+
+/// Metadata of everything that we compose.
+#[derive(Clone, Debug, Serialize)]
+pub struct Metadata {
+    pub name: String,
+    pub namespace: String,
+    pub labels: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// The metadata of a resource of this name in the database's namespace.
+pub fn metadata(generation: &Generation, name: String) -> Metadata {
+    let terms = &generation.plan.terms;
+    let labels = [
+        ("app.kubernetes.io/name", name_of(&terms.engine)),
+        ("app.kubernetes.io/instance", terms.database.name.clone()),
+        ("app.kubernetes.io/managed-by", "function-database".into()),
+        (DATABASE, terms.database.name.clone()),
+        ("db.platform.io/environment", name_of(&terms.environment)),
+    ];
+    Metadata {
+        name,
+        namespace: terms.database.namespace.clone(),
+        labels: labels.into_iter().map(|(label, value)| (label.into(), value)).collect(),
+        annotations: BTreeMap::new(),
+    }
+}
+
+/// How an enumerated value is written in a claim.
+pub fn name_of(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        Ok(other) => other.to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// One operator resource: `role` is its key (with the generation's number), `kind` its API version and kind.
+pub fn resource(
+    generation: &Generation,
+    role: &str,
+    kind: (&str, &str),
+    name: String,
+    holds: Holds,
+    spec: impl Serialize,
+) -> Resource {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Manifest<'a, Spec> {
+        api_version: &'a str,
+        kind: &'a str,
+        metadata: Metadata,
+        spec: Spec,
+    }
+    let mut metadata = metadata(generation, name);
+    if let Holds::Data(bytes) = holds {
+        metadata.annotations.extend([
+            (STATEFUL.into(), bytes.0.to_string()),
+            (LINEAGE.into(), generation.lineage.clone()),
+            (GENERATION.into(), generation.number.to_string()),
+        ]);
+    }
+    let object = Object::of(&Manifest { api_version: kind.0, kind: kind.1, metadata, spec });
+    Resource { key: Key(generation.key(role)), holds, object }
+}

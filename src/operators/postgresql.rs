@@ -1,0 +1,1 @@
+//! What every PostgreSQL operator shares.
