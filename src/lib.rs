@@ -5,3 +5,4 @@ pub mod operators;
 pub mod integrations;
 pub mod observed;
 pub mod wire;
+pub mod pipeline;
