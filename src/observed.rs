@@ -62,13 +62,24 @@ impl Observed {
         self.composed.get(&Key(key.into())).map(|object| object.decode(key)).transpose()
     }
 
-    /// What Crossplane found for a question.
+    /// What Crossplane found for a question, unread.
+    pub fn objects(&self, question: &Question) -> Answer<&[Object]> {
+        match self.found.get(&question.name()).map(Vec::as_slice) {
+            None => Answer::NotAsked,
+            Some([]) => Answer::Nothing,
+            Some(items) => Answer::Found(items),
+        }
+    }
+
+    /// The same, typed.
     pub fn answer<'a, T: Deserialize<'a>>(&'a self, question: &Question) -> Result<Answer<Vec<T>>, Undecodable> {
-        let name = question.name();
-        match self.found.get(&name).map(Vec::as_slice) {
-            None => Ok(Answer::NotAsked),
-            Some([]) => Ok(Answer::Nothing),
-            Some(items) => items.iter().map(|item| item.decode(&name)).collect::<Result<_, _>>().map(Answer::Found),
+        match self.objects(question) {
+            Answer::NotAsked => Ok(Answer::NotAsked),
+            Answer::Nothing => Ok(Answer::Nothing),
+            Answer::Found(items) => {
+                let name = question.name();
+                items.iter().map(|item| item.decode(&name)).collect::<Result<_, _>>().map(Answer::Found)
+            }
         }
     }
 }

@@ -16,11 +16,13 @@ pub struct DatabaseApproval {
     pub spec: ApprovalSpec,
 }
 
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct ApprovalName {
     pub name: String,
-    #[serde(default)]
     pub namespace: String,
+    /// When the cluster took it, RFC 3339.
+    pub creation_timestamp: Option<String>,
 }
 
 /// Approves or rejects exactly one operation on one database. It cannot be changed, only deleted.

@@ -2,7 +2,6 @@
 //!
 //! Doc comments become the descriptions of the schema. Must not hold a default that policy could decide.
 
-use super::quantity::Bytes;
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -10,12 +9,27 @@ use std::collections::BTreeMap;
 
 /// The claim, or the `XDatabase` that the claims edition makes of it. Status is left unread: users can write it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 pub struct Claim {
-    pub api_version: String,
+    #[serde(default)]
     pub kind: String,
+    #[serde(default)]
     pub metadata: Metadata,
     pub spec: DatabaseSpec,
+}
+
+/// The same without what the developer asks for, so that it can be read whatever mistakes stand there.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Composite {
+    pub metadata: Metadata,
+    pub spec: CompositeSpec,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CompositeSpec {
+    pub claim_ref: Option<ClaimReference>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -24,6 +38,8 @@ pub struct Metadata {
     pub name: String,
     pub namespace: String,
     pub uid: String,
+    /// Grows with every change of the spec.
+    pub generation: Option<i64>,
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -430,20 +446,21 @@ pub enum DeletionPolicy {
 }
 
 impl Claim {
-    /// The claim's own name and namespace, which everything composed is named after, in both editions.
     pub fn identity(&self) -> (&str, &str) {
-        match &self.spec.claim_ref {
-            Some(claim) => (&claim.namespace, &claim.name),
-            None => (&self.metadata.namespace, &self.metadata.name),
-        }
+        identity(&self.metadata, self.spec.claim_ref.as_ref())
     }
+}
 
-    pub fn annotation(&self, name: &str) -> Option<&str> {
-        self.metadata.annotations.get(name).map(String::as_str)
+impl Composite {
+    pub fn identity(&self) -> (&str, &str) {
+        identity(&self.metadata, self.spec.claim_ref.as_ref())
     }
+}
 
-    /// The storage asked for, where it can be read; what cannot is a problem that `plan` reports.
-    pub fn storage(&self) -> Option<Bytes> {
-        Bytes::parse(&self.spec.storage).ok()
+/// The claim's own namespace and name, which everything composed is named after, in both editions.
+fn identity<'a>(metadata: &'a Metadata, claim: Option<&'a ClaimReference>) -> (&'a str, &'a str) {
+    match claim {
+        Some(claim) => (&claim.namespace, &claim.name),
+        None => (&metadata.namespace, &metadata.name),
     }
 }

@@ -250,6 +250,9 @@ pub struct Notes {
     pub system: Option<String>,
     #[serde(skip_serializing_if = "is_default")]
     pub description: Option<String>,
+    /// The release line is kept for existing databases only.
+    #[serde(skip_serializing_if = "is_default")]
+    pub retired: bool,
     /// The last day on which this release line gets fixes: `2029-11-08`.
     #[serde(skip_serializing_if = "is_default")]
     pub end_of_life: Option<String>,

@@ -2,7 +2,7 @@
 //! name. Out: generations. Written by the gate alone; must not be trusted unless it names the very database.
 
 use super::plan::{DatabaseName, Plan};
-use super::{API_VERSION, claim::Claim};
+use super::{API_VERSION, claim::Composite};
 use serde::{Deserialize, Serialize};
 
 pub const KIND: &str = "DatabaseRecord";
@@ -60,11 +60,11 @@ impl DatabaseRecord {
         DatabaseRecord { api_version: API_VERSION.into(), kind: KIND.into(), metadata, spec }
     }
 
-    /// Whether it is the record of this claim, by its own name and by the plan inside.
-    pub fn is_of(&self, claim: &Claim) -> bool {
+    /// Whether it is the record of this database, by its own name and by the plan inside.
+    pub fn is_of(&self, composite: &Composite) -> bool {
         let DatabaseName { namespace, name, .. } = &self.spec.serving.plan.terms.database;
         let named = (self.metadata.namespace.as_str(), self.metadata.name.as_str());
-        named == claim.identity() && (namespace.as_str(), name.as_str()) == claim.identity()
+        named == composite.identity() && (namespace.as_str(), name.as_str()) == composite.identity()
     }
 }
 

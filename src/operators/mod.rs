@@ -31,7 +31,7 @@ pub trait Operator {
     /// What becoming `to` does to a database that runs `from`. The gate asks before anything is composed.
     fn change(&self, from: &Plan, to: &Plan) -> Class;
 
-    /// What `health` and `compose` want to know beyond what was composed; the answers are in `Observed`.
+    /// What `health` wants to know beyond what was composed; the answers are in `Observed`.
     fn requirements(&self, generation: &Generation) -> Vec<Question>;
 
     /// The resources that hold the data, so that they can be asked for by name when nothing is observed.
@@ -74,6 +74,13 @@ pub struct Features {
     pub load_balancer: bool,
     pub tls: bool,
     pub custom_queries: bool,
+}
+
+impl Features {
+    /// What `Auto` means here: methods stand in the order of preference, `Auto` first.
+    pub fn best_backup_method(&self) -> BackupMethod {
+        self.backup_methods.iter().copied().find(|method| *method != BackupMethod::Auto).unwrap_or_default()
+    }
 }
 
 /// What an operator makes of a generation.

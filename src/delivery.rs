@@ -1,0 +1,201 @@
+//! Where a resource goes. In: an object. Out: the same, or one that carries it to another cluster; and back again.
+//!
+//! Nobody else knows the difference. Unwrapping looks at what is there, not at today's plan. The record and what protects
+//! the database never come here: they stay beside the claim.
+
+use crate::api::plan::{DatabaseName, Delivery};
+use crate::observed::Question;
+use crate::operators::Reference;
+use crate::wire::{Key, Object, Undecodable};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// provider-kubernetes' namespaced kind.
+const API_VERSION: &str = "kubernetes.m.crossplane.io/v1alpha1";
+const KIND: &str = "Object";
+
+/// A resource as Crossplane shall see it.
+pub fn wrap(delivery: &Delivery, database: &DatabaseName, key: &Key, object: Object) -> Object {
+    match delivery {
+        Delivery::Direct => object,
+        Delivery::Object(remote) => Object::of(&Wrapper {
+            api_version: API_VERSION,
+            kind: KIND,
+            metadata: WrapperName { name: wrapper_name(database, key), namespace: database.namespace.clone() },
+            spec: WrapperSpec {
+                for_provider: ForProvider { manifest: object },
+                provider_config_ref: ProviderConfigRef { kind: "ClusterProviderConfig", name: &remote.provider_config },
+            },
+        }),
+    }
+}
+
+/// How to find a resource by name that nobody observed.
+pub fn question(delivery: &Delivery, database: &DatabaseName, reference: &Reference) -> Question {
+    let found = locate(delivery, database, reference);
+    Question::by_name(found.api_version, found.kind, &database.namespace, &found.name)
+}
+
+/// The object beside the claim that stands for a resource: itself, or its wrapper.
+pub fn locate(delivery: &Delivery, database: &DatabaseName, reference: &Reference) -> Reference {
+    match delivery {
+        Delivery::Direct => reference.clone(),
+        Delivery::Object(_) => Reference {
+            key: reference.key.clone(),
+            api_version: API_VERSION,
+            kind: KIND,
+            name: wrapper_name(database, &reference.key),
+        },
+    }
+}
+
+/// What is there. A wrapper that carries nothing yet means that nothing is there.
+pub fn unwrap(observed: &BTreeMap<Key, Object>) -> Result<BTreeMap<Key, Object>, Undecodable> {
+    let mut carried = BTreeMap::new();
+    for (key, object) in observed {
+        carried.extend(unwrap_one(&key.0, object)?.map(|object| (key.clone(), object)));
+    }
+    Ok(carried)
+}
+
+/// The same of one object, which `place` names in an error.
+pub fn unwrap_one(place: &str, object: &Object) -> Result<Option<Object>, Undecodable> {
+    if !is_wrapper(place, object)? {
+        return Ok(Some(object.clone()));
+    }
+    let there: There = object.decode(place)?;
+    Ok(there.status.at_provider.manifest)
+}
+
+/// What a wrapper shall carry; any other object itself.
+pub fn unwrap_desired(place: &str, object: &Object) -> Result<Object, Undecodable> {
+    if !is_wrapper(place, object)? {
+        return Ok(object.clone());
+    }
+    let wanted: Wanted = object.decode(place)?;
+    Ok(wanted.spec.for_provider.manifest)
+}
+
+/// A dot stands in no claim's name, so no two databases can meet in one name.
+fn wrapper_name(database: &DatabaseName, key: &Key) -> String {
+    format!("{}.{}", database.name, key.0)
+}
+
+fn is_wrapper(place: &str, object: &Object) -> Result<bool, Undecodable> {
+    let header: Header = object.decode(place)?;
+    Ok(header.kind == KIND && header.api_version.starts_with("kubernetes.m.crossplane.io/"))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Header<'a> {
+    #[serde(default, borrow)]
+    api_version: std::borrow::Cow<'a, str>,
+    #[serde(default, borrow)]
+    kind: std::borrow::Cow<'a, str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Wrapper<'a> {
+    api_version: &'a str,
+    kind: &'a str,
+    metadata: WrapperName,
+    spec: WrapperSpec<'a>,
+}
+
+#[derive(Serialize)]
+struct WrapperName {
+    name: String,
+    namespace: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WrapperSpec<'a> {
+    for_provider: ForProvider,
+    provider_config_ref: ProviderConfigRef<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ForProvider {
+    manifest: Object,
+}
+
+#[derive(Serialize)]
+struct ProviderConfigRef<'a> {
+    kind: &'a str,
+    name: &'a str,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct There {
+    status: ThereStatus,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ThereStatus {
+    at_provider: AtProvider,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct AtProvider {
+    manifest: Option<Object>,
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    spec: WantedSpec,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WantedSpec {
+    for_provider: ForProvider,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::plan::ObjectDelivery;
+    use serde_json::json;
+
+    fn database() -> DatabaseName {
+        DatabaseName { namespace: "checkout".into(), name: "orders".into(), inside: "orders".into() }
+    }
+
+    fn remote() -> Delivery {
+        Delivery::Object(ObjectDelivery { provider_config: "west".into() })
+    }
+
+    #[test]
+    fn what_is_delivered_directly_stays_as_it_is() {
+        let object = Object::of(&json!({"apiVersion": "v1", "kind": "Service"}));
+        assert_eq!(wrap(&Delivery::Direct, &database(), &Key("service".into()), object.clone()), object);
+        assert_eq!(unwrap_one("service", &object).unwrap(), Some(object));
+    }
+
+    #[test]
+    fn what_is_wrapped_comes_back_on_the_desired_side() {
+        let object = Object::of(&json!({"apiVersion": "v1", "kind": "Service", "spec": {"ports": [1, 2]}}));
+        let wrapped = wrap(&remote(), &database(), &Key("service".into()), object.clone());
+        assert_eq!(unwrap_desired("service", &wrapped).unwrap(), object);
+        let name: serde_json::Value = wrapped.decode("wrapper").unwrap();
+        assert_eq!(name["metadata"], json!({"name": "orders.service", "namespace": "checkout"}));
+    }
+
+    #[test]
+    fn a_wrapper_that_carries_nothing_yet_is_nothing() {
+        let wrapper = |status| Object::of(&json!({"apiVersion": API_VERSION, "kind": KIND, "status": status}));
+        let there = json!({"kind": "Cluster"});
+        let observed = BTreeMap::from([
+            (Key("new".into()), wrapper(json!({}))),
+            (Key("there".into()), wrapper(json!({"atProvider": {"manifest": there}}))),
+        ]);
+        let expected = BTreeMap::from([(Key("there".into()), Object::of(&there))]);
+        assert_eq!(unwrap(&observed).unwrap(), expected);
+    }
+}

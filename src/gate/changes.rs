@@ -1,0 +1,42 @@
+//! A change in words. In: two sets of terms. Out: one line for each difference, `replicas 3 -> 5`.
+
+use crate::api::plan::Terms;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// In the order of the paths. A new database is described by all of its terms.
+pub fn words(from: Option<&Terms>, to: &Terms) -> Vec<String> {
+    let from = from.and_then(|terms| serde_json::to_value(terms).ok()).unwrap_or(Value::Null);
+    let to = serde_json::to_value(to).unwrap_or(Value::Null);
+    let mut lines = vec![];
+    compare(String::new(), &from, &to, &mut lines);
+    lines
+}
+
+fn compare(path: String, from: &Value, to: &Value, lines: &mut Vec<String>) {
+    if from == to {
+        return;
+    }
+    if !from.is_object() && !to.is_object() {
+        lines.push(match from {
+            Value::Null => format!("{path} {}", word(to)),
+            _ => format!("{path} {} -> {}", word(from), word(to)),
+        });
+        return;
+    }
+    let keys = |value: &Value| value.as_object().map(|object| object.keys().cloned().collect()).unwrap_or_default();
+    let names: BTreeSet<String> = [keys(from), keys(to)].into_iter().flat_map(|keys: Vec<String>| keys).collect();
+    for name in names {
+        let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        compare(below, from.get(&name).unwrap_or(&Value::Null), to.get(&name).unwrap_or(&Value::Null), lines);
+    }
+}
+
+fn word(value: &Value) -> String {
+    match value {
+        Value::Null => "default".into(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(word).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}

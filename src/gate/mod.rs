@@ -1,0 +1,196 @@
+//! What may run. In: what is recorded, what is there, what is wanted, what is permitted. Out: what runs, and the record.
+//!
+//! Must not ask, compose or talk: whoever calls has gathered the evidence, and does what the outcome says.
+
+pub mod digest;
+pub mod changes;
+pub mod approvals;
+pub mod protection;
+
+use crate::api::plan::Plan;
+use crate::api::problem::Problems;
+use crate::api::record::{self, Generation, Record};
+use approvals::{Finding, Permission};
+use serde::{Deserialize, Serialize};
+
+/// Everything that the table distinguishes, and nothing that it does not.
+#[derive(Clone, Debug)]
+pub enum Situation<'a> {
+    CoreTooOld,
+    RecordNotAsked,
+    RecordUnreadable(String),
+    /// There is no record.
+    Unrecorded {
+        data: Data,
+        claim: Result<(&'a Plan, Permission), &'a Problems>,
+    },
+    /// There is one, and its data is observed or found by name, or was never ready.
+    Recorded {
+        claim: Result<(&'a Plan, Permission), Problems>,
+    },
+    /// Its data, which was ready once, is not observed and was not asked for by name.
+    DataNotAsked,
+    /// Its data, which was ready once, is neither observed nor found by name.
+    DataLost,
+}
+
+/// Resources that hold data, observed or found by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Data {
+    NotAsked,
+    Absent,
+    Present,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome<'a> {
+    /// Nothing is applied, nothing is deleted.
+    Fatal(Refusal<'a>),
+    /// An answer is missing: everything observed stays desired as it is.
+    Hold,
+    /// Nothing is composed.
+    Nothing(Because<'a>),
+    /// What runs goes on.
+    Keep(Because<'a>),
+    /// The claim's plan runs, with the leave of these people.
+    Apply(&'a Plan, &'a [String]),
+    /// Everything but the data, in whose place no empty database is ever made.
+    Lost,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Because<'a> {
+    Invalid(&'a Problems),
+    Asking,
+    Unapproved(&'a [Finding]),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Refusal<'a> {
+    CoreTooOld,
+    RecordUnreadable(&'a str),
+    RunsUnrecorded(&'a Problems),
+    RunsUnapproved(&'a [Finding]),
+}
+
+/// The table, row by row, with the numbers of `docs/approval.md`. Row 14 needs no line: approvals are looked at only where
+/// something differs, so one that is withdrawn later changes nothing.
+#[rustfmt::skip]
+pub fn decide<'a>(situation: &'a Situation<'a>) -> Outcome<'a> {
+    use {Because::*, Data::*, Outcome::*, Permission as May, Situation::*};
+    match situation {
+        /*  1 */ CoreTooOld                                       => Fatal(Refusal::CoreTooOld),
+        /*  2 */ RecordNotAsked | DataNotAsked                    => Hold,
+        /*  2a*/ RecordUnreadable(why)                            => Fatal(Refusal::RecordUnreadable(why)),
+
+        Unrecorded { data, claim } => match (data, claim) {
+            /*  2 */ (NotAsked, Ok(_))                            => Hold,
+            /*  3 */ (NotAsked | Absent, Err(problems))           => Nothing(Invalid(problems)),
+            /*  4 */ (Absent, Ok((plan, May::NotNeeded)))         => Apply(plan, &[]),
+            /*  5 */ (Absent, Ok((_, May::NotAsked)))             => Nothing(Asking),
+            /*  5 */ (Absent, Ok((_, May::Missing(findings))))    => Nothing(Unapproved(findings)),
+            /*  5 */ (Absent, Ok((plan, May::Given(people))))     => Apply(plan, people),
+            /*  6 */ (Present, Err(problems))                     => Fatal(Refusal::RunsUnrecorded(problems)),
+            /*  7 */ (Present, Ok((plan, May::NotNeeded)))        => Apply(plan, &[]),
+            /*  8 */ (Present, Ok((_, May::NotAsked)))            => Hold,
+            /*  8 */ (Present, Ok((plan, May::Given(people))))    => Apply(plan, people),
+            /*  8 */ (Present, Ok((_, May::Missing(findings))))   => Fatal(Refusal::RunsUnapproved(findings)),
+        },
+        Recorded { claim } => match claim { // 15 too: what is found by the record's names is recorded
+            /*  9 */ Err(problems)                                => Keep(Invalid(problems)),
+            /* 10 */ Ok((plan, May::NotNeeded))                   => Apply(plan, &[]),
+            /* 11 */ Ok((_, May::NotAsked))                       => Keep(Asking),
+            /* 11 */ Ok((_, May::Missing(findings)))              => Keep(Unapproved(findings)),
+            /* 13 */ Ok((plan, May::Given(people)))               => Apply(plan, people),
+        },
+        /* 15a*/ DataLost                                         => Lost,
+    }
+}
+
+/// What only a first record needs: where the data began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    pub number: u32,
+    pub lineage: String,
+}
+
+/// The record from now on; `None` where nothing may run. `ready`: whether the data is ready at this moment.
+pub fn settle(outcome: &Outcome, record: Option<&Record>, origin: &Origin, ready: bool) -> Option<Record> {
+    match (outcome, record) {
+        (Outcome::Fatal(_) | Outcome::Hold | Outcome::Nothing(_), _) => None,
+        (Outcome::Keep(_) | Outcome::Lost, None) => None,
+        (Outcome::Keep(_) | Outcome::Lost, Some(record)) => {
+            Some(Record { was_ready: record.was_ready || ready, ..record.clone() })
+        }
+        (Outcome::Apply(plan, people), Some(record)) => {
+            let same = record.serving.plan.terms == plan.terms;
+            Some(Record {
+                schema: record::SCHEMA,
+                serving: Generation { plan: (*plan).clone(), ..record.serving.clone() },
+                was_ready: record.was_ready || ready,
+                approved_by: if same { record.approved_by.clone() } else { people.to_vec() },
+                restores: record.restores.clone(),
+            })
+        }
+        (Outcome::Apply(plan, people), None) => {
+            let Origin { number, lineage } = origin.clone();
+            let serving = Generation { number, lineage, plan: (*plan).clone() };
+            let (schema, approved_by) = (record::SCHEMA, people.to_vec());
+            Some(Record { schema, serving, restores: vec![], was_ready: ready, approved_by })
+        }
+    }
+}
+
+/// What later steps and the developer are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standing {
+    /// An answer of Crossplane is missing.
+    Asking,
+    Invalid,
+    AwaitingApproval,
+    Applied,
+    Lost,
+}
+
+impl Outcome<'_> {
+    pub fn standing(&self) -> Standing {
+        match self {
+            Outcome::Fatal(_) | Outcome::Hold => Standing::Asking,
+            Outcome::Nothing(because) | Outcome::Keep(because) => match because {
+                Because::Invalid(_) => Standing::Invalid,
+                Because::Asking => Standing::Asking,
+                Because::Unapproved(_) => Standing::AwaitingApproval,
+            },
+            Outcome::Apply(..) => Standing::Applied,
+            Outcome::Lost => Standing::Lost,
+        }
+    }
+}
+
+impl Refusal<'_> {
+    /// One message that says the way out; it is all that a developer sees of a FATAL.
+    pub fn message(&self) -> String {
+        match self {
+            Refusal::CoreTooOld => "this Crossplane cannot look up resources for a function, so a record of what runs \
+                                    cannot be found; upgrade Crossplane to 2.0 or newer"
+                .into(),
+            Refusal::RecordUnreadable(why) => {
+                format!("the record of what runs cannot be used: {why}; nothing is changed until it is restored")
+            }
+            Refusal::RunsUnrecorded(problems) => {
+                format!(
+                    "a database of this name runs, but there is no record of it, and the claim has mistakes: {problems}; \
+                         correct the claim, and it is taken over as it stands there"
+                )
+            }
+            Refusal::RunsUnapproved(findings) => {
+                let found: Vec<String> = findings.iter().map(Finding::sentence).collect();
+                let found = if found.is_empty() { "no approval was found".into() } else { found.join("; ") };
+                format!(
+                    "a database of this name runs, but there is no record of it; approve the claim's plan as Create to \
+                         take it over ({found})"
+                )
+            }
+        }
+    }
+}

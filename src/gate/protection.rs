@@ -1,0 +1,161 @@
+//! What refuses a deletion. In: the applied generation and what is observed. Out: `Usage` objects of
+//! protection.crossplane.io/v1beta1 (Crossplane 2.0 and newer). Must not delete anything, nor arm a deletion.
+//!
+//! Functions are not run for a composite that is being deleted, so the protection stands before anyone tries.
+
+use crate::api::claim::Composite;
+use crate::api::record::Generation;
+use crate::delivery;
+use crate::observed::Observed;
+use crate::operators::{self, Reference};
+use crate::wire::{Key, Object, Undecodable};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+const API_VERSION: &str = "protection.crossplane.io/v1beta1";
+/// The permanent keys.
+const OF_DATABASE: &str = "usage";
+const OF_COMPOSITE: &str = "usage-composite";
+const OF_DATA: &str = "usage-data";
+/// Crossplane's webhook looks at objects with this label only; `kubectl replace` takes it away.
+const IN_USE: &str = "crossplane.io/in-use";
+/// Changes when the label is missing, because any change of a Usage's metadata makes its controller put it back.
+const LABEL: &str = "db.platform.io/in-use-label";
+
+/// Of the applied plan's lifecycle, never the pending one's. Empty where nothing is protected.
+pub fn usages(
+    composite: &Composite,
+    object: &Object,
+    generation: &Generation,
+    observed: &Observed,
+) -> Result<Vec<(Key, Object)>, Undecodable> {
+    let terms = &generation.plan.terms;
+    if !terms.lifecycle.deletion_protection {
+        return Ok(vec![]);
+    }
+    let name = &terms.database.name;
+    let way_out = format!(
+        "the database {name} is protected; to delete it, set spec.lifecycle.deletionProtection to false, wait until that \
+         is applied, and delete it again"
+    );
+    let database = Reference {
+        key: Key(OF_DATABASE.into()),
+        api_version: crate::api::API_VERSION,
+        kind: "Database",
+        name: name.clone(),
+    };
+    // In the claims edition nobody sees the claim itself, so its label cannot be watched.
+    let seen = composite.spec.claim_ref.is_none().then_some(object);
+    let mut usages = vec![usage(generation, &database, "Usage", "claim", &way_out, seen)?];
+    if composite.spec.claim_ref.is_some() {
+        let behind = Reference {
+            key: Key(OF_COMPOSITE.into()),
+            kind: "XDatabase",
+            name: composite.metadata.name.clone(),
+            ..database
+        };
+        let reason = format!("it stands behind the Database {name}; delete that one");
+        usages.push(usage(generation, &behind, "ClusterUsage", "composite", &reason, Some(object))?);
+    }
+    for data in operators::of(terms.operator).data(generation) {
+        // A Usage of something that does not exist yet would only fail.
+        let Some(there) = observed.composed.get(&data.key) else { continue };
+        let beside = delivery::locate(&terms.delivery, &terms.database, &data);
+        let data = Reference { key: Key(generation.key(OF_DATA)), ..beside };
+        let reason = format!("it holds the data of the database {name}; an empty one would take its place");
+        usages.push(usage(generation, &data, "Usage", "data", &reason, Some(there))?);
+    }
+    Ok(usages)
+}
+
+/// `of.key` is the key of the Usage itself.
+fn usage(
+    generation: &Generation,
+    of: &Reference,
+    kind: &str,
+    role: &str,
+    reason: &str,
+    used: Option<&Object>,
+) -> Result<(Key, Object), Undecodable> {
+    let cluster_scoped = kind == "ClusterUsage";
+    // The only one without a namespace of its own, so its name carries the namespace. A dot stands in no claim's name.
+    let name = match cluster_scoped {
+        true => format!("{}.{}.{role}", generation.database().namespace, generation.name()),
+        false => format!("{}.{role}", generation.name()),
+    };
+    let mut metadata = operators::metadata(generation, name);
+    if let Some(used) = used {
+        let Used { metadata: used } = used.decode(&of.name)?;
+        let labelled = used.labels.get(IN_USE).is_some_and(|value| value == "true");
+        metadata.annotations.insert(LABEL.into(), if labelled { "present" } else { "missing" }.into());
+    }
+    let usage = Usage {
+        api_version: API_VERSION,
+        kind,
+        metadata: UsageMetadata {
+            name: metadata.name,
+            namespace: (!cluster_scoped).then_some(metadata.namespace),
+            labels: metadata.labels,
+            annotations: metadata.annotations,
+        },
+        spec: UsageSpec {
+            of: Of { api_version: of.api_version, kind: of.kind, resource_ref: ResourceRef { name: &of.name } },
+            reason,
+            replay_deletion: false,
+        },
+    };
+    Ok((of.key.clone(), Object::of(&usage)))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Usage<'a> {
+    api_version: &'a str,
+    kind: &'a str,
+    metadata: UsageMetadata,
+    spec: UsageSpec<'a>,
+}
+
+#[derive(Serialize)]
+struct UsageMetadata {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<String>,
+    labels: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: BTreeMap<String, String>,
+}
+
+/// With `replayDeletion`, any deletion that was ever refused would be carried out whenever the Usage goes.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UsageSpec<'a> {
+    of: Of<'a>,
+    reason: &'a str,
+    replay_deletion: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Of<'a> {
+    api_version: &'a str,
+    kind: &'a str,
+    resource_ref: ResourceRef<'a>,
+}
+
+#[derive(Serialize)]
+struct ResourceRef<'a> {
+    name: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Used {
+    #[serde(default)]
+    metadata: UsedMetadata,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct UsedMetadata {
+    labels: BTreeMap<String, String>,
+}

@@ -1,0 +1,109 @@
+//! What steps leave for each other in the pipeline's context. In: a context. Out: typed documents, each with a version.
+//! Must not guess: a missing or foreign document is said in one sentence that names the step.
+
+use super::stop::Stop;
+use crate::api::input::Step;
+use crate::api::plan::Plan;
+use crate::api::problem::Problems;
+use crate::api::record::Record;
+use crate::api::status::ApprovalStatus;
+use crate::gate::Standing;
+use crate::operators::Facts;
+use crate::wire::{Condition, Context, Object, Response};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// Steps of two releases can meet in one pipeline while a package is being upgraded.
+const VERSION: u32 = 1;
+
+pub trait Document: Serialize + DeserializeOwned {
+    /// Its name in the context.
+    const NAME: &'static str;
+    /// The step that leaves it.
+    const WRITER: Step;
+
+    fn find(context: &Context) -> Result<Option<Self>, Stop> {
+        let foreign = |why: String| Stop::Foreign { document: Self::NAME, writer: Self::WRITER, why };
+        let Some(object) = context.get(Self::NAME) else {
+            return match context.contains(Self::NAME) {
+                true => Err(foreign("it is no object".into())),
+                false => Ok(None),
+            };
+        };
+        let Header { version } = object.decode(Self::NAME).map_err(|error| foreign(error.to_string()))?;
+        if version != VERSION {
+            return Err(foreign(format!("its version is {version}, not {VERSION}")));
+        }
+        let envelope: Envelope<Self> = object.decode(Self::NAME).map_err(|error| foreign(error.to_string()))?;
+        Ok(Some(envelope.document))
+    }
+
+    /// What `reader` cannot do without.
+    fn take(context: &Context, reader: Step) -> Result<Self, Stop> {
+        let missing = Stop::Missing { document: Self::NAME, writer: Self::WRITER, reader };
+        Self::find(context)?.ok_or(missing)
+    }
+
+    fn hand_on(&self, response: &mut Response) {
+        response.context.set(Self::NAME, Object::of(&Envelope { version: VERSION, document: self }));
+    }
+}
+
+#[derive(Deserialize)]
+struct Header {
+    #[serde(default)]
+    version: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Envelope<T> {
+    version: u32,
+    document: T,
+}
+
+/// What the claim means, or what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Wanted {
+    Plan(Box<Plan>),
+    Problems(Problems),
+}
+
+/// What runs, and what waits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ruling {
+    pub record: Option<Record>,
+    pub standing: Standing,
+    pub approval: ApprovalStatus,
+}
+
+/// What is known of the engine that serves; none where nothing runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Serving {
+    pub facts: Option<Facts>,
+    /// Why there are no credentials for applications yet.
+    pub credentials: Option<String>,
+}
+
+/// What was said so far.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Conditions(pub Vec<Condition>);
+
+impl Document for Wanted {
+    const NAME: &'static str = "db.platform.io/plan";
+    const WRITER: Step = Step::TierDefaults;
+}
+
+impl Document for Ruling {
+    const NAME: &'static str = "db.platform.io/gate";
+    const WRITER: Step = Step::ApprovalGate;
+}
+
+impl Document for Serving {
+    const NAME: &'static str = "db.platform.io/facts";
+    const WRITER: Step = Step::Engines;
+}
+
+impl Document for Conditions {
+    const NAME: &'static str = "db.platform.io/conditions";
+    const WRITER: Step = Step::TierDefaults;
+}

@@ -1,0 +1,25 @@
+//! Step `integrate`. In: the facts of the engine that serves. Out: what surrounds it. Must not know the operator.
+
+use super::documents::{Document, Ruling, Serving};
+use super::stop::Stop;
+use super::{ask, deliver, observe};
+use crate::api::input::{Integrations, Step};
+use crate::integrations;
+use crate::wire::{Request, Response};
+
+pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop> {
+    let mut response = Response::to(request);
+    let ruling = Ruling::take(&request.context, Step::Integrations)?;
+    let Serving { facts, .. } = Serving::take(&request.context, Step::Integrations)?;
+    let (Some(record), Some(facts)) = (ruling.record, facts) else { return Ok(response) };
+    let generation = &record.serving;
+    let observed = observe(request)?;
+    for question in integrations::requirements(generation, &facts, settings) {
+        ask(&mut response, &question);
+    }
+    let resources = integrations::compose(generation, &facts, settings, &observed);
+    deliver(request, &mut response, generation, resources);
+    let credentials = integrations::connection_secret::problem(generation, &facts, &observed);
+    Serving { facts: Some(facts), credentials }.hand_on(&mut response);
+    Ok(response)
+}

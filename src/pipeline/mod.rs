@@ -1,0 +1,143 @@
+//! One step. In: a request. Out: its response. Takes the documents that earlier steps left, calls pure functions, hands on
+//! the next.
+//!
+//! Must not know a rule: it gathers evidence for those who decide, and does what they say. It has no clock, no IO and no
+//! memory: the same request and `now` give the same response.
+
+pub mod documents;
+pub mod stop;
+pub mod tier_defaults;
+pub mod production_approval;
+pub mod compose_engine;
+pub mod integrate;
+pub mod report;
+
+use crate::api::input::{Header, Manifest, Step};
+use crate::api::plan::{DatabaseName, Delivery};
+use crate::api::record::Generation;
+use crate::api::status::ConditionType;
+use crate::observed::{Observed, Question};
+use crate::operators::{self, Health, Resource};
+use crate::wire::{Condition, Event, Object, Ready, Request, Response, Severity, Truth, Undecodable};
+use crate::{api, delivery};
+use documents::{Conditions, Document};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+use stop::Stop;
+
+/// The name under which the Composition asks for the platform's own values, and of the EnvironmentConfig that has them.
+pub const OVERLAY: &str = "database-platform";
+
+/// While anything is awaited, Crossplane runs the function again after this time; before 2.4 it does not watch what was
+/// asked for.
+const AWAIT: Duration = Duration::from_secs(60);
+
+/// What the kind of the request's input says. Whatever stops a step is FATAL: nothing is applied, nothing is deleted.
+pub fn run(request: &Request, now: Timestamp) -> Response {
+    let response = step_of(request).and_then(|step| match step {
+        Step::TierDefaults => tier_defaults::run(request),
+        Step::ApprovalGate => production_approval::run(request, &input(request, step)?, now),
+        Step::Engines => compose_engine::run(request, &input(request, step)?),
+        Step::Integrations => integrate::run(request, &input(request, step)?),
+        Step::Report => report::run(request, &input(request, step)?),
+    });
+    response.unwrap_or_else(|stop| stopped(request, &stop))
+}
+
+/// Conditions of a FATAL response are kept, and reach the claim when nothing else does; so what was said is said again.
+fn stopped(request: &Request, stop: &Stop) -> Response {
+    let mut response = Response::to(request);
+    let said = Conditions::find(&request.context).ok().flatten().unwrap_or_default();
+    response.conditions = said.0;
+    for condition in stop.conditions() {
+        put(&mut response.conditions, condition);
+    }
+    response.events =
+        vec![Event { severity: Severity::Fatal, reason: stop.reason().into(), message: stop.to_string() }];
+    response
+}
+
+fn step_of(request: &Request) -> Result<Step, Stop> {
+    let Some(input) = &request.input else { return Err(Stop::NoInput) };
+    let header: Header = input.decode("input")?;
+    if header.api_version != api::INPUT_API_VERSION {
+        return Err(Stop::UnknownInput(format!("{} {}", header.api_version, header.kind)));
+    }
+    let known = Step::ALL.into_iter().find(|step| step.kind() == header.kind);
+    known.ok_or_else(|| Stop::UnknownInput(format!("{} {}", header.api_version, header.kind)))
+}
+
+/// The step's settings, with the platform's own values over those of the Composition.
+fn input<Spec: DeserializeOwned>(request: &Request, step: Step) -> Result<Spec, Stop> {
+    let input = request.input.as_ref().ok_or(Stop::NoInput)?;
+    let section = overlay(request)?.and_then(|overlay| overlay.field(step.kind()));
+    let merged = match section {
+        Some(section) => input.merge(&Object::of(&serde_json::json!({"spec": section}))),
+        None => input.clone(),
+    };
+    let manifest: Manifest<Spec> = merged.decode(step.kind()).map_err(|source| Stop::Input { step, source })?;
+    Ok(manifest.spec)
+}
+
+/// `data` of the EnvironmentConfig, if there is one.
+fn overlay(request: &Request) -> Result<Option<Object>, Undecodable> {
+    let found = request.required.get(OVERLAY).and_then(|found| found.first());
+    Ok(found.and_then(|config| config.field("data")))
+}
+
+/// Everything that exists, as if it had been delivered directly.
+fn observe(request: &Request) -> Result<Observed, Undecodable> {
+    Ok(Observed { composed: delivery::unwrap(&request.observed)?, found: request.required.clone() })
+}
+
+/// Asking and looking go together: Crossplane forgets a question that a run does not repeat.
+fn ask(response: &mut Response, question: &Question) {
+    response.requirements.insert(question.name(), question.selector.clone());
+}
+
+/// Whoever wants to know the health asks for what it rests on; what is in another cluster cannot be asked for.
+fn health(response: &mut Response, generation: &Generation, observed: &Observed) -> Health {
+    let operator = operators::of(generation.plan.terms.operator);
+    if generation.plan.terms.delivery == Delivery::Direct {
+        for question in operator.requirements(generation) {
+            ask(response, &question);
+        }
+    }
+    operator.health(generation, observed).unwrap_or_else(|error| Health::unreadable(&error))
+}
+
+/// Desires resources where they are to go. They are ready once they exist, unless `report` knows better.
+fn deliver(request: &Request, response: &mut Response, generation: &Generation, resources: Vec<Resource>) {
+    let database: &DatabaseName = generation.database();
+    for Resource { key, object, .. } in resources {
+        let object = delivery::wrap(&generation.plan.terms.delivery, database, &key, object);
+        desire(request, response, key, object);
+    }
+}
+
+fn desire(request: &Request, response: &mut Response, key: crate::wire::Key, object: Object) {
+    let ready = if request.observed.contains_key(&key) { Ready::True } else { Ready::False };
+    let resource = response.desired.resources.entry(key).or_default();
+    resource.object = object;
+    resource.ready = ready;
+}
+
+/// Said now, emitted by `report`: two steps that return the same type would make Crossplane run in a circle.
+fn say(response: &mut Response, condition: Condition) -> Result<(), Stop> {
+    let mut said = Conditions::find(&response.context)?.unwrap_or_default();
+    put(&mut said.0, condition);
+    said.hand_on(response);
+    Ok(())
+}
+
+fn put(conditions: &mut Vec<Condition>, condition: Condition) {
+    conditions.retain(|earlier| earlier.kind != condition.kind);
+    conditions.push(condition);
+}
+
+/// One of our conditions; a message that is empty is none.
+pub fn condition(kind: ConditionType, status: Truth, reason: &str, message: impl Into<String>) -> Condition {
+    let message = Some(message.into()).filter(|message: &String| !message.is_empty());
+    Condition { kind: operators::name_of(&kind), status, reason: reason.into(), message }
+}

@@ -1,0 +1,329 @@
+//! Step `production-approval`. In: the plan, the record, approvals, what exists. Out: the document `gate`, the record, what
+//! refuses a deletion. Gathers the evidence that the gate's table wants; must not decide.
+
+use super::documents::{Document, Ruling, Wanted};
+use super::stop::Stop;
+use super::{AWAIT, ask, condition, desire, health, observe, say};
+use crate::api::approval::{DIGEST_LABEL, KIND, OperationKind, REQUESTED_BY};
+use crate::api::claim::Composite;
+use crate::api::input::{ApprovalGate, Step};
+use crate::api::plan::Plan;
+use crate::api::problem::Problems;
+use crate::api::record::{self, DatabaseRecord, Generation, Record};
+use crate::api::status::{ApprovalStatus, Class, ConditionType, Pending};
+use crate::delivery;
+use crate::gate::approvals::{Finding, Need, Permission, permission};
+use crate::gate::digest::Operation;
+use crate::gate::{self, Data, Origin, Outcome, Refusal, Situation, changes, protection};
+use crate::observed::{Answer, Observed, Question};
+use crate::operators::{self, GENERATION, LINEAGE, STATEFUL};
+use crate::plan;
+use crate::wire::{Key, Object, Request, Response, Truth};
+use jiff::Timestamp;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<Response, Stop> {
+    let mut evidence = Evidence {
+        request,
+        policy,
+        now,
+        composite: request.composite.decode("composite")?,
+        observed: observe(request)?,
+        response: Response::to(request),
+        pending: None,
+    };
+    let wanted = match Wanted::take(&request.context, Step::ApprovalGate)? {
+        Wanted::Plan(plan) => Ok(*plan),
+        Wanted::Problems(problems) => Err(problems),
+    };
+    let recorded = evidence.recorded();
+    let situation = evidence.situation(&recorded, &wanted)?;
+    let outcome = gate::decide(&situation);
+    let Evidence { mut response, composite, observed, pending, .. } = evidence;
+
+    let record = match &recorded {
+        Recorded::Is(record) => Some(&**record),
+        Recorded::NotAsked | Recorded::Nothing | Recorded::Unreadable(_) => None,
+    };
+    let ready = record.is_some_and(|record| health(&mut response, &record.serving, &observed).is_ready());
+    let origin = origin(&composite, &observed);
+    let record = gate::settle(&outcome, record, &origin, ready);
+    match &outcome {
+        Outcome::Fatal(refusal) => {
+            let validated = matches!(refusal, Refusal::RunsUnapproved(_));
+            let command = pending.map(|pending| format!("; {}", pending.command)).unwrap_or_default();
+            return Err(Stop::Refused { message: refusal.message() + &command, validated });
+        }
+        Outcome::Hold => hold(request, &mut response),
+        _ => {}
+    }
+    if let Some(record) = &record {
+        let object = Object::of(&DatabaseRecord::new(record.clone()));
+        desire(request, &mut response, Key(record::KEY.into()), object);
+        for (key, usage) in protection::usages(&composite, &request.composite, &record.serving, &observed)? {
+            desire(request, &mut response, key, usage);
+        }
+    }
+    let approved_by = record.as_ref().map(|record| record.approved_by.clone()).unwrap_or_default();
+    say(&mut response, approved(pending.as_ref(), &approved_by))?;
+    if pending.is_some() || outcome == Outcome::Hold {
+        response.ttl = Some(AWAIT);
+    }
+    let standing = outcome.standing();
+    Ruling { record, standing, approval: ApprovalStatus { approved_by, pending } }.hand_on(&mut response);
+    Ok(response)
+}
+
+fn approved(pending: Option<&Pending>, approved_by: &[String]) -> crate::wire::Condition {
+    let kind = ConditionType::Approved;
+    match pending {
+        Some(pending) => {
+            let operation = operators::name_of(&pending.operation);
+            let mut lines =
+                vec![format!("{operation} waits for {}: {}", people(pending.approvers_needed), pending.command)];
+            lines.extend(pending.found.iter().cloned());
+            condition(kind, Truth::False, "AwaitingApproval", lines.join("\n"))
+        }
+        None if approved_by.is_empty() => condition(kind, Truth::True, "NotNeeded", ""),
+        None => condition(kind, Truth::True, "Approved", format!("by {}", approved_by.join(", "))),
+    }
+}
+
+fn people(number: u32) -> String {
+    if number == 1 { "an approver".into() } else { format!("{number} approvers") }
+}
+
+/// The record as far as it is known.
+enum Recorded {
+    NotAsked,
+    Nothing,
+    Unreadable(String),
+    Is(Box<Record>),
+}
+
+/// What is gathered on the way to a situation; questions go straight into the response.
+struct Evidence<'a> {
+    request: &'a Request,
+    policy: &'a ApprovalGate,
+    now: Timestamp,
+    composite: Composite,
+    observed: Observed,
+    response: Response,
+    pending: Option<Pending>,
+}
+
+impl Evidence<'_> {
+    /// The observed record, else the one that Crossplane finds by name: users can empty the references.
+    fn recorded(&mut self) -> Recorded {
+        if let Some(object) = self.request.observed.get(&Key(record::KEY.into())) {
+            return self.read(object);
+        }
+        let (namespace, name) = self.composite.identity();
+        let question = Question::by_name(crate::api::API_VERSION, record::KIND, namespace, name);
+        ask(&mut self.response, &question);
+        match self.observed.objects(&question) {
+            Answer::NotAsked => Recorded::NotAsked,
+            Answer::Nothing => Recorded::Nothing,
+            Answer::Found(objects) => objects.first().map_or(Recorded::Nothing, |object| self.read(object)),
+        }
+    }
+
+    /// The schema first: a newer one may have any shape.
+    fn read(&self, object: &Object) -> Recorded {
+        let newer = match object.decode::<Schema>("DatabaseRecord") {
+            Ok(Schema { spec }) => spec.schema > record::SCHEMA,
+            Err(error) => return Recorded::Unreadable(error.to_string()),
+        };
+        if newer {
+            return Recorded::Unreadable("it was written by a newer release; upgrade the function".into());
+        }
+        match object.decode::<DatabaseRecord>("DatabaseRecord") {
+            Ok(record) if record.is_of(&self.composite) => Recorded::Is(Box::new(record.spec)),
+            Ok(_) => Recorded::Unreadable("it is the record of another database".into()),
+            Err(error) => Recorded::Unreadable(error.to_string()),
+        }
+    }
+
+    fn situation<'a>(
+        &mut self,
+        recorded: &Recorded,
+        wanted: &'a Result<Plan, Problems>,
+    ) -> Result<Situation<'a>, Stop> {
+        let capabilities = self.request.capabilities;
+        if capabilities.advertised && !capabilities.required_resources {
+            return Ok(Situation::CoreTooOld);
+        }
+        Ok(match recorded {
+            Recorded::NotAsked => {
+                self.ask_for_data(wanted);
+                Situation::RecordNotAsked
+            }
+            Recorded::Unreadable(why) => Situation::RecordUnreadable(why.clone()),
+            Recorded::Nothing => self.unrecorded(wanted)?,
+            Recorded::Is(record) => match (record.was_ready, self.data(&record.serving)?) {
+                (true, Data::NotAsked) => Situation::DataNotAsked,
+                (true, Data::Absent) => Situation::DataLost,
+                (true, Data::Present) | (false, _) => Situation::Recorded { claim: self.edit(&record.serving, wanted) },
+            },
+        })
+    }
+
+    /// In the same round as the record, since both are needed.
+    fn ask_for_data(&mut self, wanted: &Result<Plan, Problems>) {
+        if let Ok(plan) = wanted {
+            let first = first(&self.composite, plan);
+            for reference in operators::of(plan.terms.operator).data(&first) {
+                let question = delivery::question(&plan.terms.delivery, first.database(), &reference);
+                ask(&mut self.response, &question);
+            }
+        }
+    }
+
+    fn unrecorded<'a>(&mut self, wanted: &'a Result<Plan, Problems>) -> Result<Situation<'a>, Stop> {
+        let stateful = self.observed.composed.values().any(|object| marks(object).contains_key(STATEFUL));
+        let plan = match wanted {
+            Ok(plan) => plan,
+            Err(problems) => {
+                let data = if stateful { Data::Present } else { Data::Absent };
+                return Ok(Situation::Unrecorded { data, claim: Err(problems) });
+            }
+        };
+        let data = if stateful { Data::Present } else { self.data(&first(&self.composite, plan))? };
+        let operation = Operation::Create { plan: &plan.terms };
+        let changes = changes::words(None, &plan.terms);
+        let permission = self.permission(plan, operation, Class::None, changes);
+        Ok(Situation::Unrecorded { data, claim: Ok((plan, permission)) })
+    }
+
+    /// The claim against the applied plan. Where no term differs, nobody needs to be asked.
+    fn edit<'a>(
+        &mut self,
+        serving: &Generation,
+        wanted: &'a Result<Plan, Problems>,
+    ) -> Result<(&'a Plan, Permission), Problems> {
+        let plan = wanted.as_ref().map_err(Clone::clone)?;
+        let class = plan::transition(&serving.plan, plan)?;
+        let (from, to) = (&serving.plan.terms, &plan.terms);
+        if from == to {
+            return Ok((plan, Permission::NotNeeded));
+        }
+        let permission = self.permission(plan, Operation::Change { from, to }, class, changes::words(Some(from), to));
+        Ok((plan, permission))
+    }
+
+    fn permission(&mut self, plan: &Plan, operation: Operation, class: Class, changes: Vec<String>) -> Permission {
+        let kind = operation.kind();
+        let approvers = self.policy.approvers_needed(plan.terms.environment, kind, class);
+        if approvers == 0 {
+            return Permission::NotNeeded;
+        }
+        let digest = operation.digest();
+        let (namespace, name) = self.composite.identity();
+        let label = [(DIGEST_LABEL, digest.label())];
+        let question = Question::by_labels(crate::api::API_VERSION, KIND, namespace, &label);
+        ask(&mut self.response, &question);
+        let requester = self.composite.metadata.annotations.get(REQUESTED_BY).map(String::as_str);
+        let need = Need { approvers, requester, valid_days: self.policy.valid_days };
+        let permission = permission(&operation, &need, self.observed.objects(&question), self.now);
+        if let Permission::Missing(findings) = &permission {
+            self.pending = Some(Pending {
+                operation: kind,
+                digest: digest.to_string(),
+                changes,
+                class,
+                approvers_needed: approvers,
+                found: findings.iter().map(Finding::sentence).collect(),
+                command: command(namespace, name, kind, &digest.to_string()),
+            });
+        }
+        permission
+    }
+
+    /// Whether what holds a generation's data exists: observed, else asked for by name.
+    fn data(&mut self, generation: &Generation) -> Result<Data, Stop> {
+        let mut data = Data::Absent;
+        let terms = &generation.plan.terms;
+        for reference in operators::of(terms.operator).data(generation) {
+            // A wrapper that reports nothing for a while is no proof that the data is gone.
+            if self.request.observed.contains_key(&reference.key) {
+                return Ok(Data::Present);
+            }
+            let question = delivery::question(&terms.delivery, generation.database(), &reference);
+            ask(&mut self.response, &question);
+            match self.observed.clone().objects(&question) {
+                Answer::NotAsked => data = Data::NotAsked,
+                Answer::Nothing => {}
+                Answer::Found(objects) => {
+                    for object in objects {
+                        let found = delivery::unwrap_one(&reference.key.0, object)?;
+                        self.observed.composed.extend(found.map(|found| (reference.key.clone(), found)));
+                    }
+                    return Ok(Data::Present);
+                }
+            }
+        }
+        Ok(data)
+    }
+}
+
+/// What an approver runs.
+fn command(namespace: &str, name: &str, operation: OperationKind, digest: &str) -> String {
+    let operation = operators::name_of(&operation);
+    format!(
+        "function-database approve {namespace}/{name} --operation {operation} --digest {digest} | kubectl create -f -"
+    )
+}
+
+/// What a new database would be.
+fn first(composite: &Composite, plan: &Plan) -> Generation {
+    Generation { number: 1, lineage: composite.metadata.uid.clone(), plan: plan.clone() }
+}
+
+/// Where the data began: as it says itself, else with this composite.
+fn origin(composite: &Composite, observed: &Observed) -> Origin {
+    let stateful = observed.composed.values().map(marks).find(|marks| marks.contains_key(STATEFUL)).unwrap_or_default();
+    Origin {
+        number: stateful.get(GENERATION).and_then(|number| number.parse().ok()).unwrap_or(1),
+        lineage: stateful.get(LINEAGE).cloned().unwrap_or_else(|| composite.metadata.uid.clone()),
+    }
+}
+
+fn marks(object: &Object) -> BTreeMap<String, String> {
+    object.decode::<Annotated>("resource").map(|annotated| annotated.metadata.annotations).unwrap_or_default()
+}
+
+/// On a core that ignores questions, whatever is not desired would be deleted: everything observed stays as it is.
+fn hold(request: &Request, response: &mut Response) {
+    for (key, object) in &request.observed {
+        if !response.desired.resources.contains_key(key) {
+            let managed = serde_json::json!({"status": null, "metadata": {
+                "uid": null, "resourceVersion": null, "generation": null, "creationTimestamp": null,
+                "managedFields": null, "ownerReferences": null, "finalizers": null, "selfLink": null,
+            }});
+            desire(request, response, key.clone(), object.merge(&Object::of(&managed)));
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Annotated {
+    #[serde(default)]
+    metadata: Annotations,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Annotations {
+    annotations: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Schema {
+    spec: SchemaSpec,
+}
+
+#[derive(Deserialize)]
+struct SchemaSpec {
+    schema: u32,
+}

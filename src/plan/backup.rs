@@ -1,0 +1,74 @@
+//! Backups of a plan. In: claim, tier and what the operator can. Out: when, how long and where to, or the problems.
+
+use super::schedule::days;
+use crate::api::claim::{BackupMethod, DatabaseSpec};
+use crate::api::input::TierDefaults;
+use crate::api::input::tier_defaults::{Continuous, Tier};
+use crate::api::plan::{Backup, Operator};
+use crate::api::problem::Problem;
+use crate::operators::{Features, name_of};
+
+/// None where there are no backups, or where a problem was found.
+pub fn resolve(
+    spec: &DatabaseSpec,
+    policy: &TierDefaults,
+    tier: &Tier,
+    features: &Features,
+    operator: Operator,
+    problems: &mut Vec<Problem>,
+) -> Option<Backup> {
+    let asked = spec.backup.clone().unwrap_or_default();
+    let environment = name_of(&spec.environment);
+    if asked.enabled == Some(false) {
+        if tier.backup.required {
+            let wrong = format!("{environment} requires backups");
+            problems.push(Problem::new("spec.backup.enabled", wrong, "leave it out, or write true"));
+        }
+        return None;
+    }
+    let retention = asked.retention.unwrap_or_else(|| tier.backup.retention.default.clone());
+    let range = &tier.backup.retention;
+    if let (Some(kept), Some(least), Some(most)) = (days(&retention), days(&range.minimum), days(&range.maximum))
+        && !(least..=most).contains(&kept)
+    {
+        let wrong = format!("{retention} is outside of {environment}");
+        let right = format!("write {} to {}", range.minimum, range.maximum);
+        problems.push(Problem::new("spec.backup.retention", wrong, right));
+    }
+    let method = asked.method.unwrap_or_default();
+    if !features.backup_methods.contains(&method) {
+        let known = features.backup_methods.iter().map(name_of).collect::<Vec<_>>().join(" or ");
+        let wrong = format!("{} makes no backups by {}", name_of(&operator), name_of(&method));
+        problems.push(Problem::new("spec.backup.method", wrong, format!("write {known}")));
+    }
+    let continuous = match (tier.backup.continuous, asked.continuous) {
+        (Continuous::Required, Some(false)) if features.point_in_time => {
+            let wrong = format!("{environment} requires continuous backups");
+            problems.push(Problem::new("spec.backup.continuous", wrong, "leave it out, or write true"));
+            true
+        }
+        (_, Some(true)) if !features.point_in_time => {
+            let wrong = format!("{} cannot archive continuously", name_of(&operator));
+            problems.push(Problem::new("spec.backup.continuous", wrong, "leave it out"));
+            false
+        }
+        (Continuous::Required | Continuous::WhereSupported, None) => features.point_in_time,
+        (Continuous::Required, Some(_)) => features.point_in_time,
+        (Continuous::Off, asked) => asked.unwrap_or(false),
+        (Continuous::WhereSupported, Some(asked)) => asked,
+    };
+    let Some(destination) = policy.destinations.get(&tier.backup.destination) else {
+        let path = format!("TierDefaults.environments.{environment}.backup.destination");
+        let wrong = format!("there is no destination {:?}", tier.backup.destination);
+        problems.push(Problem::new(path, wrong, "the platform team adds it to destinations"));
+        return None;
+    };
+    Some(Backup {
+        schedule: asked.schedule.unwrap_or_else(|| tier.backup.schedule.clone()),
+        retention,
+        continuous,
+        // What an operator does on its own is no term: Auto and its answer are one and the same plan.
+        method: if method == BackupMethod::Auto { features.best_backup_method() } else { method },
+        destination: destination.clone(),
+    })
+}

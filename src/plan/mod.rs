@@ -1,0 +1,305 @@
+//! What a claim means. In: a claim and the platform's policy. Out: a plan with nothing left open, or all of the claim's
+//! problems together.
+//!
+//! Must not know what runs already: what a plan would do to that is `transition`, and the gate asks it.
+
+pub mod rules;
+pub mod offered;
+pub mod schedule;
+pub mod backup;
+pub mod parameters;
+pub mod tuning;
+pub mod cost;
+pub mod transition;
+
+use crate::api::claim::{Claim, DatabaseSpec, DeletionPolicy, Topology};
+use crate::api::input::TierDefaults;
+use crate::api::input::tier_defaults::{EnginePolicy, Range, Size, Tier, TierEngine, Version};
+use crate::api::plan::{
+    Access, DatabaseName, Lifecycle, Maintenance, Monitoring, Notes, Operator, Pooling, Requests, Terms,
+};
+use crate::api::problem::{Problem, Problems};
+use crate::api::quantity::Bytes;
+use crate::operators::{self, Features, name_of};
+
+pub use crate::api::plan::Plan;
+pub use transition::{creation, transition};
+
+/// Every default resolved and every rule checked. The plan depends on nothing but the two arguments.
+pub fn resolve(claim: &Claim, policy: &TierDefaults) -> Result<Plan, Problems> {
+    let mut problems = rules::problems(claim);
+    problems.extend(offered::problems(&claim.spec));
+    match Tables::find(&claim.spec, policy) {
+        Ok(tables) => resolve_with(claim, policy, &tables, problems),
+        Err(unknown) => {
+            problems.extend(unknown);
+            Err(sorted(problems))
+        }
+    }
+}
+
+/// The rows of the policy that this claim is about.
+struct Tables<'a> {
+    tier: &'a Tier,
+    engine: &'a EnginePolicy,
+    operator: Operator,
+    features: Features,
+    size: &'a Size,
+    /// The release line and what the platform says of it.
+    version: (&'a str, &'a Version),
+    replicas: Range,
+}
+
+impl<'a> Tables<'a> {
+    /// Every name that leads to no row is a problem of its own.
+    fn find(spec: &'a DatabaseSpec, policy: &'a TierDefaults) -> Result<Tables<'a>, Vec<Problem>> {
+        let mut problems = vec![];
+        let environment = name_of(&spec.environment);
+        let engine_name = spec.engine.unwrap_or_default();
+        let tier = policy.environments.get(&spec.environment);
+        if tier.is_none() {
+            let known = policy.environments.keys().map(name_of);
+            problems.push(unknown("spec.environment", "environment", &environment, known));
+        }
+        let exception = tier.and_then(|tier| tier.engines.get(&engine_name)).cloned().unwrap_or_default();
+        let engine = policy.engines.get(&engine_name).filter(|_| exception.offered != Some(false));
+        if engine.is_none() {
+            let here = |engine: &&crate::api::claim::Engine| {
+                tier.and_then(|tier| tier.engines.get(*engine)).is_none_or(|row| row.offered != Some(false))
+            };
+            let known = policy.engines.keys().filter(here).map(name_of).collect::<Vec<_>>().join(", ");
+            let wrong = format!("{} is not offered in {environment}", name_of(&engine_name));
+            problems.push(Problem::new("spec.engine", wrong, format!("write one of {known}")));
+        }
+        let size = match tier {
+            Some(tier) if tier.sizes.contains(&spec.size) => policy.sizes.get(&spec.size),
+            _ => None,
+        };
+        if let (Some(tier), None) = (tier, size) {
+            let here = format!("size in {environment}");
+            problems.push(unknown("spec.size", &here, &spec.size, tier.sizes.iter().cloned()));
+        }
+        let version = engine.and_then(|engine| find_version(spec, engine, &mut problems));
+        match (tier, engine, size, version) {
+            (Some(tier), Some(engine), Some(size), Some(version)) => {
+                let TierEngine { operator, replicas, .. } = exception;
+                let operator = operator.unwrap_or(engine.operator);
+                let features = operators::of(operator).features();
+                let replicas = replicas.unwrap_or(tier.replicas);
+                Ok(Tables { tier, engine, operator, features, size, version, replicas })
+            }
+            _ => Err(problems),
+        }
+    }
+}
+
+/// A line that is no longer offered stays known: databases that run it must go on.
+fn find_version<'a>(
+    spec: &'a DatabaseSpec,
+    engine: &'a EnginePolicy,
+    problems: &mut Vec<Problem>,
+) -> Option<(&'a str, &'a Version)> {
+    let line = spec.version.as_deref().unwrap_or(&engine.default_version);
+    let found = engine.versions.get_key_value(line).map(|(line, version)| (line.as_str(), version));
+    if found.is_none() {
+        let offered = engine.versions.iter().filter(|(_, version)| version.offered).map(|(line, _)| line.clone());
+        problems.push(unknown("spec.version", "version", line, offered));
+    }
+    found
+}
+
+fn resolve_with(
+    claim: &Claim,
+    policy: &TierDefaults,
+    tables: &Tables,
+    mut problems: Vec<Problem>,
+) -> Result<Plan, Problems> {
+    let spec = &claim.spec;
+    let Tables { tier, engine, operator, features, size, version, .. } = tables;
+    let storage = storage(spec, tables, &mut problems);
+    let replicas = replicas(spec, tables, &mut problems);
+    let backup = backup::resolve(spec, policy, tier, features, *operator, &mut problems);
+    let storage_class = storage_class(spec, policy, tier, &mut problems);
+    let tuned =
+        tuning::tune(spec.engine.unwrap_or_default(), size.memory, storage.unwrap_or_default(), size.connections);
+    problems.extend(parameters::problems(spec, engine));
+    problems.extend(tuning::check(spec.engine.unwrap_or_default(), size.memory, &tuned, &spec.parameters));
+    problems.extend(unsupported(spec, features, *operator));
+    if let Some(minimum) = engine.minimum_memory.filter(|minimum| size.memory < *minimum) {
+        let wrong = format!("{} has {} of memory", spec.size, size.memory);
+        problems.push(Problem::new("spec.size", wrong, format!("write a size with {minimum} or more")));
+    }
+    let extensions = spec.extensions.iter().filter_map(|name| match engine.extensions.get(name) {
+        Some(extension) => Some((name.clone(), extension.name.clone())),
+        None => {
+            problems.push(unknown("spec.extensions", "extension", name, engine.extensions.keys().cloned()));
+            None
+        }
+    });
+    let extensions = extensions.collect();
+    if spec.tls.as_ref().and_then(|tls| tls.enabled) == Some(false) && tier.tls_required {
+        let wrong = format!("{} refuses connections that are not encrypted", name_of(&spec.environment));
+        problems.push(Problem::new("spec.tls.enabled", wrong, "leave it out, or write true"));
+    }
+
+    // The one place where "no problems" becomes "everything is there", so that no default is invented twice.
+    let (Some(storage), Some(replicas), true) = (storage, replicas, problems.is_empty()) else {
+        return Err(sorted(problems));
+    };
+    let (namespace, name) = claim.identity();
+    let access = spec.access.clone().unwrap_or_default();
+    let monitoring = spec.monitoring.clone().unwrap_or_default();
+    let terms = Terms {
+        database: DatabaseName { namespace: namespace.into(), name: name.into(), inside: spec.name.clone() },
+        environment: spec.environment,
+        engine: spec.engine.unwrap_or_default(),
+        operator: *operator,
+        version: version.0.into(),
+        topology: spec.topology.unwrap_or(Topology::Replicated),
+        replicas,
+        shards: spec.shards.unwrap_or(1),
+        synchronous_replicas: tier.synchronous_replicas.min(replicas - 1),
+        cpu: size.cpu,
+        memory: size.memory,
+        cpu_request: size.cpu.percent(tier.cpu_request.into()),
+        storage,
+        storage_class,
+        placement: tier.placement,
+        backup,
+        pooling: pooling(spec, replicas),
+        parameters: spec.parameters.clone(),
+        extensions,
+        credentials: spec.credentials.as_ref().and_then(|it| it.source).unwrap_or(tier.credentials),
+        access: Access {
+            namespaces: access.allowed_namespaces,
+            cidrs: access.allowed_cidrs,
+            service_type: access.service_type.unwrap_or_default(),
+            roles: access.roles,
+        },
+        tls: tier.tls_required || spec.tls.as_ref().and_then(|tls| tls.enabled).unwrap_or(false),
+        monitoring: Monitoring {
+            off: monitoring.enabled == Some(false),
+            silent: monitoring.alerts == Some(false),
+            log_level: monitoring.log_level.unwrap_or_default(),
+            queries: monitoring.queries,
+        },
+        maintenance: Maintenance::default(),
+        lifecycle: lifecycle(spec, tier),
+        delivery: tier.delivery.clone(),
+    };
+    let notes = Notes {
+        image: version.1.image.clone(),
+        tuned,
+        owner: spec.owner.clone(),
+        system: spec.system.clone(),
+        description: spec.description.clone(),
+        retired: !version.1.offered,
+        end_of_life: Some(version.1.end_of_life.clone()),
+        monthly_cost: policy.prices.as_ref().map(|prices| cost::monthly(&terms, prices)),
+    };
+    Ok(Plan { terms, requests: Requests::default(), notes })
+}
+
+fn storage(spec: &DatabaseSpec, tables: &Tables, problems: &mut Vec<Problem>) -> Option<Bytes> {
+    // A text that is no quantity is a problem of `rules` already.
+    let storage = Bytes::parse(&spec.storage).ok()?;
+    let range = &tables.tier.storage;
+    if (range.minimum..=range.maximum).contains(&storage) {
+        return Some(storage);
+    }
+    let wrong = format!("{storage} is outside of {}", name_of(&spec.environment));
+    problems.push(Problem::new("spec.storage", wrong, format!("write {} to {}", range.minimum, range.maximum)));
+    None
+}
+
+fn replicas(spec: &DatabaseSpec, tables: &Tables, problems: &mut Vec<Problem>) -> Option<u32> {
+    let range = &tables.replicas;
+    let standalone = spec.topology == Some(Topology::Standalone);
+    let replicas = spec.replicas.unwrap_or(if standalone { 1 } else { range.default });
+    let most = range.maximum.min(tables.features.most_replicas);
+    if (range.minimum..=most).contains(&replicas) {
+        return Some(replicas);
+    }
+    let path = if spec.replicas.is_none() { "spec.topology" } else { "spec.replicas" };
+    let wrong = format!("{replicas} is outside of {}", name_of(&spec.environment));
+    problems.push(Problem::new(path, wrong, format!("write {} to {most}", range.minimum)));
+    None
+}
+
+fn storage_class(
+    spec: &DatabaseSpec,
+    policy: &TierDefaults,
+    tier: &Tier,
+    problems: &mut Vec<Problem>,
+) -> Option<String> {
+    if let Some(class) = &spec.storage_class
+        && !policy.storage_classes.contains(class)
+    {
+        problems.push(unknown("spec.storageClass", "storage class", class, policy.storage_classes.iter().cloned()));
+    }
+    spec.storage_class.clone().or_else(|| tier.storage_class.clone())
+}
+
+fn pooling(spec: &DatabaseSpec, replicas: u32) -> Option<Pooling> {
+    let asked = spec.pooling.as_ref().filter(|pooling| pooling.enabled)?;
+    Some(Pooling { mode: asked.mode.unwrap_or_default(), instances: asked.instances.unwrap_or(replicas.min(3)) })
+}
+
+/// Protection is on by default where deleting would make a last backup, because somebody must wait for that.
+fn lifecycle(spec: &DatabaseSpec, tier: &Tier) -> Lifecycle {
+    let asked = spec.lifecycle.clone().unwrap_or_default();
+    let deletion_policy = asked.deletion_policy.unwrap_or(tier.deletion_policy);
+    Lifecycle {
+        hibernated: asked.hibernated,
+        deletion_policy,
+        deletion_protection: asked.deletion_protection.unwrap_or(deletion_policy == DeletionPolicy::Snapshot),
+    }
+}
+
+/// What this operator cannot do, though the claim asks for it.
+fn unsupported(spec: &DatabaseSpec, features: &Features, operator: Operator) -> Vec<Problem> {
+    let operator = name_of(&operator);
+    let mut problems = vec![];
+    let mut refuse = |asked: bool, path: &str, what: &str, right: &str| {
+        if asked {
+            problems.push(Problem::new(path, format!("{operator} has no {what}"), right));
+        }
+    };
+    let topology = spec.topology.unwrap_or(Topology::Replicated);
+    let topologies = features.topologies.iter().map(name_of).collect::<Vec<_>>().join(" or ");
+    let right = format!("write {topologies}, or leave it out");
+    refuse(
+        !features.topologies.contains(&topology),
+        "spec.topology",
+        &format!("topology {}", name_of(&topology)),
+        &right,
+    );
+    let leave_out = "leave it out";
+    refuse(spec.shards.unwrap_or(1) > 1 && !features.shards, "spec.shards", "shards", "write 1, or leave it out");
+    refuse(
+        spec.pooling.as_ref().is_some_and(|it| it.enabled) && !features.pooling,
+        "spec.pooling",
+        "pooling",
+        leave_out,
+    );
+    refuse(!spec.extensions.is_empty() && !features.extensions, "spec.extensions", "extensions", leave_out);
+    let queries = spec.monitoring.as_ref().is_some_and(|it| it.queries.is_some());
+    refuse(queries && !features.custom_queries, "spec.monitoring.queries", "custom queries", leave_out);
+    problems
+}
+
+fn unknown(path: &str, what: &str, name: &str, known: impl Iterator<Item = String>) -> Problem {
+    let known: Vec<String> = known.collect();
+    let right = match known.as_slice() {
+        [] => "leave it out: the platform offers none".into(),
+        known => format!("write one of {}", known.join(", ")),
+    };
+    Problem::new(path, format!("there is no {what} {name:?}"), right)
+}
+
+/// By path, each once: the same order however the rules are arranged.
+fn sorted(mut problems: Vec<Problem>) -> Problems {
+    problems.sort();
+    problems.dedup();
+    Problems(problems)
+}

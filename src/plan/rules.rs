@@ -1,0 +1,155 @@
+//! What must hold for every claim, whatever the platform's policy. In: a claim. Out: its problems.
+//!
+//! The schema says the same to whoever applies the claim; this is for claims that never met it. Must not read policy.
+
+use super::schedule;
+use crate::api::claim::{BackupMethod, Claim, DatabaseSpec, Engine, Environment, Topology};
+use crate::api::problem::Problem;
+use crate::api::quantity::Bytes;
+
+/// Bytes of a claim's name: operators and Crossplane add to it, and labels hold 63.
+const LONGEST_NAME: usize = 40;
+/// Endings that derived names use, so that no two databases can meet in one object.
+const RESERVED_ENDINGS: [&str; 6] = ["-primary", "-replica", "-pooler", "-rw", "-ro", "-r"];
+/// Databases that PostgreSQL brings along.
+const POSTGRESQL_DATABASES: [&str; 3] = ["postgres", "template0", "template1"];
+
+pub fn problems(claim: &Claim) -> Vec<Problem> {
+    let spec = &claim.spec;
+    let mut problems = identity(claim);
+    let mut check = |wrong: bool, path: &str, what: String, right: &str| {
+        if wrong {
+            problems.push(Problem::new(path, what, right));
+        }
+    };
+    let quoted = format!("{:?} is not a database name", spec.name);
+    check(!is_database_name(&spec.name), "spec.name", quoted, "write up to 63 of a-z, 0-9, _ and -, a letter first");
+    let engine = spec.engine.unwrap_or_default();
+    let taken = engine == Engine::Postgresql && POSTGRESQL_DATABASES.contains(&spec.name.as_str());
+    check(taken, "spec.name", format!("{} is PostgreSQL's own database", spec.name), "write another name");
+    if let Err(error) = Bytes::parse(&spec.storage) {
+        check(true, "spec.storage", error.to_string(), "write an amount such as 100Gi");
+    }
+    members(spec, &mut check);
+    backup(spec, &mut check);
+    access(spec, &mut check);
+    problems
+}
+
+type Check<'a> = dyn FnMut(bool, &str, String, &str) + 'a;
+
+fn identity(claim: &Claim) -> Vec<Problem> {
+    let (namespace, name) = claim.identity();
+    let mut problems = vec![];
+    if claim.kind == "XDatabase" && claim.spec.claim_ref.is_none() {
+        let right = "make a Database in a namespace, which brings its own XDatabase along";
+        return vec![Problem::new("spec.claimRef", "an XDatabase without a claim is refused", right)];
+    }
+    if namespace.is_empty() {
+        problems.push(Problem::new("metadata.namespace", "it is missing", "write the namespace of the team"));
+    }
+    if name.len() > LONGEST_NAME || !is_dns_label(name) {
+        let right = format!("write up to {LONGEST_NAME} of a-z, 0-9 and -, a letter first");
+        problems.push(Problem::new("metadata.name", format!("{name:?} is not a name for a database"), right));
+    }
+    if let Some(ending) = reserved_ending(name) {
+        let wrong = format!("the ending {ending} is reserved for what is made for a database");
+        problems.push(Problem::new("metadata.name", wrong, "write a name with another ending"));
+    }
+    problems
+}
+
+fn members(spec: &DatabaseSpec, check: &mut Check) {
+    let engine = spec.engine.unwrap_or_default();
+    let replicas = spec.replicas;
+    let standalone = spec.topology == Some(Topology::Standalone);
+    let more = replicas.is_some_and(|replicas| replicas > 1);
+    let text = replicas.unwrap_or_default();
+    check(replicas == Some(0), "spec.replicas", "0 is no database".into(), "write 1 or more");
+    check(standalone && more, "spec.replicas", format!("{text} is too many for Standalone"), "write 1");
+    check(engine == Engine::Sqlite && more, "spec.replicas", format!("{text} is too many for sqlite"), "write 1");
+    let few = engine == Engine::Elasticsearch && replicas.is_some_and(|replicas| replicas < 3);
+    check(few, "spec.replicas", format!("{text} is too few for elasticsearch"), "write 3 or more");
+    let alone = engine == Engine::Elasticsearch && standalone;
+    check(alone, "spec.topology", "elasticsearch has no Standalone".into(), "leave it out");
+    check(spec.shards == Some(0), "spec.shards", "0 is no database".into(), "write 1 or more");
+    if let Some(pooling) = &spec.pooling {
+        let idle = !pooling.enabled && (pooling.instances.is_some() || pooling.mode.is_some());
+        check(idle, "spec.pooling.enabled", "there is no pooler to set up".into(), "write true");
+        check(pooling.instances == Some(0), "spec.pooling.instances", "0 is no pooler".into(), "write 1 or more");
+    }
+}
+
+fn backup(spec: &DatabaseSpec, check: &mut Check) {
+    let Some(backup) = &spec.backup else { return };
+    if let Some(text) = &backup.schedule
+        && let Err(wrong) = schedule::cron(text)
+    {
+        check(true, "spec.backup.schedule", wrong, "write five fields, such as \"0 2 * * *\"");
+    }
+    if let Some(text) = &backup.retention {
+        let wrong = format!("{text:?} is not a time to keep backups for");
+        check(
+            schedule::days(text).is_none(),
+            "spec.backup.retention",
+            wrong,
+            "write days, weeks or months, such as 30d",
+        );
+    }
+    let off = backup.enabled == Some(false);
+    let path = "spec.backup.continuous";
+    check(off && backup.continuous == Some(true), path, "there are no backups to go with it".into(), "switch them on");
+    let method = backup.method.unwrap_or_default();
+    let path = "spec.backup.method";
+    check(off && method != BackupMethod::Auto, path, "there are no backups".into(), "leave it out, or switch them on");
+}
+
+fn access(spec: &DatabaseSpec, check: &mut Check) {
+    let Some(access) = &spec.access else { return };
+    for (index, cidr) in access.allowed_cidrs.iter().enumerate() {
+        let path = format!("spec.access.allowedCIDRs[{index}]");
+        check(!is_cidr(cidr), &path, format!("{cidr:?} is not an address range"), "write one such as 10.20.0.0/16");
+    }
+    for (index, namespace) in access.allowed_namespaces.iter().enumerate() {
+        let path = format!("spec.access.allowedNamespaces[{index}]");
+        let wrong = namespace.len() > 63 || !is_dns_label(namespace);
+        check(wrong, &path, format!("{namespace:?} is not the name of a namespace"), "write one such as checkout-web");
+    }
+    let prod = spec.environment == Environment::Prod;
+    check(access.console && prod, "spec.access.console", "there is none in prod".into(), "leave it out");
+}
+
+/// `-g2` and the like name the generations that restores make.
+fn reserved_ending(name: &str) -> Option<String> {
+    let (_, last) = name.rsplit_once('-')?;
+    let numbered = last
+        .strip_prefix('g')
+        .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let ending = format!("-{last}");
+    (numbered || RESERVED_ENDINGS.contains(&ending.as_str())).then_some(ending)
+}
+
+fn is_database_name(name: &str) -> bool {
+    let rest = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
+    name.len() <= 63 && name.starts_with(|first: char| first.is_ascii_lowercase()) && name.bytes().all(rest)
+}
+
+fn is_dns_label(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    name.starts_with(|first: char| first.is_ascii_lowercase()) && !name.ends_with('-') && name.bytes().all(inner)
+}
+
+/// An IPv4 or IPv6 range without host bits, as Kubernetes' network policies take them.
+fn is_cidr(text: &str) -> bool {
+    let Some((address, length)) = text.split_once('/') else { return false };
+    let canonical = !length.is_empty() && (length == "0" || !length.starts_with('0'));
+    match (address.parse(), length.parse::<u32>()) {
+        (Ok(std::net::IpAddr::V4(address)), Ok(length)) if canonical && length <= 32 => {
+            length == 32 || u32::from(address) << length == 0
+        }
+        (Ok(std::net::IpAddr::V6(address)), Ok(length)) if canonical && length <= 128 => {
+            length == 128 || u128::from(address) << length == 0
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,108 @@
+//! Times of backups: when they are made and how long they are kept. In: texts. Out: whether they are sound.
+//! Must not know the time.
+
+/// The range of each field: minute, hour, day of the month, month, day of the week.
+const FIELDS: [(&str, u32, u32); 5] =
+    [("minute", 0, 59), ("hour", 0, 23), ("day of the month", 1, 31), ("month", 1, 12), ("day of the week", 0, 6)];
+
+/// A cron expression of five fields, in the part of the language that every operator reads: numbers, `*`, `a-b`, lists
+/// and steps. The error says what is wrong.
+pub fn cron(text: &str) -> Result<(), String> {
+    let fields: Vec<&str> = text.split(' ').collect();
+    if fields.len() != FIELDS.len() {
+        return Err(format!("{text:?} is not a cron expression"));
+    }
+    for (field, (name, least, most)) in fields.iter().zip(FIELDS) {
+        if !field.split(',').all(|part| is_part(part, least, most)) {
+            return Err(format!("{field:?} is not a {name} ({least} to {most})"));
+        }
+    }
+    Ok(())
+}
+
+fn is_part(part: &str, least: u32, most: u32) -> bool {
+    let (base, step) = match part.split_once('/') {
+        Some((base, step)) => (base, Some(step)),
+        None => (part, None),
+    };
+    let number = |text: &str| {
+        let digits = (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse().ok().filter(|number| digits && (least..=most).contains(number))
+    };
+    let range = match base.split_once('-') {
+        Some((from, to)) => number(from).zip(number(to)).is_some_and(|(from, to)| from <= to),
+        None => base == "*" || (step.is_none() && number(base).is_some()),
+    };
+    let step =
+        step.is_none_or(|step| step.len() <= 2 && step.parse().is_ok_and(|step: u32| (1..=most).contains(&step)));
+    range && step
+}
+
+/// How long backups are kept, in days: a week has 7, a month is counted as 30. None: not of the form `30d`, `4w`, `6m`.
+pub fn days(retention: &str) -> Option<u32> {
+    let unit = match retention.as_bytes().last()? {
+        b'd' => 1,
+        b'w' => 7,
+        b'm' => 30,
+        _ => return None,
+    };
+    let number = retention.get(..retention.len() - 1)?;
+    let canonical = number.len() <= 4 && !number.starts_with('0') && number.bytes().all(|byte| byte.is_ascii_digit());
+    number.parse::<u32>().ok().filter(|_| canonical).map(|number| number * unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cron_expressions_that_every_operator_reads() {
+        for text in ["0 2 * * *", "*/15 0-6 1,15 * 1-5", "59 23 31 12 6", "0 */2 * * *", "0 0-12/3 * * 0"] {
+            assert_eq!(cron(text), Ok(()), "{text}");
+        }
+        let refused = [
+            "daily",
+            "0 2 * *",
+            "0 0 2 * * *",
+            "60 2 * * *",
+            "0 24 * * *",
+            "0 2 0 * *",
+            "0 2 * 13 *",
+            "0 2 * * 7",
+            "0 2 * * MON",
+            "@daily",
+            "0 2 * * L",
+            "0 5-2 * * *",
+            "0 2/3 * * *",
+            "*/0 * * * *",
+            "0  2 * * *",
+            "",
+            "+1 2 * * *",
+        ];
+        for text in refused {
+            assert!(cron(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn retentions_in_days() {
+        let cases = [
+            ("30d", Some(30)),
+            ("4w", Some(28)),
+            ("6m", Some(180)),
+            ("0d", None),
+            ("030d", None),
+            ("d", None),
+            ("30", None),
+            ("1y", None),
+            ("", None),
+            ("99999d", None),
+            ("-1d", None),
+            ("+1d", None),
+            ("3é", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(days(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! From what runs to what is wanted. In: two plans. Out: what the change does to the database, or why it cannot be.
+//!
+//! The schema refuses much of this on an update; a claim that was deleted and written anew never met it.
+
+use crate::api::plan::{Plan, Terms};
+use crate::api::problem::{Problem, Problems};
+use crate::api::status::Class;
+use crate::operators::{self, name_of};
+
+/// A new database, of which nothing exists yet.
+pub fn creation(plan: &Plan) -> Result<(), Problems> {
+    match retired(plan) {
+        Some(problem) => Err(Problems(vec![problem])),
+        None => Ok(()),
+    }
+}
+
+/// The same for one that runs.
+pub fn transition(from: &Plan, to: &Plan) -> Result<Class, Problems> {
+    let (old, new) = (&from.terms, &to.terms);
+    let mut problems: Vec<Problem> = fixed(old, new)
+        .into_iter()
+        .filter(|(_, old, new)| old != new)
+        .map(|(path, old, _)| {
+            Problem::new(path, "it is fixed at creation", format!("write {old}, or make another database"))
+        })
+        .collect();
+    if new.storage < old.storage {
+        let wrong = format!("{} is less than what runs; storage only grows", new.storage);
+        problems.push(Problem::new("spec.storage", wrong, format!("write {} or more", old.storage)));
+    }
+    if release(&new.version) < release(&old.version) {
+        let wrong = format!("{} is older than what runs; no engine goes back", new.version);
+        problems.push(Problem::new("spec.version", wrong, format!("write {}, or restore a backup", old.version)));
+    } else if new.version != old.version {
+        problems.extend(retired(to));
+    }
+    let class = operators::change(from, to);
+    if class == Class::Refused && problems.is_empty() {
+        let wrong = format!("{} cannot make this change", name_of(&new.operator));
+        problems.push(Problem::new("spec", wrong, "take it back, or make another database"));
+    }
+    if problems.is_empty() { Ok(class) } else { Err(Problems(problems)) }
+}
+
+/// What cannot change while the data lives, with the text of both sides.
+fn fixed(old: &Terms, new: &Terms) -> Vec<(&'static str, String, String)> {
+    let class = |terms: &Terms| terms.storage_class.clone().unwrap_or_else(|| "no storage class".into());
+    vec![
+        ("spec.name", old.database.inside.clone(), new.database.inside.clone()),
+        ("spec.environment", name_of(&old.environment), name_of(&new.environment)),
+        ("spec.engine", name_of(&old.engine), name_of(&new.engine)),
+        ("spec.topology", name_of(&old.topology), name_of(&new.topology)),
+        ("spec.storageClass", class(old), class(new)),
+        ("TierDefaults operator", name_of(&old.operator), name_of(&new.operator)),
+        ("TierDefaults delivery", name_of(&old.delivery), name_of(&new.delivery)),
+    ]
+}
+
+/// A line that is kept for existing databases only.
+fn retired(plan: &Plan) -> Option<Problem> {
+    let Plan { terms, notes, .. } = plan;
+    notes.retired.then(|| {
+        let wrong = format!("{} {} is for existing databases only", name_of(&terms.engine), terms.version);
+        Problem::new("spec.version", wrong, "write a newer one, or leave it out")
+    })
+}
+
+/// `8.19` is newer than `8.4`.
+fn release(version: &str) -> Vec<u32> {
+    version.split('.').map(|part| part.parse().unwrap_or(u32::MAX)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_compare_as_numbers() {
+        assert!(release("8.19") > release("8.4"));
+        assert!(release("17") > release("9"));
+        assert_eq!(release("17"), release("17"));
+    }
+}

@@ -1,0 +1,120 @@
+//! Conditions and events. In: a view of everything. Out: the conditions that are `report`'s to say, and one event where a
+//! condition changed. Must not repeat an event: Crossplane drops many of one object, and would run in a circle.
+
+use super::{View, own_secret};
+use crate::api::status::ConditionType;
+use crate::gate::Standing;
+use crate::operators::State;
+use crate::operators::health::Storage;
+use crate::pipeline::condition;
+use crate::wire::{Condition, Event, Key, Object, Severity, Truth, Undecodable};
+use serde::Deserialize;
+
+/// `Validated` and `Approved` were said by earlier steps.
+pub fn conditions(view: &View) -> Vec<Condition> {
+    let (Some(serving), Some(health)) = (view.serving(), view.health) else {
+        return vec![condition(ConditionType::Provisioned, Truth::False, "NothingRuns", nothing_runs(view))];
+    };
+    let name = serving.name();
+    let lost = view.ruling.standing == Standing::Lost;
+    let provisioned = match &health.state {
+        _ if lost => (Truth::False, "Lost", format!("{name}: its data is gone")),
+        State::Ready => (Truth::True, "Ready", String::new()),
+        State::Hibernated => (Truth::True, "Hibernated", String::new()),
+        State::Degraded(why) => (Truth::True, "Degraded", format!("{name}: {why}")),
+        State::Absent => (Truth::False, "Deploying", format!("{name}: it does not exist yet")),
+        State::Progressing(why) => (Truth::False, "Progressing", format!("{name}: {why}")),
+        State::Failed(why) => (Truth::False, "Failed", format!("{name}: {why}")),
+    };
+    let storage = match &health.storage {
+        Storage::AsPlanned => (Truth::True, "AsPlanned", String::new()),
+        Storage::NotYet(why) => (Truth::False, "NotYet", format!("{name}: {why}")),
+        Storage::Unknown(why) => (Truth::Unknown, "Unknown", format!("{name}: {why}")),
+    };
+    let backup = match (&serving.plan.terms.backup, &health.backup.trouble) {
+        (None, _) => (Truth::False, "Off", "the claim switches backups off".into()),
+        (Some(_), None) => (Truth::True, "Configured", String::new()),
+        (Some(_), Some(why)) => (Truth::False, "Trouble", format!("{name}: {why}")),
+    };
+    let credentials = match view.credentials {
+        Some(why) => (Truth::False, "Waiting", why.to_string()),
+        None if own_secret(serving) => (Truth::True, "Published", String::new()),
+        None => (Truth::True, "OperatorSecret", String::new()),
+    };
+    let monitored = monitored(view, &serving.key("pod-monitor"), &serving.key("prometheus-rule"));
+    [
+        (ConditionType::Provisioned, provisioned),
+        (ConditionType::StorageReady, storage),
+        (ConditionType::BackupConfigured, backup),
+        (ConditionType::CredentialsReady, credentials),
+        (ConditionType::Monitored, monitored),
+    ]
+    .into_iter()
+    .map(|(kind, (status, reason, message))| condition(kind, status, reason, message))
+    .collect()
+}
+
+fn nothing_runs(view: &View) -> &'static str {
+    match view.ruling.standing {
+        Standing::Invalid => "the claim has mistakes, and nothing ran before",
+        Standing::AwaitingApproval => "it waits for an approval",
+        Standing::Asking | Standing::Applied | Standing::Lost => "Crossplane is still looking for what there is",
+    }
+}
+
+fn monitored(view: &View, metrics: &str, alerts: &str) -> (Truth, &'static str, String) {
+    let key = |name: &str| Key(name.into());
+    let desired: Vec<Key> =
+        [key(metrics), key(alerts)].into_iter().filter(|key| view.desired.contains_key(key)).collect();
+    let missing = desired.iter().find(|key| !view.observed.composed.contains_key(key));
+    match (desired.contains(&key(metrics)), missing) {
+        (false, _) => (Truth::False, "Off", "the claim or the platform switches monitoring off".into()),
+        (true, None) => (Truth::True, "Configured", String::new()),
+        (true, Some(key)) => (Truth::False, "Deploying", format!("{} does not exist yet", key.0)),
+    }
+}
+
+/// What deserves a warning when it begins, by the reason of the condition.
+const WARNINGS: [&str; 5] = ["Invalid", "AwaitingApproval", "Lost", "Failed", "Trouble"];
+
+/// One warning for each condition that begins to say something bad. What is observed may be forged, which then costs its
+/// author an event.
+pub fn events(composite: &Object, conditions: &[Condition]) -> Result<Vec<Event>, Undecodable> {
+    let Observed { status } = composite.decode("composite")?;
+    let said = |condition: &Condition| {
+        status.conditions.iter().any(|before| {
+            before.kind == condition.kind
+                && before.reason == condition.reason
+                && before.message.as_deref().unwrap_or_default() == condition.message.as_deref().unwrap_or_default()
+        })
+    };
+    let new = conditions.iter().filter(|condition| WARNINGS.contains(&condition.reason.as_str()) && !said(condition));
+    Ok(new
+        .map(|condition| Event {
+            severity: Severity::Warning,
+            reason: condition.reason.clone(),
+            message: condition.message.clone().unwrap_or_default(),
+        })
+        .collect())
+}
+
+#[derive(Deserialize)]
+struct Observed {
+    #[serde(default)]
+    status: ObservedStatus,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ObservedStatus {
+    conditions: Vec<ObservedCondition>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ObservedCondition {
+    #[serde(rename = "type")]
+    kind: String,
+    reason: String,
+    message: Option<String>,
+}

@@ -1,0 +1,167 @@
+//! Never lose a database. In: what is observed and what is desired, as Crossplane sees them. Out: nothing, or every way in
+//! which data would be lost.
+//!
+//! Must not know the claim, the plan or the gate: it holds whatever they conclude, and whichever step was removed.
+
+use crate::delivery;
+use crate::operators::STATEFUL;
+use crate::wire::{DesiredResource, Key, Object, Undecodable};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Loss {
+    #[error("{0} holds data and is no longer desired, so it would be deleted; put the step that composes it back")]
+    Dropped(String),
+    #[error("{key} holds data as {was} and would become {becomes}, so the data would be left behind; set it back")]
+    Replaced { key: String, was: String, becomes: String },
+    #[error("{key} holds data and would shrink from {from} to {to} bytes; storage only grows")]
+    Shrunk { key: String, from: u64, to: u64 },
+    #[error("{key} holds data, and what is desired instead cannot be read: {why}")]
+    Unreadable { key: String, why: String },
+}
+
+/// Looks at what wrappers are told to carry, on both sides: what they report may be missing for a while.
+pub fn losses(
+    observed: &BTreeMap<Key, Object>,
+    desired: &BTreeMap<Key, DesiredResource>,
+) -> Result<Vec<Loss>, Undecodable> {
+    let mut losses = vec![];
+    for (key, object) in observed {
+        let there = Sides::of(&key.0, object)?;
+        let Some(from) = there.carried.bytes() else { continue };
+        let Some(resource) = desired.get(key) else {
+            losses.push(Loss::Dropped(key.0.clone()));
+            continue;
+        };
+        let key = key.0.clone();
+        let wanted = match Sides::of(&key, &resource.object) {
+            Ok(wanted) => wanted,
+            Err(error) => {
+                losses.push(Loss::Unreadable { key, why: error.to_string() });
+                continue;
+            }
+        };
+        let (was, becomes) = (there.names(), wanted.names());
+        let to = wanted.carried.bytes().unwrap_or(0);
+        if was != becomes {
+            losses.push(Loss::Replaced { key, was, becomes });
+        } else if to < from {
+            losses.push(Loss::Shrunk { key, from, to });
+        }
+    }
+    Ok(losses)
+}
+
+/// An object as Crossplane sees it, and what it carries: the same unless it is wrapped.
+struct Sides {
+    outer: Identity,
+    carried: Identity,
+}
+
+impl Sides {
+    fn of(place: &str, object: &Object) -> Result<Sides, Undecodable> {
+        let outer = object.decode(place)?;
+        let carried = delivery::unwrap_desired(place, object)?.decode(place)?;
+        Ok(Sides { outer, carried })
+    }
+
+    fn names(&self) -> String {
+        let (outer, carried) = (self.outer.name(), self.carried.name());
+        if outer == carried { outer } else { format!("{carried} in {outer}") }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[derive(Default)]
+struct Identity {
+    api_version: String,
+    kind: String,
+    metadata: Metadata,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Metadata {
+    name: String,
+    namespace: String,
+    annotations: BTreeMap<String, String>,
+}
+
+impl Identity {
+    /// By group, not version: an operator's new API version is the same object.
+    fn name(&self) -> String {
+        let group = self.api_version.split_once('/').map_or("", |(group, _)| group);
+        format!("{}.{group} {}/{}", self.kind, self.metadata.namespace, self.metadata.name)
+    }
+
+    /// A mark that is no number still marks data.
+    fn bytes(&self) -> Option<u64> {
+        self.metadata.annotations.get(STATEFUL).map(|bytes| bytes.parse().unwrap_or(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn cluster(name: &str, bytes: &str) -> Value {
+        json!({
+            "apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster",
+            "metadata": {"name": name, "namespace": "checkout", "annotations": {STATEFUL: bytes}},
+        })
+    }
+
+    fn wrapped(manifest: Value) -> Value {
+        json!({
+            "apiVersion": "kubernetes.m.crossplane.io/v1alpha1", "kind": "Object",
+            "metadata": {"name": "orders.cluster", "namespace": "checkout"},
+            "spec": {"forProvider": {"manifest": manifest}},
+        })
+    }
+
+    /// What the guard says when `observed` stands under `cluster` and `desired` shall stand there.
+    fn check(observed: Value, desired: Option<Value>) -> Vec<Loss> {
+        let key = Key("cluster".into());
+        let observed = BTreeMap::from([(key.clone(), Object::of(&observed))]);
+        let resource = |object| DesiredResource { object: Object::of(&object), ..DesiredResource::default() };
+        let desired = desired.map(|object| (key, resource(object))).into_iter().collect();
+        losses(&observed, &desired).unwrap()
+    }
+
+    #[test]
+    fn what_stays_or_grows_is_no_loss() {
+        assert_eq!(check(cluster("orders", "10"), Some(cluster("orders", "10"))), []);
+        assert_eq!(check(cluster("orders", "10"), Some(cluster("orders", "20"))), []);
+        assert_eq!(check(wrapped(cluster("orders", "10")), Some(wrapped(cluster("orders", "10")))), []);
+        assert_eq!(check(json!({"kind": "Service"}), None), [], "holds nothing");
+    }
+
+    #[test]
+    fn every_way_to_lose_data_is_seen() {
+        assert_eq!(check(cluster("orders", "10"), None), [Loss::Dropped("cluster".into())]);
+        assert_eq!(check(wrapped(cluster("orders", "10")), None), [Loss::Dropped("cluster".into())]);
+        let shrunk = Loss::Shrunk { key: "cluster".into(), from: 10, to: 5 };
+        assert_eq!(check(cluster("orders", "10"), Some(cluster("orders", "5"))), [shrunk]);
+        for desired in [cluster("orders-g2", "10"), wrapped(cluster("orders", "10")), json!({"kind": "Pod"})] {
+            let losses = check(cluster("orders", "10"), Some(desired));
+            assert!(matches!(losses.as_slice(), [Loss::Replaced { .. }]), "{losses:?}");
+        }
+        let losses = check(wrapped(cluster("orders", "10")), Some(cluster("orders", "10")));
+        assert!(matches!(losses.as_slice(), [Loss::Replaced { .. }]), "out of its wrapper: {losses:?}");
+    }
+
+    #[test]
+    fn an_operators_new_api_version_is_the_same_object() {
+        let mut desired = cluster("orders", "10");
+        desired["apiVersion"] = "postgresql.cnpg.io/v2".into();
+        assert_eq!(check(cluster("orders", "10"), Some(desired)), []);
+    }
+
+    #[test]
+    fn a_mark_that_is_no_number_still_marks_data() {
+        assert_eq!(check(cluster("orders", "much"), None), [Loss::Dropped("cluster".into())]);
+    }
+}

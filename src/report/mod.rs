@@ -1,0 +1,174 @@
+//! What the database says of itself. In: what the gate ruled, the engine's facts and health, what is observed. Out: status,
+//! conditions and events. Must not decide what runs, and says nothing that changes on every run.
+
+pub mod guard;
+pub mod conditions;
+
+use crate::api::claim::{Composite, CredentialSource, DeletionPolicy};
+use crate::api::plan::Plan;
+use crate::api::record::{Generation, Record};
+use crate::api::status::{BackupStatus, Binding, Phase, Resolved, Stage, Status};
+use crate::gate::Standing;
+use crate::integrations::{connection_secret, service};
+use crate::observed::Observed;
+use crate::operators::facts::EndpointRole;
+use crate::operators::health::Storage;
+use crate::operators::{Facts, Health, State, name_of};
+use crate::pipeline::documents::Ruling;
+use crate::wire::{DesiredResource, Key};
+use std::collections::BTreeMap;
+
+pub use conditions::{conditions, events};
+
+/// All that a report is made of.
+pub struct View<'a> {
+    pub composite: &'a Composite,
+    pub ruling: &'a Ruling,
+    /// None: nothing runs.
+    pub facts: Option<&'a Facts>,
+    /// Why there are no credentials for applications yet.
+    pub credentials: Option<&'a str>,
+    pub health: Option<&'a Health>,
+    pub desired: &'a BTreeMap<Key, DesiredResource>,
+    pub observed: &'a Observed,
+}
+
+impl View<'_> {
+    fn record(&self) -> Option<&Record> {
+        self.ruling.record.as_ref()
+    }
+
+    fn serving(&self) -> Option<&Generation> {
+        self.record().map(|record| &record.serving)
+    }
+}
+
+/// Whole, every time: what a successful response leaves out vanishes.
+pub fn status(view: &View) -> Status {
+    let approval = Some(view.ruling.approval.clone()).filter(|approval| *approval != Default::default());
+    let observed_generation = view.composite.metadata.generation;
+    let mut status =
+        Status { phase: phase(view), stage: stage(view), observed_generation, approval, ..Status::default() };
+    status.message = message(view);
+    if let Some(serving) = view.serving() {
+        let Plan { terms, notes, .. } = &serving.plan;
+        status.resolved = Some(resolved(&serving.plan));
+        status.estimated_monthly_cost = notes.monthly_cost.clone();
+        status.version_outdated = notes.retired;
+        if let Some(facts) = view.facts {
+            let endpoint = |role| {
+                facts.endpoint(role).map(|endpoint| format!("{}:{}", service::host(serving, role), endpoint.port))
+            };
+            status.endpoint = endpoint(EndpointRole::Primary);
+            status.reader_endpoint = endpoint(EndpointRole::Replica);
+            status.pooler_endpoint = endpoint(EndpointRole::Pooler);
+            status.binding = Some(Binding { name: connection_secret::binding(serving, facts) });
+        }
+        if let Some(health) = view.health {
+            status.ready_replicas = health.ready_replicas;
+            status.current_version = health.version.clone();
+            status.last_backup = health.backup.last_success.clone();
+            status.backup = terms.backup.as_ref().map(|backup| BackupStatus {
+                schedule: backup.schedule.clone(),
+                retention: backup.retention.clone(),
+                last_success: health.backup.last_success.clone(),
+                last_failure: health.backup.last_failure.clone(),
+                first_recoverable: health.backup.first_recoverable.clone(),
+            });
+        }
+    }
+    status
+}
+
+/// Of what runs: a pending edit shows in conditions and in `approval`, and never changes the phase.
+fn phase(view: &View) -> Phase {
+    let (Some(record), Some(health)) = (view.record(), view.health) else {
+        return match view.ruling.standing {
+            Standing::Invalid => Phase::Invalid,
+            Standing::AwaitingApproval => Phase::AwaitingApproval,
+            Standing::Asking | Standing::Applied | Standing::Lost => Phase::Provisioning,
+        };
+    };
+    if view.ruling.standing == Standing::Lost {
+        return Phase::Lost;
+    }
+    match &health.state {
+        State::Ready => match health.storage {
+            Storage::NotYet(_) => Phase::Scaling,
+            Storage::AsPlanned | Storage::Unknown(_) => Phase::Ready,
+        },
+        State::Failed(_) => Phase::Failed,
+        State::Degraded(_) => Phase::Degraded,
+        State::Hibernated => Phase::Hibernated,
+        State::Absent | State::Progressing(_) if record.was_ready => Phase::Updating,
+        State::Absent | State::Progressing(_) => Phase::Provisioning,
+    }
+}
+
+/// The first thing that is still missing.
+fn stage(view: &View) -> Stage {
+    let (Some(serving), Some(health)) = (view.serving(), view.health) else { return Stage::Validating };
+    let monitored = ["pod-monitor", "prometheus-rule"].iter().all(|role| {
+        let key = Key(serving.key(role));
+        !view.desired.contains_key(&key) || view.observed.composed.contains_key(&key)
+    });
+    match &health.state {
+        State::Absent => Stage::Deploying,
+        State::Progressing(_) | State::Degraded(_) | State::Failed(_) => Stage::WaitingForReady,
+        State::Ready | State::Hibernated if view.credentials.is_some() => Stage::Credentials,
+        State::Ready | State::Hibernated if health.backup.trouble.is_some() => Stage::Backup,
+        State::Ready | State::Hibernated if !monitored => Stage::Metrics,
+        State::Ready | State::Hibernated => Stage::Completed,
+    }
+}
+
+/// One sentence, with the resource that is at fault.
+fn message(view: &View) -> Option<String> {
+    let name = view.serving().map(Generation::name);
+    if view.ruling.standing == Standing::Lost {
+        let name = name.unwrap_or_default();
+        return Some(format!(
+            "the data of {name} is gone, and no empty database is made in its place; restore a backup into a new \
+             database, or delete this one"
+        ));
+    }
+    let health = view.health?;
+    let why = match &health.state {
+        State::Ready => match &health.storage {
+            Storage::NotYet(why) => Some(why.as_str()),
+            Storage::AsPlanned | Storage::Unknown(_) => None,
+        },
+        State::Hibernated => Some("it sleeps"),
+        State::Absent => Some("it does not exist yet"),
+        State::Progressing(why) | State::Degraded(why) | State::Failed(why) => Some(why.as_str()),
+    };
+    why.or(view.credentials).zip(name).map(|(why, name)| format!("{name}: {why}"))
+}
+
+/// The applied plan in a few words.
+fn resolved(plan: &Plan) -> Resolved {
+    let terms = &plan.terms;
+    let backup = match &terms.backup {
+        None => "none".into(),
+        Some(backup) => {
+            let continuous = if backup.continuous { ", continuous" } else { "" };
+            format!("{}, kept {}{continuous}", backup.schedule, backup.retention)
+        }
+    };
+    let protected = if terms.lifecycle.deletion_protection { ", protected" } else { "" };
+    let policy: DeletionPolicy = terms.lifecycle.deletion_policy;
+    Resolved {
+        engine: name_of(&terms.engine),
+        operator: name_of(&terms.operator),
+        version: terms.version.clone(),
+        replicas: terms.replicas,
+        size: format!("{} cpu, {} memory, {} storage", terms.cpu, terms.memory, terms.storage),
+        backup,
+        deletion: format!("{}{protected}", name_of(&policy)),
+    }
+}
+
+/// Whether applications get a secret of ours, or look at the operator's.
+fn own_secret(serving: &Generation) -> bool {
+    serving.plan.terms.credentials == CredentialSource::Secret
+}
