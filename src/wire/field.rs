@@ -1,0 +1,258 @@
+//! Protobuf fields in and out of byte slices. In: bytes of a `google.protobuf.Struct`, `Value` or `ListValue`. Out:
+//! their fields, as slices of the same bytes. Knows nothing of serde, and must not panic on any bytes.
+//!
+//! It follows the rules by which protobuf merges: of a repeated scalar the last wins, repeated messages are one message
+//! in several [`Parts`], and what is unknown is skipped.
+
+use super::error::Error;
+use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
+
+/// Tags as the bytes that lead a field on the wire.
+pub(super) mod key {
+    pub const STRUCT_ENTRY: u8 = 0x0a;
+    pub const ENTRY_NAME: u8 = 0x0a;
+    pub const ENTRY_VALUE: u8 = 0x12;
+    pub const LIST_ITEM: u8 = 0x0a;
+    pub const NULL: u8 = 0x08;
+    pub const NUMBER: u8 = 0x11;
+    pub const STRING: u8 = 0x1a;
+    pub const BOOL: u8 = 0x20;
+    pub const STRUCT: u8 = 0x2a;
+    pub const LIST: u8 = 0x32;
+}
+
+/// What a field holds, by its wire type.
+enum Payload<'de> {
+    Varint(u64),
+    Double(f64),
+    Bytes(&'de [u8]),
+    Unused,
+}
+
+/// Takes the next field off `rest`, with its tag.
+fn next<'de>(rest: &mut &'de [u8]) -> Result<Option<(u32, Payload<'de>)>, Error> {
+    if rest.is_empty() {
+        return Ok(None);
+    }
+    let (tag, wire_type) = decode_key(rest)?;
+    let payload = match wire_type {
+        WireType::Varint => Payload::Varint(decode_varint(rest)?),
+        WireType::LengthDelimited => {
+            let length = usize::try_from(decode_varint(rest)?).map_err(|_| Error::truncated())?;
+            let (bytes, after) = rest.split_at_checked(length).ok_or_else(Error::truncated)?;
+            *rest = after;
+            Payload::Bytes(bytes)
+        }
+        WireType::SixtyFourBit => {
+            let (bytes, after) = rest.split_first_chunk().ok_or_else(Error::truncated)?;
+            *rest = after;
+            Payload::Double(f64::from_le_bytes(*bytes))
+        }
+        WireType::StartGroup | WireType::EndGroup | WireType::ThirtyTwoBit => {
+            skip_field(wire_type, tag, rest, DecodeContext::default())?;
+            Payload::Unused
+        }
+    };
+    Ok(Some((tag, payload)))
+}
+
+/// One message that lies in one or, rarely, several places, which read as if they were one after the other.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Parts<'de> {
+    first: &'de [u8],
+    more: Vec<&'de [u8]>,
+}
+
+impl<'de> From<&'de [u8]> for Parts<'de> {
+    fn from(first: &'de [u8]) -> Self {
+        Parts { first, more: Vec::new() }
+    }
+}
+
+impl<'de> Parts<'de> {
+    pub fn iter(&self) -> impl Iterator<Item = &'de [u8]> {
+        std::iter::once(self.first).chain(self.more.iter().copied())
+    }
+
+    fn and(mut self, part: &'de [u8]) -> Self {
+        if self.first.is_empty() {
+            self.first = part;
+        } else {
+            self.more.push(part);
+        }
+        self
+    }
+
+    /// The bytes of the message, if they lie in one place.
+    pub fn whole(&self) -> Option<&'de [u8]> {
+        self.more.is_empty().then_some(self.first)
+    }
+
+    /// The bytes of the message, copied.
+    pub fn to_vec(&self) -> Vec<u8> {
+        self.iter().flatten().copied().collect()
+    }
+
+    /// Visits the fields with tag 1, in order, of a message of which only those matter.
+    fn each(&self, mut visit: impl FnMut(&'de [u8]) -> Result<(), Error>) -> Result<(), Error> {
+        for mut rest in self.iter() {
+            while let Some((tag, payload)) = next(&mut rest)? {
+                match (tag, payload) {
+                    (1, Payload::Bytes(bytes)) => visit(bytes)?,
+                    (1, _) => return Err(Error::wire_type()),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An entry of an object.
+pub(super) struct Entry<'de> {
+    pub name: &'de str,
+    pub value: Parts<'de>,
+}
+
+impl<'de> Entry<'de> {
+    fn read(mut rest: &'de [u8]) -> Result<Self, Error> {
+        let mut entry = Entry { name: "", value: Parts::default() };
+        while let Some((tag, payload)) = next(&mut rest)? {
+            match (tag, payload) {
+                (1, Payload::Bytes(name)) => entry.name = std::str::from_utf8(name)?,
+                (2, Payload::Bytes(part)) => entry.value = entry.value.and(part),
+                (1 | 2, _) => return Err(Error::wire_type()),
+                _ => {}
+            }
+        }
+        Ok(entry)
+    }
+}
+
+/// The entries of a `Struct`, sorted by name. Of several with one name, the last wins.
+pub(super) fn entries<'de>(fields: &Parts<'de>) -> Result<Vec<Entry<'de>>, Error> {
+    let mut entries = Vec::new();
+    fields.each(|bytes| {
+        entries.push(Entry::read(bytes)?);
+        Ok(())
+    })?;
+    entries.sort_by(|left, right| left.name.cmp(right.name));
+    entries.dedup_by(|later, earlier| {
+        let same = later.name == earlier.name;
+        if same {
+            std::mem::swap(later, earlier);
+        }
+        same
+    });
+    Ok(entries)
+}
+
+/// The value of the entry of that name in a `Struct`.
+pub(super) fn entry<'de>(fields: &Parts<'de>, name: &str) -> Result<Option<Parts<'de>>, Error> {
+    let mut found = None;
+    fields.each(|bytes| {
+        let entry = Entry::read(bytes)?;
+        if entry.name == name {
+            found = Some(entry.value);
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The items of a `ListValue`.
+pub(super) fn items<'de>(values: &Parts<'de>) -> Result<Vec<&'de [u8]>, Error> {
+    let mut items = Vec::new();
+    values.each(|bytes| {
+        items.push(bytes);
+        Ok(())
+    })?;
+    Ok(items)
+}
+
+/// What a `Value` is, one level deep.
+#[derive(Clone, Debug)]
+pub(super) enum Kind<'de> {
+    Null,
+    Number(f64),
+    String(&'de str),
+    Bool(bool),
+    Object(Parts<'de>),
+    List(Parts<'de>),
+}
+
+impl<'de> Kind<'de> {
+    /// Reads a `Value`. An empty one is null; of several kinds the last wins, and a kind we do not know is no kind.
+    pub fn of(value: &Parts<'de>) -> Result<Self, Error> {
+        let mut kind = Kind::Null;
+        for mut rest in value.iter() {
+            while let Some((tag, payload)) = next(&mut rest)? {
+                kind = match (tag, payload, kind) {
+                    (1, Payload::Varint(_), _) => Kind::Null,
+                    (2, Payload::Double(number), _) => Kind::Number(number),
+                    (3, Payload::Bytes(text), _) => Kind::String(std::str::from_utf8(text)?),
+                    (4, Payload::Varint(truth), _) => Kind::Bool(truth != 0),
+                    (5, Payload::Bytes(part), Kind::Object(parts)) => Kind::Object(parts.and(part)),
+                    (5, Payload::Bytes(part), _) => Kind::Object(part.into()),
+                    (6, Payload::Bytes(part), Kind::List(parts)) => Kind::List(parts.and(part)),
+                    (6, Payload::Bytes(part), _) => Kind::List(part.into()),
+                    (1..=6, _, _) => return Err(Error::wire_type()),
+                    (_, _, kind) => kind,
+                }
+            }
+        }
+        Ok(kind)
+    }
+}
+
+/// The bytes of a `Struct` without its entries of that name.
+pub(super) fn without(fields: &Parts<'_>, name: &str) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    fields.each(|entry| {
+        if Entry::read(entry)?.name != name {
+            put(&mut bytes, key::STRUCT_ENTRY, entry);
+        }
+        Ok(())
+    })?;
+    Ok(bytes)
+}
+
+/// Appends a length-delimited field.
+pub(super) fn put(bytes: &mut Vec<u8>, key: u8, payload: &[u8]) {
+    bytes.push(key);
+    prost::encoding::encode_varint(payload.len() as u64, bytes);
+    bytes.extend_from_slice(payload);
+}
+
+/// Begins a length-delimited field of which the length is not known yet. Returns where its payload begins.
+pub(super) fn open(bytes: &mut Vec<u8>, key: u8) -> usize {
+    bytes.extend([key, 0]);
+    bytes.len()
+}
+
+/// Ends the field whose payload began at `start`: writes its length, moving the payload if that takes more than a byte.
+pub(super) fn close(bytes: &mut Vec<u8>, start: usize) {
+    let length = (bytes.len() - start) as u64;
+    if length < 0x80 {
+        bytes[start - 1] = length as u8;
+        return;
+    }
+    let extra = prost::encoding::encoded_len_varint(length) - 1;
+    let end = bytes.len();
+    bytes.resize(end + extra, 0);
+    bytes.copy_within(start..end, start + extra);
+    prost::encoding::encode_varint(length, &mut &mut bytes[start - 1..start + extra]);
+}
+
+/// Begins an entry of a `Struct`, up to its value. Returns where entry and value begin.
+pub(super) fn open_entry(bytes: &mut Vec<u8>, name: &str) -> [usize; 2] {
+    let entry = open(bytes, key::STRUCT_ENTRY);
+    put(bytes, key::ENTRY_NAME, name.as_bytes());
+    [entry, open(bytes, key::ENTRY_VALUE)]
+}
+
+/// Ends the entry, after its value.
+pub(super) fn close_entry(bytes: &mut Vec<u8>, [entry, value]: [usize; 2]) {
+    close(bytes, value);
+    close(bytes, entry);
+}

@@ -1,0 +1,422 @@
+//! JSON-like objects that stay wire bytes. In: bytes of a `google.protobuf.Struct`, or anything serde can serialise.
+//! Out: typed values, or the same bytes. Must not decode more than was asked for.
+
+use super::{
+    error::Undecodable,
+    field::{self, Kind, Parts, key},
+    merge,
+    read::Value,
+    write,
+};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use prost::{
+    DecodeError, Message,
+    encoding::{self, DecodeContext, WireType},
+};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+use std::fmt;
+
+/// The name by which our own serialiser and deserialiser know an [`Object`] inside another value, to copy its bytes.
+pub(super) const EMBEDDED: &str = "function_database::wire::Object";
+
+/// A JSON-like object kept as wire bytes of `google.protobuf.Struct`. Cloning is cheap.
+///
+/// Equality is that of the objects, not of the bytes: the order of the entries does not matter.
+#[derive(Clone, Default)]
+pub struct Object(Bytes);
+
+impl Object {
+    /// The object that `value` serialises to.
+    ///
+    /// # Panics
+    /// If it serialises to anything but an object with finite numbers, whole ones up to 2^53. Our own types all do: use
+    /// [`Object::try_of`] for values out of a user's file.
+    #[expect(clippy::panic, reason = "a type of ours that is no object is a bug, which no input can bring about")]
+    pub fn of<T: Serialize + ?Sized>(value: &T) -> Object {
+        Object::try_of(value).unwrap_or_else(|error| panic!("{} is no object: {error}", std::any::type_name::<T>()))
+    }
+
+    /// The object that `value` serialises to.
+    ///
+    /// # Errors
+    /// If it is no object, is nested too deep, or has a number that is not finite or a whole one beyond 2^53.
+    pub fn try_of<T: Serialize + ?Sized>(value: &T) -> Result<Object, Undecodable> {
+        let mut bytes = Vec::with_capacity(1024);
+        // The path costs, so only a failure pays for it.
+        write::value(&mut bytes, value).map_err(|error| write::located(value, &error))?;
+        let bytes = Bytes::from(bytes);
+        match Kind::of(&Parts::from(&bytes[..])) {
+            Ok(Kind::Object(fields)) => Ok(Object::slice(&bytes, &fields)),
+            _ => Err(Undecodable { message: "is no object".into(), ..Undecodable::default() }),
+        }
+    }
+
+    /// Reads the object as a `T` that may borrow its texts. `place` names the object in the error, e.g. `input`.
+    pub fn decode<'a, T: Deserialize<'a>>(&'a self, place: &str) -> Result<T, Undecodable> {
+        T::deserialize(self.value()).or_else(|_| {
+            // The path costs, so only a failure pays for it.
+            serde_path_to_error::deserialize(self.value())
+                .map_err(|error| Undecodable::at(place, error.path(), error.inner()))
+        })
+    }
+
+    /// This object with an RFC 7396 merge patch applied: objects merge, null removes, anything else replaces.
+    ///
+    /// Nothing unreadable gets lost: if one of the two cannot be read, it is itself the result, and decoding says so.
+    pub fn merge(&self, patch: &Object) -> Object {
+        if patch.is_empty() {
+            return self.clone();
+        }
+        match merge::patched(&self.fields(), &patch.fields()) {
+            Ok(bytes) => Object(bytes.into()),
+            Err(_) if self.value().same(&self.value()).is_err() => self.clone(),
+            Err(_) => patch.clone(),
+        }
+    }
+
+    /// The entry of that name, if it is there and an object.
+    pub fn field(&self, name: &str) -> Option<Object> {
+        match Kind::of(&field::entry(&self.fields(), name).ok()??).ok()? {
+            Kind::Object(fields) => Some(Object::slice(&self.0, &fields)),
+            _ => None,
+        }
+    }
+
+    /// Whether it has no entries.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether it has an entry of that name, of whatever kind.
+    pub(super) fn contains(&self, name: &str) -> bool {
+        field::entry(&self.fields(), name).is_ok_and(|value| value.is_some())
+    }
+
+    /// This object with the entry of that name replaced, and all others left as they lie.
+    pub(super) fn with(&self, name: &str, object: &Object) -> Object {
+        let mut bytes = field::without(&self.fields(), name).unwrap_or_else(|_| self.0.to_vec());
+        let entry = field::open_entry(&mut bytes, name);
+        field::put(&mut bytes, key::STRUCT, &object.0);
+        field::close_entry(&mut bytes, entry);
+        Object(bytes.into())
+    }
+
+    fn fields(&self) -> Parts<'_> {
+        Parts::from(&self.0[..])
+    }
+
+    fn value(&self) -> Value<'_> {
+        Value::object(self.fields())
+    }
+
+    /// The object that lies somewhere in `bytes`.
+    fn slice(bytes: &Bytes, fields: &Parts<'_>) -> Object {
+        Object(fields.whole().map_or_else(|| fields.to_vec().into(), |whole| bytes.slice_ref(whole)))
+    }
+}
+
+impl PartialEq for Object {
+    fn eq(&self, other: &Object) -> bool {
+        self.0 == other.0 || self.value().same(&other.value()).unwrap_or(false)
+    }
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let json = if f.alternate() { serde_json::to_string_pretty(self) } else { serde_json::to_string(self) };
+        match json {
+            Ok(json) => f.write_str(&json),
+            Err(error) => write!(f, "<unreadable: {error}>"),
+        }
+    }
+}
+
+/// As an object, with whole numbers as integers and its entries in the order of their names.
+impl Serialize for Object {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct(EMBEDDED, &Embedded(self))
+    }
+}
+
+/// What our own serialiser, which alone is not human-readable inside of an object, gets as bytes.
+struct Embedded<'a>(&'a Object);
+
+impl Serialize for Embedded<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            self.0.value().serialize(serializer)
+        } else {
+            serializer.serialize_bytes(&self.0.0)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_newtype_struct(EMBEDDED, ObjectVisitor)
+    }
+}
+
+/// Takes bytes from our own deserialiser, and an object from any other.
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Object;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Object, E> {
+        Ok(Object(Bytes::copy_from_slice(bytes)))
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Object, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object, A::Error> {
+        let value = serde_json::Map::deserialize(MapAccessDeserializer::new(map))?;
+        Object::try_of(&value).map_err(de::Error::custom)
+    }
+}
+
+/// On the wire it is a `google.protobuf.Struct`, of which only the outermost fields are looked at.
+impl Message for Object {
+    fn encode_raw(&self, buffer: &mut impl BufMut) {
+        buffer.put_slice(&self.0);
+    }
+
+    fn merge_field(
+        &mut self,
+        tag: u32,
+        wire_type: WireType,
+        buffer: &mut impl Buf,
+        context: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        if tag != 1 {
+            return encoding::skip_field(wire_type, tag, buffer, context);
+        }
+        let mut entry = Bytes::new();
+        encoding::bytes::merge(wire_type, &mut entry, buffer, context)?;
+        let mut bytes = BytesMut::from(std::mem::take(&mut self.0)); // ours alone, so nothing is copied
+        encoding::bytes::encode(1, &entry, &mut bytes);
+        self.0 = bytes.freeze();
+        Ok(())
+    }
+
+    fn encoded_len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pretty_assertions::assert_eq;
+    use serde_json::{Value as Json, json};
+    use std::collections::BTreeMap;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    enum Choice {
+        Plain,
+        One(u8),
+        Two(u8, u8),
+        Named { size: u8 },
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Everything<'a> {
+        text: &'a str,
+        letter: char,
+        whole: i64,
+        most: u64,
+        fraction: f64,
+        flag: bool,
+        nothing: Option<u8>,
+        something: Option<u8>,
+        unit: (),
+        pair: (u8, String),
+        choices: Vec<Choice>,
+        by_choice: BTreeMap<Key, u8>,
+        inner: Object,
+        maybe: Option<Object>,
+    }
+
+    #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    struct Key(String);
+
+    #[test]
+    fn reads_what_it_wrote() {
+        let everything = Everything {
+            text: "grüße",
+            letter: 'ß',
+            whole: -9_007_199_254_740_992,
+            most: 9_007_199_254_740_992,
+            fraction: 0.1,
+            flag: true,
+            nothing: None,
+            something: Some(0),
+            unit: (),
+            pair: (1, "x".repeat(300)),
+            choices: vec![Choice::Plain, Choice::One(1), Choice::Two(1, 2), Choice::Named { size: 3 }],
+            by_choice: BTreeMap::from([(Key("a".into()), 1)]),
+            inner: Object::of(&json!({"a": {"b": [1, null]}})),
+            maybe: Some(Object::default()),
+        };
+        let object = Object::of(&everything);
+        assert_eq!(object.decode::<Everything>("it").unwrap(), everything);
+
+        // Through JSON and back it is the same object.
+        let json = serde_json::to_string(&object).unwrap();
+        assert_eq!(serde_json::from_str::<Object>(&json).unwrap(), object);
+        assert_eq!(object.decode::<Json>("it").unwrap(), serde_json::to_value(&everything).unwrap());
+    }
+
+    #[test]
+    fn prints_in_the_order_of_names() {
+        #[derive(Serialize)]
+        struct Unordered {
+            z: u8,
+            a: Object,
+        }
+        let object = Object::of(&Unordered { z: 1, a: Object::of(&json!({"c": 1.5, "b": -2})) });
+        assert_eq!(serde_json::to_string(&object).unwrap(), r#"{"a":{"b":-2,"c":1.5},"z":1}"#);
+        assert_eq!(format!("{object:?}"), r#"{"a":{"b":-2,"c":1.5},"z":1}"#);
+        assert_eq!(serde_saphyr::to_string(&object).unwrap(), "a:\n  b: -2\n  c: 1.5\nz: 1\n");
+        assert_eq!(serde_saphyr::from_str::<Object>("z: 1\na:\n  b: -2\n  c: 1.5\n").unwrap(), object);
+    }
+
+    #[test]
+    fn is_part_of_other_values() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Flat {
+            a: u8,
+            #[serde(flatten)]
+            rest: Object,
+        }
+        let flat = Flat { a: 1, rest: Object::of(&json!({"b": {"c": 2}})) };
+        let object = Object::of(&flat);
+        assert_eq!(object, Object::of(&json!({"a": 1, "b": {"c": 2}})));
+        assert_eq!(object.decode::<Flat>("it").unwrap(), flat);
+
+        let manifest = object.field("b").unwrap();
+        assert_eq!(
+            Object::of(&json!({"spec": {"manifest": manifest}})),
+            Object::of(&json!({"spec": {"manifest": {"c": 2}}}))
+        );
+    }
+
+    #[test]
+    fn is_equal_by_value() {
+        #[derive(Serialize)]
+        struct Unordered {
+            z: u8,
+            a: u8,
+        }
+        assert_eq!(Object::of(&Unordered { z: 1, a: 2 }), Object::of(&json!({"a": 2, "z": 1})));
+        for other in [json!({}), json!({"a": 2}), json!({"a": 2, "z": "1"}), json!({"a": 2, "z": 1, "b": null})] {
+            assert_ne!(Object::of(&Unordered { z: 1, a: 2 }), Object::of(&other));
+        }
+        assert_ne!(Object::of(&json!({"a": [1]})), Object::of(&json!({"a": [1, 2]})));
+    }
+
+    #[test]
+    fn names_of_entries_become_texts() {
+        for (value, expected) in [
+            (Object::of(&BTreeMap::from([(1, 1), (-2, 2)])), json!({"1": 1, "-2": 2})),
+            (Object::of(&BTreeMap::from([('c', 1)])), json!({"c": 1})),
+            (Object::of(&BTreeMap::from([(true, 1)])), json!({"true": 1})),
+            (Object::of(&BTreeMap::from([("", 1)])), json!({"": 1})),
+        ] {
+            assert_eq!(value, Object::of(&expected));
+        }
+    }
+
+    #[test]
+    fn says_what_cannot_be_written() {
+        let mut deep = json!({});
+        for _ in 0..128 {
+            deep = json!([deep]);
+        }
+        let check = |value: &Json, expected: &str| {
+            assert_eq!(Object::try_of(value).unwrap_err().to_string(), expected);
+        };
+        check(&json!([]), "is no object");
+        check(&json!("text"), "is no object");
+        check(
+            &json!({"a": [1, 9_007_199_254_740_993_i64]}),
+            "a[1]: 9007199254740993 is beyond 2^53, to which whole numbers are exact",
+        );
+        check(
+            &json!({"a": -9_007_199_254_740_993_i64}),
+            "a: -9007199254740993 is beyond 2^53, to which whole numbers are exact",
+        );
+        assert!(Object::try_of(&json!({"deep": deep})).unwrap_err().message.contains("nested deeper than 128 levels"));
+        let not_finite = BTreeMap::from([("a", f64::NAN)]);
+        assert_eq!(
+            Object::try_of(&not_finite).unwrap_err().to_string(),
+            "a: is not a finite number, and JSON has no other"
+        );
+        assert!(Object::try_of(&BTreeMap::from([(vec![1], 1)])).is_err());
+    }
+
+    #[test]
+    fn says_where_it_cannot_be_read_and_no_text_of_it() {
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "read for the errors alone")]
+        struct Claim {
+            spec: Spec,
+        }
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "read for the errors alone")]
+        struct Spec {
+            replicas: Option<u8>,
+            #[serde(default)]
+            hosts: Vec<Choice>,
+        }
+        let check = |value: Json, expected: &str| {
+            assert_eq!(Object::of(&value).decode::<Claim>("claim").unwrap_err().to_string(), expected);
+        };
+        check(json!({}), "claim: spec is missing");
+        check(json!({"spec": null}), "claim.spec: is null, not an object");
+        check(json!({"spec": {"replicas": "hunter2"}}), "claim.spec.replicas: is a text, not a whole number from 0");
+        check(json!({"spec": {"replicas": 1.5}}), "claim.spec.replicas: is 1.5, not a whole number from 0");
+        check(json!({"spec": {"replicas": 256}}), "claim.spec.replicas: is 256, not u8");
+        check(
+            json!({"spec": {"hosts": ["Plain", {"One": "hunter2"}]}}),
+            "claim.spec.hosts[1].One: is a text, not a whole number from 0",
+        );
+        check(
+            json!({"spec": {"hosts": [{"One": 1, "Two": [1, 2]}]}}),
+            "claim.spec.hosts[0]: invalid length 2, expected an object with one entry",
+        );
+    }
+
+    #[test]
+    fn takes_a_field_without_copying() {
+        let object = Object::of(&json!({"a": {"b": 1}, "text": "x", "nothing": null}));
+        let field = object.field("a").unwrap();
+        assert_eq!(field, Object::of(&json!({"b": 1})));
+        assert!(object.0.as_ptr_range().contains(&field.0.as_ptr()));
+        for name in ["text", "nothing", "absent"] {
+            assert_eq!(object.field(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn replaces_an_entry() {
+        let object = Object::of(&json!({"a": [1], "b": 2}));
+        let replaced = object.with("a", &Object::of(&json!({"c": 3})));
+        assert_eq!(replaced, Object::of(&json!({"a": {"c": 3}, "b": 2})));
+        assert_eq!(replaced.with("a", &Object::of(&json!({"c": 3}))).0.len(), replaced.0.len());
+        assert!(replaced.contains("b") && !replaced.contains("c"));
+    }
+}

@@ -1,0 +1,285 @@
+//! Reads values straight from wire bytes. In: a [`Kind`]. Out: whatever type serde shall make of it, with strings
+//! borrowed; or the same value written to any other format. Must not decode what nobody looks at.
+
+use super::{
+    DEPTH,
+    error::Error,
+    field::{self, Entry, Kind, Parts},
+};
+use serde::{
+    Serialize, Serializer,
+    de::{
+        self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor,
+        value::{BorrowedStrDeserializer, MapAccessDeserializer},
+    },
+    forward_to_deserialize_any, ser,
+};
+use std::vec;
+
+/// The largest magnitude below which every whole number is a double of its own.
+pub(super) const MAX_INTEGER: f64 = 9_007_199_254_740_992.0; // 2^53
+
+/// A value, and how deep its lists and objects may still go.
+#[derive(Clone, Debug)]
+pub(super) struct Value<'de> {
+    pub kind: Kind<'de>,
+    depth: usize,
+}
+
+/// A JSON number. Protobuf knows only doubles, so that whole ones are integers again.
+enum Number {
+    Unsigned(u64),
+    Signed(i64),
+    Float(f64),
+}
+
+impl Number {
+    fn of(double: f64) -> Result<Self, Error> {
+        Ok(match double {
+            _ if !double.is_finite() => return Err(Error::not_finite()),
+            _ if double.fract() != 0.0 || double.abs() > MAX_INTEGER => Number::Float(double),
+            _ if double < 0.0 => Number::Signed(double as i64),
+            _ => Number::Unsigned(double as u64),
+        })
+    }
+}
+
+impl<'de> Value<'de> {
+    /// The object of which these are the entries.
+    pub fn object(fields: Parts<'de>) -> Self {
+        Value { kind: Kind::Object(fields), depth: DEPTH }
+    }
+
+    fn inner(value: &Parts<'de>, depth: usize) -> Result<Self, Error> {
+        Ok(Value { kind: Kind::of(value)?, depth })
+    }
+
+    fn deeper(&self) -> Result<usize, Error> {
+        self.depth.checked_sub(1).ok_or_else(Error::too_deep)
+    }
+
+    fn entries(&self, fields: &Parts<'de>) -> Result<Entries<'de>, Error> {
+        let entries = field::entries(fields)?.into_iter();
+        Ok(Entries { entries, value: Parts::default(), depth: self.deeper()? })
+    }
+
+    fn items(&self, values: &Parts<'de>) -> Result<Items<'de>, Error> {
+        Ok(Items { items: field::items(values)?.into_iter(), depth: self.deeper()? })
+    }
+
+    /// Whether both are the same value, however they lie on the wire.
+    pub fn same(&self, other: &Value<'_>) -> Result<bool, Error> {
+        Ok(match (&self.kind, &other.kind) {
+            (Kind::Null, Kind::Null) => true,
+            (Kind::Number(left), Kind::Number(right)) => left == right,
+            (Kind::String(left), Kind::String(right)) => left == right,
+            (Kind::Bool(left), Kind::Bool(right)) => left == right,
+            (Kind::Object(left), Kind::Object(right)) => {
+                let (mut left, mut right) = (self.entries(left)?, other.entries(right)?);
+                loop {
+                    match (left.step()?, right.step()?) {
+                        (None, None) => break true,
+                        (Some((name, value)), Some((other_name, other_value)))
+                            if name == other_name && value.same(&other_value)? => {}
+                        _ => break false,
+                    }
+                }
+            }
+            (Kind::List(left), Kind::List(right)) => {
+                let (mut left, mut right) = (self.items(left)?, other.items(right)?);
+                loop {
+                    match (left.step()?, right.step()?) {
+                        (None, None) => break true,
+                        (Some(value), Some(other_value)) if value.same(&other_value)? => {}
+                        _ => break false,
+                    }
+                }
+            }
+            _ => false,
+        })
+    }
+}
+
+/// The entries of an object that are still to come.
+struct Entries<'de> {
+    entries: vec::IntoIter<Entry<'de>>,
+    value: Parts<'de>,
+    depth: usize,
+}
+
+impl<'de> Entries<'de> {
+    fn step(&mut self) -> Result<Option<(&'de str, Value<'de>)>, Error> {
+        let Some(entry) = self.entries.next() else { return Ok(None) };
+        Ok(Some((entry.name, Value::inner(&entry.value, self.depth)?)))
+    }
+}
+
+impl<'de> MapAccess<'de> for Entries<'de> {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
+        let Some(entry) = self.entries.next() else { return Ok(None) };
+        self.value = entry.value;
+        seed.deserialize(Name(entry.name)).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        seed.deserialize(Value::inner(&self.value, self.depth)?)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.entries.len())
+    }
+}
+
+/// The items of a list that are still to come.
+struct Items<'de> {
+    items: vec::IntoIter<&'de [u8]>,
+    depth: usize,
+}
+
+impl<'de> Items<'de> {
+    fn step(&mut self) -> Result<Option<Value<'de>>, Error> {
+        self.items.next().map(|item| Value::inner(&item.into(), self.depth)).transpose()
+    }
+}
+
+impl<'de> SeqAccess<'de> for Items<'de> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
+        self.step()?.map(|value| seed.deserialize(value)).transpose()
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.items.len())
+    }
+}
+
+impl<'de> Deserializer<'de> for Value<'de> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match &self.kind {
+            Kind::Null => visitor.visit_unit(),
+            Kind::Number(double) => match Number::of(*double)? {
+                Number::Unsigned(number) => visitor.visit_u64(number),
+                Number::Signed(number) => visitor.visit_i64(number),
+                Number::Float(number) => visitor.visit_f64(number),
+            },
+            Kind::String(text) => visitor.visit_borrowed_str(text),
+            Kind::Bool(truth) => visitor.visit_bool(*truth),
+            Kind::Object(fields) => visitor.visit_map(self.entries(fields)?),
+            Kind::List(values) => visitor.visit_seq(self.items(values)?),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.kind {
+            Kind::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    /// An enum as JSON writes it: the variant's name, or an object with just that name.
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match &self.kind {
+            Kind::String(text) => visitor.visit_enum(BorrowedStrDeserializer::new(text)),
+            Kind::Object(fields) => {
+                let entries = self.entries(fields)?;
+                if entries.entries.len() != 1 {
+                    return Err(de::Error::invalid_length(entries.entries.len(), &"an object with one entry"));
+                }
+                visitor.visit_enum(MapAccessDeserializer::new(entries))
+            }
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    /// Hands an embedded [`Object`](super::Object) its bytes, undecoded.
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
+        match &self.kind {
+            Kind::Object(fields) if name == super::object::EMBEDDED => match fields.whole() {
+                Some(bytes) => visitor.visit_borrowed_bytes(bytes),
+                None => visitor.visit_byte_buf(fields.to_vec()),
+            },
+            _ => visitor.visit_newtype_struct(self),
+        }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map struct identifier
+    }
+}
+
+/// The name of an entry: a text, also as a newtype or the name of a variant.
+struct Name<'de>(&'de str);
+
+impl<'de> Deserializer<'de> for Name<'de> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_borrowed_str(self.0)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        visitor.visit_enum(BorrowedStrDeserializer::new(self.0))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct seq
+        tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+/// Writes the value to another format, with entries in the order of their names.
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use ser::{Error as _, SerializeMap as _, SerializeSeq as _};
+        match &self.kind {
+            Kind::Null => serializer.serialize_unit(),
+            Kind::Number(double) => match Number::of(*double).map_err(S::Error::custom)? {
+                Number::Unsigned(number) => serializer.serialize_u64(number),
+                Number::Signed(number) => serializer.serialize_i64(number),
+                Number::Float(number) => serializer.serialize_f64(number),
+            },
+            Kind::String(text) => serializer.serialize_str(text),
+            Kind::Bool(truth) => serializer.serialize_bool(*truth),
+            Kind::Object(fields) => {
+                let mut entries = self.entries(fields).map_err(S::Error::custom)?;
+                let mut map = serializer.serialize_map(Some(entries.entries.len()))?;
+                while let Some((name, value)) = entries.step().map_err(S::Error::custom)? {
+                    map.serialize_entry(name, &value)?;
+                }
+                map.end()
+            }
+            Kind::List(values) => {
+                let mut items = self.items(values).map_err(S::Error::custom)?;
+                let mut list = serializer.serialize_seq(Some(items.items.len()))?;
+                while let Some(value) = items.step().map_err(S::Error::custom)? {
+                    list.serialize_element(&value)?;
+                }
+                list.end()
+            }
+        }
+    }
+}
