@@ -194,3 +194,6 @@ impl Refusal<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

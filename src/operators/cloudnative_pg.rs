@@ -28,8 +28,8 @@ pub struct CloudNativePg;
 
 #[rustfmt::skip]
 impl Operator for CloudNativePg {
-    fn features(&self) -> Features { todo!() }
-    fn change(&self, _: &Plan, _: &Plan) -> Class { todo!() }
+    fn features(&self) -> Features { Features { engine: EngineName::Postgresql, topologies: &[Topology::Standalone, Topology::Replicated], most_replicas: 9, shards: false, pooling: true, backup_methods: &[BackupMethod::Auto, BackupMethod::Physical], point_in_time: true, extensions: true, hibernation: false, load_balancer: true, tls: true, custom_queries: true } }
+    fn change(&self, _: &Plan, _: &Plan) -> Class { Class::None }
     fn requirements(&self, _: &Generation) -> Vec<Question> { todo!() }
     fn data(&self, _: &Generation) -> Vec<Reference> { todo!() }
     fn compose(&self, _: &Generation, _: &Engines, _: &Observed) -> Engine { todo!() }

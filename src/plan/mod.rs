@@ -303,3 +303,8 @@ fn sorted(mut problems: Vec<Problem>) -> Problems {
     problems.dedup();
     Problems(problems)
 }
+
+#[cfg(test)]
+pub mod example;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,37 @@
+//! Claims and plans for tests, made with the shipped policy.
+
+use crate::api::claim::Claim;
+use crate::api::input::{Manifest, TierDefaults};
+use crate::api::plan::Plan;
+use crate::api::record::Generation;
+use crate::wire::Object;
+use serde_json::{Value, json};
+
+/// The tables of `compositions/database.yaml`.
+pub fn policy() -> TierDefaults {
+    let text = include_str!("../../compositions/database.yaml");
+    let composition: Value = serde_saphyr::from_str(text).unwrap();
+    let input = Object::of(&composition["spec"]["pipeline"][0]["input"]);
+    input.decode::<Manifest<TierDefaults>>("TierDefaults").unwrap().spec
+}
+
+/// A claim of the smallest form in `environment`, with `changes` laid over its spec.
+pub fn claim(environment: &str, changes: Value) -> Claim {
+    let size = if environment == "prod" { "medium" } else { "small" };
+    let small = Object::of(&json!({
+        "apiVersion": "db.platform.io/v1", "kind": "Database",
+        "metadata": {"name": "orders", "namespace": "checkout", "uid": "u-1"},
+        "spec": {"name": "orders", "environment": environment, "size": size, "storage": "20Gi"},
+    }));
+    small.merge(&Object::of(&json!({"spec": changes}))).decode("claim").unwrap()
+}
+
+/// What such a claim means.
+pub fn plan(environment: &str, changes: Value) -> Plan {
+    super::resolve(&claim(environment, changes), &policy()).unwrap()
+}
+
+/// Its first generation.
+pub fn generation(environment: &str, changes: Value) -> Generation {
+    Generation { number: 1, lineage: "u-1".into(), plan: plan(environment, changes) }
+}
