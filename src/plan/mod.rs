@@ -122,8 +122,12 @@ fn resolve_with(
     let storage_class = storage_class(spec, policy, tier, &mut problems);
     let tuned =
         tuning::tune(spec.engine.unwrap_or_default(), size.memory, storage.unwrap_or_default(), size.connections);
-    problems.extend(parameters::problems(spec, engine));
-    problems.extend(tuning::check(spec.engine.unwrap_or_default(), size.memory, &tuned, &spec.parameters));
+    let out_of_bounds = parameters::problems(spec, engine);
+    // A sum over what is refused anyway would be a second error for the same mistake.
+    if out_of_bounds.is_empty() {
+        problems.extend(tuning::check(spec.engine.unwrap_or_default(), size.memory, &tuned, &spec.parameters));
+    }
+    problems.extend(out_of_bounds);
     problems.extend(unsupported(spec, features, *operator));
     if let Some(minimum) = engine.minimum_memory.filter(|minimum| size.memory < *minimum) {
         let wrong = format!("{} has {} of memory", spec.size, size.memory);

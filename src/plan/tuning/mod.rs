@@ -1,11 +1,41 @@
-//! Stand-in.
+//! Engine settings that follow from the size of a member. In: memory and storage of each. Out: settings, which a
+//! claim's own go over; and the problems of the two together. One file per engine.
+
+pub mod postgresql;
+
 use crate::api::claim::Engine;
 use crate::api::problem::Problem;
 use crate::api::quantity::Bytes;
 use std::collections::BTreeMap;
-pub fn tune(_: Engine, _: Bytes, _: Bytes, _: Option<u32>) -> BTreeMap<String, String> {
-    BTreeMap::new()
+
+/// Settings by name. `connections`: how many a member of this size takes, where the platform says so.
+pub fn tune(engine: Engine, memory: Bytes, storage: Bytes, connections: Option<u32>) -> BTreeMap<String, String> {
+    match engine {
+        Engine::Postgresql => postgresql::tune(memory, storage, connections),
+        // No operator for them yet, see `api::plan::Operator`.
+        Engine::Mysql
+        | Engine::Mongodb
+        | Engine::Clickhouse
+        | Engine::Redis
+        | Engine::Elasticsearch
+        | Engine::Sqlite => BTreeMap::new(),
+    }
 }
-pub fn check(_: Engine, _: Bytes, _: &BTreeMap<String, String>, _: &BTreeMap<String, String>) -> Vec<Problem> {
-    vec![]
+
+/// What is wrong with the claim's settings `asked` over the tuned ones: the sums that `tune` keeps, they must keep too.
+pub fn check(
+    engine: Engine,
+    memory: Bytes,
+    tuned: &BTreeMap<String, String>,
+    asked: &BTreeMap<String, String>,
+) -> Vec<Problem> {
+    match engine {
+        Engine::Postgresql => postgresql::check(memory, tuned, asked),
+        Engine::Mysql
+        | Engine::Mongodb
+        | Engine::Clickhouse
+        | Engine::Redis
+        | Engine::Elasticsearch
+        | Engine::Sqlite => vec![],
+    }
 }

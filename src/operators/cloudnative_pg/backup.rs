@@ -1,0 +1,158 @@
+//! Where backups go and when they are made: `ObjectStore` and `ScheduledBackup`. In: a generation that is backed up.
+//! Out: both. The archive of the log is the `Cluster`'s, which names the store.
+
+use super::{Name, key, kind, sized};
+use crate::api::plan::{Backup, DatabaseName, DestinationAccess, Terms};
+use crate::api::quantity::{Bytes, Millicores};
+use crate::api::record::Generation;
+use crate::operators::{Holds, Resource, resource};
+use k8s_openapi::api::core::v1::ResourceRequirements;
+use serde::Serialize;
+
+pub const PLUGIN: &str = "barman-cloud.cloudnative-pg.io";
+
+/// Enough for compressing uploads of the size that objects of a multi-terabyte backup have.
+const SIDECAR_MEMORY: Bytes = Bytes(512 * Bytes::MI);
+/// The sidecar compresses: the log of a larger member comes faster.
+const SIDECAR_CPU: Millicores = Millicores(500);
+const SIDECAR_CPU_PERCENT: u64 = 25;
+
+pub fn compose(generation: &Generation, backup: &Backup) -> [Resource; 2] {
+    let store = ObjectStore {
+        configuration: Configuration {
+            destination_path: path(generation, &backup.destination.path),
+            endpoint_url: backup.destination.endpoint.as_deref(),
+            s3_credentials: credentials(&backup.destination.access),
+            wal: Wal { compression: "gzip", max_parallel: 4 },
+            data: Data { compression: "gzip", jobs: 2 },
+        },
+        retention_policy: &backup.retention,
+        instance_sidecar_configuration: Sidecar {
+            resources: sidecar(&generation.plan.terms),
+            env: if backup.destination.endpoint.is_some() { CHECKSUMS.to_vec() } else { vec![] },
+        },
+    };
+    let schedule = ScheduledBackup {
+        // The operator's first field is the second.
+        schedule: format!("0 {}", backup.schedule),
+        cluster: Name { name: generation.name() },
+        method: "plugin",
+        plugin_configuration: PluginName { name: PLUGIN },
+        // Backups are listed for as long as the data lives, also when the schedule is switched off in between. The
+        // plugin removes those that retention took out of the store.
+        backup_owner_reference: "cluster",
+        // Recovery to a point in time begins with the first full backup, so that one is made at once.
+        immediate: true,
+    };
+    let name = || generation.name();
+    [
+        resource(generation, key::OBJECT_STORE, kind::OBJECT_STORE, name(), Holds::Nothing, store),
+        resource(generation, key::SCHEDULED_BACKUP, kind::SCHEDULED_BACKUP, name(), Holds::Nothing, schedule),
+    ]
+}
+
+/// The lineage keeps a new database of an old name out of the old one's backups. The plugin adds the server's name.
+fn path(generation: &Generation, destination: &str) -> String {
+    let DatabaseName { namespace, name, .. } = generation.database();
+    format!("{}/{namespace}/{name}/{}", destination.trim_end_matches('/'), generation.lineage)
+}
+
+fn sidecar(terms: &Terms) -> ResourceRequirements {
+    sized(terms, terms.cpu.percent(SIDECAR_CPU_PERCENT).max(SIDECAR_CPU), SIDECAR_MEMORY)
+}
+
+fn credentials(access: &DestinationAccess) -> S3Credentials<'_> {
+    match access {
+        DestinationAccess::WorkloadIdentity => S3Credentials::Identity { inherit: true },
+        DestinationAccess::Secret(secret) => S3Credentials::Keys {
+            access_key_id: SecretKey { name: &secret.name, key: &secret.access_key_id },
+            secret_access_key: SecretKey { name: &secret.name, key: &secret.secret_access_key },
+        },
+    }
+}
+
+/// Compatible stores mostly do not know the checksums that Amazon's client adds by itself (barman-cloud plugin 0.14,
+/// "S3-Compatible Storage Providers").
+const CHECKSUMS: [Variable; 2] = [
+    Variable { name: "AWS_REQUEST_CHECKSUM_CALCULATION", value: "when_required" },
+    Variable { name: "AWS_RESPONSE_CHECKSUM_VALIDATION", value: "when_required" },
+];
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ObjectStore<'a> {
+    configuration: Configuration<'a>,
+    /// The claim's `30d`, `4w`, `6m` is the plugin's own language.
+    retention_policy: &'a str,
+    instance_sidecar_configuration: Sidecar,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Configuration<'a> {
+    destination_path: String,
+    #[serde(rename = "endpointURL", skip_serializing_if = "Option::is_none")]
+    endpoint_url: Option<&'a str>,
+    s3_credentials: S3Credentials<'a>,
+    wal: Wal,
+    data: Data,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum S3Credentials<'a> {
+    Identity {
+        #[serde(rename = "inheritFromIAMRole")]
+        inherit: bool,
+    },
+    #[serde(rename_all = "camelCase")]
+    Keys { access_key_id: SecretKey<'a>, secret_access_key: SecretKey<'a> },
+}
+
+#[derive(Serialize)]
+struct SecretKey<'a> {
+    name: &'a str,
+    key: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Wal {
+    compression: &'static str,
+    max_parallel: u32,
+}
+
+#[derive(Serialize)]
+struct Data {
+    compression: &'static str,
+    jobs: u32,
+}
+
+#[derive(Serialize)]
+struct Sidecar {
+    resources: ResourceRequirements,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    env: Vec<Variable>,
+}
+
+#[derive(Clone, Serialize)]
+struct Variable {
+    name: &'static str,
+    value: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ScheduledBackup {
+    schedule: String,
+    cluster: Name,
+    method: &'static str,
+    plugin_configuration: PluginName,
+    backup_owner_reference: &'static str,
+    immediate: bool,
+}
+
+#[derive(Serialize)]
+struct PluginName {
+    name: &'static str,
+}

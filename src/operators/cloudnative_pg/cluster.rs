@@ -1,0 +1,247 @@
+//! The `Cluster`: the members and everything that decides about them. In: a generation. Out: one resource, the only one
+//! here that holds data. The structs read like the operator's manual, in its order.
+
+use super::{Name, Settings, backup, key, kind, label, resources, server_name, workload};
+use crate::api::plan::{DatabaseName, Placement, Plan, Terms};
+use crate::api::quantity::Bytes;
+use crate::api::record::Generation;
+use crate::operators::facts::EndpointRole;
+use crate::operators::{DATABASE, Holds, Resource, name_of, postgresql, resource};
+use k8s_openapi::api::core::v1::{ResourceRequirements, TopologySpreadConstraint};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The key in the ConfigMap of custom metric queries, as in the operator's own.
+const QUERIES: &str = "queries";
+
+pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
+    let Plan { terms, notes, .. } = &generation.plan;
+    let spec = ClusterSpec {
+        instances: terms.replicas,
+        image_name: &notes.image,
+        image_pull_secrets: settings.image_pull_secrets.iter().map(|name| Name { name: name.clone() }).collect(),
+        // The other method, switchover, refuses a new image together with new parameters, and an approved plan may hold
+        // both.
+        primary_update_method: "restart",
+        primary_update_strategy: "unsupervised",
+        inherited_metadata: Inherited {
+            labels: BTreeMap::from([
+                (DATABASE, terms.database.name.clone()),
+                (label::WORKLOAD, workload::MEMBERS.into()),
+            ]),
+        },
+        bootstrap: Bootstrap {
+            initdb: InitDb {
+                database: &terms.database.inside,
+                owner: postgresql::owner(&terms.database.inside),
+                encoding: "UTF8",
+                data_checksums: true,
+            },
+        },
+        enable_superuser_access: false,
+        postgresql: PostgreSql {
+            parameters: parameters(&generation.plan),
+            pg_hba: rules(terms),
+            synchronous: synchronous(terms),
+        },
+        storage: Storage { size: terms.storage, storage_class: terms.storage_class.as_deref() },
+        resources: resources(terms.cpu_request, terms.cpu, terms.memory),
+        affinity: affinity(terms.placement),
+        topology_spread_constraints: spread(terms.placement, generation.name()),
+        priority_class_name: settings.priority_class.as_deref(),
+        // With one member there is nothing to spare: a budget would make every drain of its node hang.
+        enable_pdb: terms.replicas > 1,
+        certificates: Certificates { server_alt_dns_names: host_names(&terms.database) },
+        monitoring: terms
+            .monitoring
+            .queries
+            .as_deref()
+            .map(|name| Monitoring { custom_queries_config_map: [ConfigMapKey { name, key: QUERIES }] }),
+        plugins: terms.backup.iter().map(|_| archiver(generation)).collect(),
+    };
+    resource(generation, key::CLUSTER, kind::CLUSTER, generation.name(), Holds::Data(terms.storage), spec)
+}
+
+/// The plan's settings; how much is logged goes below them.
+fn parameters(plan: &Plan) -> BTreeMap<&str, &str> {
+    let (name, value) = postgresql::log_setting(plan.terms.monitoring.log_level);
+    let mut parameters = BTreeMap::from([(name, value)]);
+    parameters.extend(plan.parameters());
+    parameters
+}
+
+/// They stand after the operator's own rules, which let replicas and poolers in by certificate, and local sockets; and
+/// before its last one, which lets everybody else in by password (CloudNativePG 1.30, "The pg_hba section").
+fn rules(terms: &Terms) -> Vec<&'static str> {
+    if terms.tls { vec!["hostnossl all all all reject"] } else { vec![] }
+}
+
+/// With a replica to spare, a commit waits for its copies whatever happens, and only a replica that is sure to have
+/// them all is promoted. Without, the loss of one replica would stop all writes, so they go on without a copy.
+fn synchronous(terms: &Terms) -> Option<Synchronous> {
+    let number = terms.synchronous_replicas;
+    let spare = number + 1 < terms.replicas;
+    let data_durability = if spare { "required" } else { "preferred" };
+    (number > 0).then_some(Synchronous { method: "any", number, data_durability, failover_quorum: spare })
+}
+
+fn affinity(placement: Placement) -> Affinity {
+    let pod_anti_affinity_type = match placement {
+        Placement::Preferred => "preferred",
+        Placement::Required => "required",
+    };
+    Affinity { enable_pod_anti_affinity: true, pod_anti_affinity_type, topology_key: "kubernetes.io/hostname" }
+}
+
+/// Zones are a wish even where nodes are a must: a cluster of two zones can still hold three members.
+fn spread(placement: Placement, name: String) -> Vec<TopologySpreadConstraint> {
+    let members = BTreeMap::from([(label::CLUSTER.into(), name), (label::POD_ROLE.into(), "instance".into())]);
+    match placement {
+        Placement::Preferred => vec![],
+        Placement::Required => vec![TopologySpreadConstraint {
+            max_skew: 1,
+            topology_key: "topology.kubernetes.io/zone".into(),
+            when_unsatisfiable: "ScheduleAnyway".into(),
+            label_selector: Some(LabelSelector { match_labels: Some(members), ..Default::default() }),
+            ..Default::default()
+        }],
+    }
+}
+
+/// The Services that clients use are ours and outlive a generation, so the operator does not know their names. A Pooler
+/// shows the same certificate. All stand in it from the first day: adding one later would be a new certificate for
+/// everybody.
+fn host_names(database: &DatabaseName) -> Vec<String> {
+    let DatabaseName { namespace, name, .. } = database;
+    let services = [EndpointRole::Primary, EndpointRole::Replica, EndpointRole::Pooler]
+        .map(|role| format!("{name}-{}", name_of(&role)));
+    let endings =
+        ["".into(), format!(".{namespace}"), format!(".{namespace}.svc"), format!(".{namespace}.svc.cluster.local")];
+    services.iter().flat_map(|service| endings.iter().map(move |ending| format!("{service}{ending}"))).collect()
+}
+
+fn archiver(generation: &Generation) -> Plugin {
+    Plugin {
+        name: backup::PLUGIN,
+        is_wal_archiver: true,
+        parameters: ArchiverParameters { barman_object_name: generation.name(), server_name: server_name(generation) },
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ClusterSpec<'a> {
+    instances: u32,
+    image_name: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    image_pull_secrets: Vec<Name>,
+    primary_update_method: &'static str,
+    primary_update_strategy: &'static str,
+    inherited_metadata: Inherited,
+    bootstrap: Bootstrap<'a>,
+    enable_superuser_access: bool,
+    postgresql: PostgreSql<'a>,
+    storage: Storage<'a>,
+    resources: ResourceRequirements,
+    affinity: Affinity,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    topology_spread_constraints: Vec<TopologySpreadConstraint>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority_class_name: Option<&'a str>,
+    #[serde(rename = "enablePDB")]
+    enable_pdb: bool,
+    certificates: Certificates,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    monitoring: Option<Monitoring<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    plugins: Vec<Plugin>,
+}
+
+/// Copied to the pods of members and of their jobs, to volumes, secrets and services; not to Poolers.
+#[derive(Serialize)]
+struct Inherited {
+    labels: BTreeMap<&'static str, String>,
+}
+
+#[derive(Serialize)]
+struct Bootstrap<'a> {
+    initdb: InitDb<'a>,
+}
+
+/// The locale stays the operator's `C`: no update of the image's C library can then change how indexes are sorted.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InitDb<'a> {
+    database: &'a str,
+    owner: String,
+    encoding: &'static str,
+    data_checksums: bool,
+}
+
+#[derive(Serialize)]
+struct PostgreSql<'a> {
+    parameters: BTreeMap<&'a str, &'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pg_hba: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    synchronous: Option<Synchronous>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Synchronous {
+    method: &'static str,
+    number: u32,
+    data_durability: &'static str,
+    failover_quorum: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Storage<'a> {
+    size: Bytes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    storage_class: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Affinity {
+    enable_pod_anti_affinity: bool,
+    pod_anti_affinity_type: &'static str,
+    topology_key: &'static str,
+}
+
+#[derive(Serialize)]
+struct Certificates {
+    #[serde(rename = "serverAltDNSNames")]
+    server_alt_dns_names: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Monitoring<'a> {
+    custom_queries_config_map: [ConfigMapKey<'a>; 1],
+}
+
+#[derive(Serialize)]
+struct ConfigMapKey<'a> {
+    name: &'a str,
+    key: &'static str,
+}
+
+#[derive(Serialize)]
+struct Plugin {
+    name: &'static str,
+    #[serde(rename = "isWALArchiver")]
+    is_wal_archiver: bool,
+    parameters: ArchiverParameters,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ArchiverParameters {
+    barman_object_name: String,
+    server_name: String,
+}

@@ -1,0 +1,199 @@
+//! PostgreSQL on CloudNativePG 1.30, backed up by its barman-cloud plugin 0.14. In: a generation. Out: `Cluster`, and
+//! beside it `ObjectStore` and `ScheduledBackup`, `Pooler`, `Database`, each where the plan asks for it; facts; health.
+//! <https://cloudnative-pg.io/docs/1.30/>
+//!
+//! The log is archived wherever there are backups, also where the plan's backup is not continuous: a base backup is
+//! worth nothing without the log that was written while it was made. `continuous` is a promise to the developer, not a
+//! switch.
+//!
+//! Must not know an integration.
+
+mod backup;
+mod change;
+mod cluster;
+mod database;
+mod facts;
+mod health;
+mod pooler;
+mod status;
+
+use super::{Engine, EngineName, Features, Health, Operator, Reference};
+use crate::api::claim::{BackupMethod, Topology};
+use crate::api::input::Engines;
+use crate::api::plan::{Delivery, Plan, Terms};
+use crate::api::quantity::{Bytes, Millicores};
+use crate::api::record::Generation;
+use crate::api::status::Class;
+use crate::observed::{Observed, Question};
+use crate::wire::{Key, Undecodable};
+use k8s_openapi::api::core::v1::ResourceRequirements;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How CloudNativePG's resources are rendered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Settings {
+    /// The namespace that the operator and its barman-cloud plugin run in.
+    #[schemars(length(min = 1, max = 63))]
+    pub namespace: String,
+    /// Secrets with the credentials of the image registry, in the database's namespace.
+    #[schemars(length(max = 8))]
+    pub image_pull_secrets: Vec<String>,
+    /// The priority class of the members' pods.
+    #[schemars(length(min = 1, max = 253))]
+    pub priority_class: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { namespace: "cnpg-system".into(), image_pull_secrets: vec![], priority_class: None }
+    }
+}
+
+pub struct CloudNativePg;
+
+impl Operator for CloudNativePg {
+    fn features(&self) -> Features {
+        Features {
+            engine: EngineName::Postgresql,
+            topologies: &[Topology::Standalone, Topology::Replicated],
+            most_replicas: 9,
+            shards: false,
+            pooling: true,
+            backup_methods: &[BackupMethod::Auto, BackupMethod::Physical],
+            point_in_time: true,
+            extensions: true,
+            hibernation: false,
+            load_balancer: true,
+            tls: true,
+            custom_queries: true,
+        }
+    }
+
+    fn change(&self, from: &Plan, to: &Plan) -> Class {
+        change::class(from, to)
+    }
+
+    fn requirements(&self, generation: &Generation) -> Vec<Question> {
+        match generation.plan.terms.delivery {
+            Delivery::Direct => vec![volumes(generation)],
+            // They are in another cluster, where Crossplane does not look.
+            Delivery::Object(_) => vec![],
+        }
+    }
+
+    fn data(&self, generation: &Generation) -> Vec<Reference> {
+        let (api_version, kind) = kind::CLUSTER;
+        vec![Reference { key: Key(generation.key(key::CLUSTER)), api_version, kind, name: generation.name() }]
+    }
+
+    fn compose(&self, generation: &Generation, settings: &Engines, _observed: &Observed) -> Engine {
+        let terms = &generation.plan.terms;
+        let settings = &settings.cloudnative_pg;
+        let mut resources = vec![cluster::compose(generation, settings)];
+        if let Some(backup) = &terms.backup {
+            resources.extend(backup::compose(generation, backup));
+        }
+        if let Some(pooling) = &terms.pooling {
+            resources.push(pooler::compose(generation, pooling));
+        }
+        if !terms.extensions.is_empty() {
+            resources.push(database::compose(generation));
+        }
+        Engine { resources, facts: facts::facts(generation, settings) }
+    }
+
+    fn health(&self, generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {
+        health::health(generation, observed)
+    }
+}
+
+/// The permanent keys; a generation adds its number.
+mod key {
+    pub const CLUSTER: &str = "cluster";
+    pub const OBJECT_STORE: &str = "object-store";
+    pub const SCHEDULED_BACKUP: &str = "scheduled-backup";
+    pub const POOLER: &str = "pooler";
+    pub const DATABASE: &str = "database";
+}
+
+/// API version and kind.
+mod kind {
+    pub const CLUSTER: (&str, &str) = ("postgresql.cnpg.io/v1", "Cluster");
+    pub const OBJECT_STORE: (&str, &str) = ("barmancloud.cnpg.io/v1", "ObjectStore");
+    pub const SCHEDULED_BACKUP: (&str, &str) = ("postgresql.cnpg.io/v1", "ScheduledBackup");
+    pub const POOLER: (&str, &str) = ("postgresql.cnpg.io/v1", "Pooler");
+    pub const DATABASE: (&str, &str) = ("postgresql.cnpg.io/v1", "Database");
+}
+
+/// Labels that the operator sets, and one of ours.
+mod label {
+    /// On everything of a Cluster, its Poolers included.
+    pub const CLUSTER: &str = "cnpg.io/cluster";
+    /// `primary` or `replica`, on the pods of members only.
+    pub const INSTANCE_ROLE: &str = "cnpg.io/instanceRole";
+    /// `instance` on the pods of members, `pooler` on those of a Pooler; the pods of jobs have none.
+    pub const POD_ROLE: &str = "cnpg.io/podRole";
+    pub const POOLER: &str = "cnpg.io/poolerName";
+    /// `PG_DATA` on the volumes that hold the data.
+    pub const VOLUME_ROLE: &str = "cnpg.io/pvcRole";
+    /// The workload that a pod belongs to, see `Workload::role`. Ours, because a new member starts as the pod of a job,
+    /// which the primary must let in, and because the operator's own labels cannot name members and their jobs without
+    /// Poolers.
+    pub const WORKLOAD: &str = "db.platform.io/workload";
+}
+
+/// The values of [`label::WORKLOAD`]. Permanent.
+mod workload {
+    pub const MEMBERS: &str = "members";
+    pub const POOLER: &str = "pooler";
+}
+
+/// The volumes that hold the data.
+fn volumes(generation: &Generation) -> Question {
+    let name = generation.name();
+    let labels = [(label::CLUSTER, name.as_str()), (label::VOLUME_ROLE, "PG_DATA")];
+    Question::by_labels("v1", "PersistentVolumeClaim", &generation.database().namespace, &labels)
+}
+
+/// The folder of the backups within the object store. An upgrade to another major release begins a new one, in the same
+/// update as the image: log of two releases in one folder corrupts the archive (CloudNativePG 1.30, "PostgreSQL
+/// upgrades").
+fn server_name(generation: &Generation) -> String {
+    format!("{}-{}", generation.name(), generation.plan.terms.version)
+}
+
+/// Also the name of its Service, its Deployment and its ServiceAccount; it must not be the Cluster's.
+fn pooler_name(generation: &Generation) -> String {
+    format!("{}-pgbouncer", generation.name())
+}
+
+/// The size of a container beside a member. It is reserved to the same share as the member, so that pods whose members
+/// are guaranteed everything are guaranteed everything.
+fn sized(terms: &Terms, cpu: Millicores, memory: Bytes) -> ResourceRequirements {
+    let reserved = (cpu.0 * terms.cpu_request.0).div_ceil(terms.cpu.0.max(1));
+    resources(Millicores(reserved), cpu, memory)
+}
+
+/// Memory is always reserved whole: a member that the kernel kills for memory is a failover.
+fn resources(cpu_request: Millicores, cpu: Millicores, memory: Bytes) -> ResourceRequirements {
+    let amounts = |cpu: Millicores| {
+        BTreeMap::from([
+            ("cpu".to_string(), Quantity(cpu.to_string())),
+            ("memory".to_string(), Quantity(memory.to_string())),
+        ])
+    };
+    ResourceRequirements { requests: Some(amounts(cpu_request)), limits: Some(amounts(cpu)), ..Default::default() }
+}
+
+/// A reference within the namespace.
+#[derive(Serialize)]
+struct Name {
+    name: String,
+}
+
+#[cfg(test)]
+mod tests;

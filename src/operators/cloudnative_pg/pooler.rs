@@ -1,0 +1,107 @@
+//! The `Pooler`: PgBouncer before the primary. In: a generation with pooling. Out: one resource, sized so that the
+//! pools of all its instances together leave the members some connections of their own.
+
+use super::{Name, key, kind, label, pooler_name, sized, workload};
+use crate::api::claim::PoolMode;
+use crate::api::plan::{Pooling, Terms};
+use crate::api::quantity::{Bytes, Millicores};
+use crate::api::record::Generation;
+use crate::operators::{DATABASE, Holds, Resource, postgresql, resource};
+use k8s_openapi::api::core::v1::{
+    Affinity, Container, PodAffinityTerm, PodAntiAffinity, PodSpec, PodTemplateSpec, ResourceRequirements,
+    WeightedPodAffinityTerm,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// PgBouncer has one thread.
+const CPU: Millicores = Millicores(500);
+/// A thousand encrypted clients, and the operator's own process beside them.
+const MEMORY: Bytes = Bytes(256 * Bytes::MI);
+/// Clients of each instance.
+const CLIENTS: &str = "1000";
+/// What the pools may take of the server's connections; the rest is for who connects directly.
+const POOLED_PERCENT: u64 = 80;
+
+pub fn compose(generation: &Generation, pooling: &Pooling) -> Resource {
+    let spec = PoolerSpec {
+        cluster: Name { name: generation.name() },
+        instances: pooling.instances,
+        r#type: "rw",
+        pgbouncer: PgBouncer { pool_mode: pooling.mode, parameters: parameters(generation, pooling) },
+        template: template(generation),
+    };
+    resource(generation, key::POOLER, kind::POOLER, pooler_name(generation), Holds::Nothing, spec)
+}
+
+fn parameters(generation: &Generation, pooling: &Pooling) -> BTreeMap<&'static str, String> {
+    let server = postgresql::max_connections(&generation.plan.parameters());
+    let pool = (server * POOLED_PERCENT / 100 / u64::from(pooling.instances.max(1))).max(1).to_string();
+    let mut parameters = BTreeMap::from([
+        ("default_pool_size", pool.clone()),
+        // The pool's size is per user; this holds for all of them together.
+        ("max_db_connections", pool),
+        ("max_client_conn", CLIENTS.into()),
+        // Drivers that prepare statements need it in transaction mode; elsewhere it does nothing.
+        ("max_prepared_statements", "200".into()),
+    ]);
+    if generation.plan.terms.tls {
+        parameters.insert("client_tls_sslmode", "require".into());
+    }
+    parameters
+}
+
+/// The operator completes it: images, ports, probes and security are its own.
+fn template(generation: &Generation) -> PodTemplateSpec {
+    let terms = &generation.plan.terms;
+    let container = |name: &str| Container { name: name.into(), resources: Some(size(terms)), ..Default::default() };
+    let labels = [(DATABASE, terms.database.name.as_str()), (label::WORKLOAD, workload::POOLER)];
+    let labels = labels.into_iter().map(|(label, value)| (label.into(), value.into())).collect();
+    PodTemplateSpec {
+        metadata: Some(ObjectMeta { labels: Some(labels), ..Default::default() }),
+        spec: Some(PodSpec {
+            containers: vec![container("pgbouncer")],
+            // The operator copies itself into the pod with it, and sizes only what it finds here.
+            init_containers: Some(vec![container("bootstrap-controller")]),
+            affinity: Some(apart(pooler_name(generation))),
+            ..Default::default()
+        }),
+    }
+}
+
+fn size(terms: &Terms) -> ResourceRequirements {
+    sized(terms, CPU, MEMORY)
+}
+
+/// On different nodes where possible.
+fn apart(name: String) -> Affinity {
+    let own = BTreeMap::from([(label::POOLER.into(), name)]);
+    let term = PodAffinityTerm {
+        label_selector: Some(LabelSelector { match_labels: Some(own), ..Default::default() }),
+        topology_key: "kubernetes.io/hostname".into(),
+        ..Default::default()
+    };
+    let preferred = vec![WeightedPodAffinityTerm { weight: 100, pod_affinity_term: term }];
+    let pod_anti_affinity = Some(PodAntiAffinity {
+        preferred_during_scheduling_ignored_during_execution: Some(preferred),
+        ..Default::default()
+    });
+    Affinity { pod_anti_affinity, ..Default::default() }
+}
+
+#[derive(Serialize)]
+struct PoolerSpec {
+    cluster: Name,
+    instances: u32,
+    r#type: &'static str,
+    pgbouncer: PgBouncer,
+    template: PodTemplateSpec,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PgBouncer {
+    pool_mode: PoolMode,
+    parameters: BTreeMap<&'static str, String>,
+}
