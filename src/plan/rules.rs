@@ -10,7 +10,7 @@ use crate::api::quantity::Bytes;
 /// Bytes of a claim's name: operators and Crossplane add to it, and labels hold 63.
 const LONGEST_NAME: usize = 40;
 /// Endings that derived names use, so that no two databases can meet in one object.
-const RESERVED_ENDINGS: [&str; 6] = ["-primary", "-replica", "-pooler", "-rw", "-ro", "-r"];
+const RESERVED_ENDINGS: [&str; 7] = ["-primary", "-replica", "-pooler", "-pgbouncer", "-rw", "-ro", "-r"];
 /// Databases that PostgreSQL brings along.
 const POSTGRESQL_DATABASES: [&str; 3] = ["postgres", "template0", "template1"];
 
