@@ -1,4 +1,4 @@
-//! The formats of strings and numbers that the API server checks.
+//! The formats of strings that the API server checks; it checks none of numbers, not even int32.
 //!
 //! In: a `format`, or a text that claims to have one. Out: what JSON Schema needs to check it, or whether the text has
 //! it. What the `jsonschema` crate knows by the same name and meaning, it checks itself.
@@ -8,10 +8,6 @@ use serde_json::{Map, Value};
 /// Adds a format to a translated schema. A format that the API server does not check says nothing about a value.
 pub fn translate(format: &str, out: &mut Map<String, Value>) {
     match format {
-        "int32" => {
-            out.entry("minimum").or_insert_with(|| i32::MIN.into());
-            out.entry("maximum").or_insert_with(|| i32::MAX.into());
-        }
         "datetime" => {
             out.insert("format".into(), "date-time".into());
         }

@@ -2,7 +2,7 @@
 //!
 //! In: the structural schema, then objects with defaults applied. Out: violations. The work is done by the `jsonschema`
 //! crate on a translation of the schema, because OpenAPI v3 as Kubernetes reads it is not JSON Schema: `nullable`,
-//! int-or-string, number formats, lists that are maps or sets, and objects that take no unknown field have keywords of
+//! int-or-string, formats, lists that are maps or sets, and objects that take no unknown field have keywords of
 //! their own. It must not word the violations (`message`) nor apply defaults.
 
 use jsonschema::{PatternOptions, Validator};
