@@ -13,6 +13,8 @@ use kube_cel::cel::objects::{Key, Map};
 use kube_cel::cel::{Context, Program, Value as Cel};
 use serde_json::Value;
 
+use super::format;
+
 /// Names that a CEL expression cannot use for a field; they are written `__name__` there.
 /// Kubernetes 1.35, `k8s.io/apiserver/pkg/cel`, `escaping.go`.
 const RESERVED: [&str; 18] = [
@@ -83,7 +85,7 @@ fn formatted(format: &str, text: &str, context: &Context) -> Option<Cel> {
     match format {
         "date-time" | "datetime" => time::timestamp(Arc::new(text.to_owned())).ok(),
         "date" => time::timestamp(Arc::new(format!("{text}T00:00:00Z"))).ok(),
-        "duration" => time::duration(Arc::new(text.to_owned())).ok(),
+        "duration" => time::duration(Arc::new(format!("{}ns", format::nanoseconds(text)?))).ok(),
         "byte" => {
             let mut scope = context.new_inner_scope();
             scope.add_variable_from_value("text", string(text));
@@ -140,6 +142,7 @@ mod tests {
             (text("date-time"), json!("2026-01-31T12:00:00Z"), "self.getFullYear() == 2026"),
             (text("date"), json!("2026-01-31"), "self.getDayOfMonth() == 30"),
             (text("duration"), json!("90m"), "self > duration('1h')"),
+            (text("duration"), json!("1d"), "self == duration('24h')"),
             (text("byte"), json!("QUJD"), "size(self) == 3"),
             (text("duration"), json!("soon"), "self == 'soon'"),
             (json!({"x-kubernetes-int-or-string": true, "format": "duration"}), json!("1h"), "self == '1h'"),

@@ -18,21 +18,39 @@ pub fn translate(format: &str, out: &mut Map<String, Value>) {
     }
 }
 
-/// A duration as Go writes it (`1h30m`), with the API server's days and weeks (`2d`).
+/// Whether the text is a duration as [`nanoseconds`] reads it.
 pub fn is_duration(text: &str) -> bool {
-    const UNITS: [&str; 9] = ["ns", "us", "µs", "ms", "s", "m", "h", "d", "w"];
-    let text = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let mut rest = text;
-    while !rest.is_empty() {
+    nanoseconds(text).is_some()
+}
+
+/// The length of a duration as Go writes it (`1h30m`), with the API server's days and weeks (`2d`).
+pub fn nanoseconds(text: &str) -> Option<i64> {
+    const UNITS: [(&str, f64); 9] = [
+        ("ns", 1.0),
+        ("us", 1e3),
+        ("µs", 1e3),
+        ("ms", 1e6),
+        ("s", 1e9),
+        ("m", 60e9),
+        ("h", 3600e9),
+        ("d", 86_400e9),
+        ("w", 604_800e9),
+    ];
+    let (sign, unsigned) = match text.strip_prefix('-') {
+        Some(rest) => (-1.0, rest),
+        None => (1.0, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let mut rest = unsigned;
+    let mut total = 0.0;
+    while !rest.is_empty() && unsigned != "0" {
         let after = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-        let number = rest.strip_suffix(after).unwrap_or_default();
-        let unit = UNITS.iter().filter(|unit| after.starts_with(**unit)).max_by_key(|unit| unit.len());
-        match unit.and_then(|unit| after.strip_prefix(unit)) {
-            Some(remaining) if number.parse::<f64>().is_ok() => rest = remaining,
-            _ => return text == "0",
-        }
+        let number: f64 = rest.strip_suffix(after)?.parse().ok()?;
+        let fitting = UNITS.iter().filter(|(unit, _)| after.starts_with(unit));
+        let (unit, length) = fitting.max_by_key(|(unit, _)| unit.len())?;
+        total += number * length;
+        rest = after.strip_prefix(unit)?;
     }
-    !text.is_empty()
+    (!unsigned.is_empty()).then_some((sign * total) as i64)
 }
 
 /// Standard base64 with padding, as `format: byte` wants it.
@@ -50,22 +68,25 @@ mod tests {
 
     #[test]
     fn durations() {
+        let second = 1_000_000_000;
         let cases = [
-            ("1h30m", true),
-            ("0", true),
-            ("-5s", true),
-            ("1.5h", true),
-            ("300ms", true),
-            ("2d", true),
-            ("", false),
-            ("5", false),
-            ("h", false),
-            ("1x", false),
-            ("1.2.3s", false),
-            ("1h ", false),
+            ("1h30m", Some(5400 * second)),
+            ("0", Some(0)),
+            ("-5s", Some(-5 * second)),
+            ("1.5h", Some(5400 * second)),
+            ("300ms", Some(300_000_000)),
+            ("2d", Some(172_800 * second)),
+            ("1w1ns", Some(604_800 * second + 1)),
+            ("", None),
+            ("5", None),
+            ("h", None),
+            ("1x", None),
+            ("1.2.3s", None),
+            ("1h ", None),
+            ("-", None),
         ];
         for (text, expected) in cases {
-            assert_eq!(is_duration(text), expected, "{text:?}");
+            assert_eq!(nanoseconds(text), expected, "{text:?}");
         }
     }
 

@@ -9,12 +9,13 @@
 //! (`structure`: types, bounds, formats, lists as maps and sets, unknown fields at every level), then the CEL rules
 //! (`rules`), for an update with the transition rules. The words are in `message`.
 //!
-//! Three deliberate differences to the API server (1.35), which the tests beside `tests/schema.rs` compare with:
+//! Four differences to the API server (1.35), to which `tests/schema.rs` compares:
 //! - CEL rules run on an object whose structure is broken as well, so that a developer reads all problems at once; a
 //!   rule that merely trips over the broken part stays silent.
 //! - An update is not ratcheted: an invalid part that the update leaves alone is still a violation.
 //! - `metadata` is checked for the types of name, namespace, labels and annotations and for what the schema itself says
 //!   about the name; `apiVersion` and `kind` may be absent at the root.
+//! - To a rule, two lists that are sets differ if their order does.
 //!
 //! A rule that cannot be evaluated here is a violation of every object that it is for: nothing passes unseen.
 //! This module must not know any kind of object, read files, or look at the clock.
@@ -88,6 +89,11 @@ impl Schema {
             return Err(BuildError::NotAnObject(message::shorten(schema)));
         }
         Ok(Schema { source: schema.clone(), structure: Structure::build(schema)?, rules: Rules::build(schema) })
+    }
+
+    /// The structural schema that this was built from.
+    pub fn source(&self) -> &Value {
+        &self.source
     }
 
     /// The CEL rules that could not be compiled: the path of the schema node as an object's path (`spec.list[*]`), and

@@ -32,6 +32,8 @@ struct Node {
 #[derive(Debug)]
 struct Rule {
     definition: Definition,
+    /// Whether it compares with the old value. Read off the text, because it holds for a rule that does not compile too.
+    is_transition: bool,
     /// The rule and its message, or why one of them cannot be compiled.
     programs: Result<(Program, Option<Program>), String>,
 }
@@ -119,6 +121,7 @@ impl Rule {
         let definition = Definition::deserialize(source);
         let fallback = |error: serde_json::Error| Rule {
             programs: Err(format!("{source} is no rule: {error}")),
+            is_transition: false,
             definition: Definition {
                 rule: source.to_string(),
                 message: None,
@@ -127,7 +130,11 @@ impl Rule {
                 optional_old_self: false,
             },
         };
-        definition.map_or_else(fallback, |definition| Rule { programs: definition.compile(), definition })
+        definition.map_or_else(fallback, |definition| Rule {
+            programs: definition.compile(),
+            is_transition: definition.rule.contains("oldSelf"),
+            definition,
+        })
     }
 }
 
@@ -214,13 +221,13 @@ impl Walk<'_> {
     fn rule(&self, rule: &Rule, scope: &Context, has_old: bool, at: &str) -> Option<Violation> {
         let Definition { rule: text, message, field_path, .. } = &rule.definition;
         let at_node = |message: String| Some(Violation { path: at.into(), message });
+        if rule.is_transition && !has_old {
+            return None;
+        }
         let (program, message_program) = match &rule.programs {
             Ok(programs) => programs,
             Err(message) => return at_node(message.clone()),
         };
-        if !has_old && program.references().has_variable("oldSelf") {
-            return None;
-        }
         match program.execute(scope) {
             Ok(Cel::Bool(true)) => None,
             Ok(Cel::Bool(false)) => {

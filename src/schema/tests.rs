@@ -205,6 +205,15 @@ fn what_cannot_be_evaluated_is_a_violation() {
 }
 
 #[test]
+fn a_transition_rule_that_cannot_be_compiled_counts_for_updates_only() {
+    let rule = json!([{"rule": "!has(self.?a.b) || self.c == oldSelf.c"}]);
+    let schema = Schema::build(&json!({"type": "object", "x-kubernetes-validations": rule})).unwrap();
+    assert_eq!(told(schema.check(&json!({}))), [""; 0]);
+    let found = told(schema.check_update(&json!({}), &json!({})));
+    assert!(found.len() == 1 && found[0].contains("unsupported syntax '.?'"), "{found:?}");
+}
+
+#[test]
 fn a_schema_without_meaning_is_refused() {
     let cases = [
         (json!("text"), "a schema must be an object, but this is \"text\""),
