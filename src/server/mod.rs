@@ -162,7 +162,6 @@ where
         }
     };
     let serving = Server::builder()
-        .concurrency_limit_per_connection(CALLS as usize)
         .max_concurrent_streams(CALLS)
         .timeout(CALL_TIME)
         .http2_keepalive_interval(Some(KEEPALIVE))

@@ -63,3 +63,52 @@ impl Kind {
         input.decode("input").unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pretty_assertions::assert_eq;
+    use serde_json::{Value, json};
+    use std::{collections::BTreeMap, fs::File, sync::Arc};
+
+    #[tokio::test]
+    async fn logs_what_was_called_and_no_value() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let writer = Arc::new(File::options().append(true).open(log.path()).unwrap());
+        let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(writer).finish();
+        let _logging = tracing::subscriber::set_default(subscriber);
+
+        let secret = || Some(Object::of(&json!({"kind": "Secret", "data": {"password": "hunter2"}})));
+        let request = |tag: &str| proto::RunFunctionRequest {
+            meta: Some(proto::RequestMeta { tag: tag.into(), ..Default::default() }),
+            input: Some(Object::of(&json!({"apiVersion": "v1", "kind": "Engines", "password": "hunter2"}))),
+            observed: Some(proto::State {
+                composite: None,
+                resources: BTreeMap::from([(
+                    "hunter2".into(),
+                    proto::Resource { resource: secret(), ..Default::default() },
+                )]),
+            }),
+            ..Default::default()
+        };
+        let call = async |run: Run, tag: &str| Runner { run }.run_function(tonic::Request::new(request(tag))).await;
+        call(|request, _| Response::to(request), "first").await.unwrap();
+        call(|request, _| panic!("{:?}", request.observed), "second").await.unwrap_err();
+
+        let lines = std::fs::read_to_string(log.path()).unwrap();
+        assert!(!lines.contains("hunter2"), "{lines}");
+        let lines: Vec<BTreeMap<String, Value>> =
+            lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 2);
+        for (field, value) in [("level", json!("INFO")), ("tag", json!("first")), ("input", json!("Engines"))] {
+            assert_eq!(lines[0][field], value);
+        }
+        for (field, value) in [("observed", json!(1)), ("desired", json!(0)), ("fatal", json!(false))] {
+            assert_eq!(lines[0][field], value);
+        }
+        assert!(lines[0]["microseconds"].is_u64());
+        for (field, value) in [("level", json!("ERROR")), ("tag", json!("second"))] {
+            assert_eq!(lines[1][field], value);
+        }
+    }
+}

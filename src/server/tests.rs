@@ -15,6 +15,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::Path,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, SystemTime},
 };
 use tempfile::TempDir;
@@ -32,12 +33,17 @@ use tonic_reflection::pb::v1::{
 
 pub(super) const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
+static SLEEPS: AtomicBool = AtomicBool::new(false);
+
 /// Passes on, except for inputs that ask for something else.
 const ECHO: Run = |request, _| {
     let mut response = Response::to(request);
     match request.input.as_ref().and_then(kind).as_deref() {
         Some("Panic") => panic!("hunter2"),
-        Some("Sleep") => std::thread::sleep(Duration::from_millis(300)),
+        Some("Sleep") => {
+            SLEEPS.store(true, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(300));
+        }
         _ => {}
     }
     response.events.push(Event { severity: Severity::Normal, reason: "Echo".into(), message: "x".into() });
@@ -201,7 +207,9 @@ async fn finishes_calls_in_flight() {
         let channel = channel.clone();
         async move { call(&channel, "late", "Sleep").await }
     });
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    while !SLEEPS.load(Ordering::Relaxed) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     let address = serving.address;
     serving.end().await;
     assert_eq!(in_flight.await.unwrap().unwrap().meta.unwrap().tag, "late");
