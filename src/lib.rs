@@ -1,12 +1,26 @@
 //! A `Database` claim becomes the resources of a database operator.
+//!
+//! ```text
+//! claim --plan--> Plan --gate--> Generation --operators--> resources, Facts --integrations--> resources --report--> status
+//!                         ^ record, approvals       ^ delivery wraps what leaves and unwraps what is observed
+//! ```
+//!
+//! Modules stand in reading order. [`api`] is what is written down; [`plan`], [`gate`], [`operators`], [`integrations`] and
+//! [`report`] are one concern each, pure functions from values to values; [`pipeline`] turns a request into a response with
+//! them. Only [`wire`] knows protobuf, only [`delivery`] where a resource goes, and only [`server`] and the command line have
+//! a clock or do input and output.
+//!
+//! Deliberately absent: a client of the Kubernetes API, a registry of operators, anything mutable that outlives a request.
 
 pub mod api;
 pub mod plan;
 pub mod gate;
 pub mod operators;
 pub mod integrations;
-pub mod observed;
 pub mod report;
+pub mod pipeline;
+pub mod observed;
 pub mod delivery;
 pub mod wire;
-pub mod pipeline;
+pub mod schema;
+pub mod server;

@@ -125,7 +125,7 @@ fn mismatch(operation: &Operation, approval: &DatabaseApproval) -> Option<&'stat
     }
 }
 
-/// What is wrong with its time; an approval that was never in a cluster counts as made now.
+/// What is wrong with its time. A file that was never in a cluster has no time of making, so only its end counts.
 fn time(approval: &DatabaseApproval, need: &Need, now: Timestamp) -> Option<Verdict> {
     let text = &approval.spec.expires;
     let Ok(expires) = text.parse::<Timestamp>() else { return Some(Verdict::NoTime(text.clone())) };
@@ -133,7 +133,7 @@ fn time(approval: &DatabaseApproval, need: &Need, now: Timestamp) -> Option<Verd
     let longest = i64::from(need.valid_days) * 24;
     if expires <= now {
         Some(Verdict::Expired(text.clone()))
-    } else if made.unwrap_or(now).checked_add(longest.hours()).is_ok_and(|latest| expires > latest) {
+    } else if made.and_then(|made| made.checked_add(longest.hours()).ok()).is_some_and(|latest| expires > latest) {
         Some(Verdict::TooLong(need.valid_days))
     } else {
         None

@@ -141,3 +141,6 @@ pub fn condition(kind: ConditionType, status: Truth, reason: &str, message: impl
     let message = Some(message.into()).filter(|message: &String| !message.is_empty());
     Condition { kind: operators::name_of(&kind), status, reason: reason.into(), message }
 }
+
+#[cfg(test)]
+mod tests;

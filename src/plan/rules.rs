@@ -11,7 +11,7 @@ use crate::api::quantity::Bytes;
 const LONGEST_NAME: usize = 40;
 /// Endings that derived names use, so that no two databases can meet in one object.
 const RESERVED_ENDINGS: [&str; 8] =
-    ["-primary", "-replica", "-pooler", "-rw", "-ro", "-r", "-pgbouncer", "-barman-cloud"];
+    ["-primary", "-replica", "-pooler", "-pgbouncer", "-barman-cloud", "-rw", "-ro", "-r"];
 /// Databases that PostgreSQL brings along.
 const POSTGRESQL_DATABASES: [&str; 3] = ["postgres", "template0", "template1"];
 

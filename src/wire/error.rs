@@ -47,7 +47,7 @@ impl Error {
     }
 
     pub fn wire_type() -> Self {
-        Error("the bytes of the object are not a google.protobuf.Struct".into())
+        Error("the bytes of the object have a wrong wire type".into())
     }
 
     pub fn too_deep() -> Self {

@@ -204,7 +204,7 @@ impl<'de> Deserializer<'de> for Value<'de> {
     /// Hands an embedded [`Object`](super::Object) its bytes, undecoded.
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
         match &self.kind {
-            Kind::Object(fields) if name == super::object::EMBEDDED => match fields.whole() {
+            Kind::Object(fields) if name == super::embed::EMBEDDED => match fields.whole() {
                 Some(bytes) => visitor.visit_borrowed_bytes(bytes),
                 None => visitor.visit_byte_buf(fields.to_vec()),
             },

@@ -164,7 +164,7 @@ impl<'b> ser::Serializer for Writer<'b> {
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<(), Error> {
-        value.serialize(Writer { embedded: name == super::object::EMBEDDED, ..self })
+        value.serialize(Writer { embedded: name == super::embed::EMBEDDED, ..self })
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(

@@ -1,0 +1,32 @@
+# What a contributor runs. `just` alone lists it.
+
+default:
+    @just --list
+
+# Everything that must pass before a change lands.
+check: format lint test
+
+format:
+    cargo fmt --check
+
+lint:
+    cargo clippy --all-targets -- -D warnings
+
+test:
+    cargo test
+
+# Writes the golden cases, the transcripts and the generated files anew; read the difference as a reviewer would.
+update:
+    UPDATE=1 cargo test --test golden --test cli --test generated
+
+# The ratios of the budgets, beside a plain echo in the same run.
+bench:
+    cargo bench --bench pipeline
+
+# The differential fuzzer of the edge; needs nightly and cargo-fuzz.
+fuzz seconds="60":
+    cargo +nightly fuzz run structs -- -max_total_time={{ seconds }}
+
+# Licences, advisories, bans.
+deny:
+    cargo deny check

@@ -1,0 +1,180 @@
+//! What a step says when the pipeline around it is wrong, and that it passes on what is not its own.
+
+use super::*;
+use crate::wire::{Context, Desired, DesiredResource, Key};
+use pretty_assertions::assert_eq;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// The shipped input of a step.
+fn shipped(step: Step) -> Object {
+    let composition: Value = serde_saphyr::from_str(include_str!("../../compositions/database.yaml")).unwrap();
+    let steps = composition["spec"]["pipeline"].as_array().unwrap();
+    let found = steps.iter().find(|entry| entry["input"]["kind"] == step.kind()).unwrap();
+    assert_eq!(found["step"], step.name(), "messages name the shipped steps");
+    Object::of(&found["input"])
+}
+
+fn request(input: Option<Object>) -> Request {
+    Request {
+        tag: "tag".into(),
+        input,
+        composite: Object::of(&json!({
+            "apiVersion": "db.platform.io/v1", "kind": "Database",
+            "metadata": {"name": "orders", "namespace": "checkout", "uid": "u-1"},
+            "spec": {"name": "orders", "environment": "dev", "size": "small", "storage": "10Gi"},
+        })),
+        ..Request::default()
+    }
+}
+
+fn now() -> Timestamp {
+    "2026-11-21T12:00:00Z".parse().unwrap()
+}
+
+fn fatal(request: &Request) -> String {
+    let response = run(request, now());
+    assert_eq!(response.desired, request.desired, "nothing is lost on the way");
+    match response.events.as_slice() {
+        [Event { severity: Severity::Fatal, message, .. }] => message.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_input_that_is_none_of_ours_is_named() {
+    let cases = [
+        (None, "this step has no input; give it one of apiVersion fn.db.platform.io/v1 in the Composition"),
+        (
+            Some(json!({"apiVersion": "fn.db.platform.io/v1", "kind": "Resources"})),
+            "this function knows no input \"fn.db.platform.io/v1 Resources\"; write apiVersion fn.db.platform.io/v1 and kind \
+             TierDefaults, ApprovalGate, Engines, Integrations or Report",
+        ),
+        (
+            Some(json!({"apiVersion": "pt.fn.crossplane.io/v1beta1", "kind": "Resources"})),
+            "this function knows no input \"pt.fn.crossplane.io/v1beta1 Resources\"; write apiVersion fn.db.platform.io/v1 \
+             and kind TierDefaults, ApprovalGate, Engines, Integrations or Report",
+        ),
+        (
+            Some(json!({"apiVersion": "fn.db.platform.io/v1", "kind": "ApprovalGate", "spec": {"approvers": "two"}})),
+            "step production-approval: its input is wrong: ApprovalGate.spec.approvers: is text, not a whole \
+             number from 0; correct the Composition or the EnvironmentConfig database-platform",
+        ),
+    ];
+    for (input, expected) in cases {
+        assert_eq!(fatal(&request(input.as_ref().map(Object::of))), expected);
+    }
+}
+
+#[test]
+fn a_step_without_its_predecessor_says_which_one() {
+    let cases = [
+        (Step::ApprovalGate, "db.platform.io/plan", "tier-defaults"),
+        (Step::Engines, "db.platform.io/gate", "production-approval"),
+        (Step::Integrations, "db.platform.io/gate", "production-approval"),
+        (Step::Report, "db.platform.io/gate", "production-approval"),
+    ];
+    for (step, document, writer) in cases {
+        let expected = format!("step {}: the context has no {document}; put the step {writer} before it", step.name());
+        assert_eq!(fatal(&request(Some(shipped(step)))), expected);
+    }
+}
+
+#[test]
+fn a_foreign_document_is_not_guessed_at() {
+    let cases = [
+        (json!({}), "its version is 0, not 1"),
+        (json!({"version": 2, "document": {}}), "its version is 2, not 1"),
+        (json!({"version": 1, "document": {"what": 1}}), "unknown variant `what`"),
+    ];
+    for (document, why) in cases {
+        let mut request = request(Some(shipped(Step::ApprovalGate)));
+        request.context.set("db.platform.io/plan", Object::of(&document));
+        let said = fatal(&request);
+        assert!(said.starts_with("the context's db.platform.io/plan is not what step tier-defaults leaves"), "{said}");
+        assert!(said.contains(why), "{said}");
+    }
+}
+
+#[test]
+fn what_stops_a_step_reaches_the_claim_as_a_condition() {
+    let mut request = request(Some(shipped(Step::Report)));
+    let said = condition(ConditionType::Validated, Truth::True, "Valid", "");
+    let mut before = Response::default();
+    Conditions(vec![said]).hand_on(&mut before);
+    request.context = before.context;
+    let response = run(&request, now());
+    let [condition] = response.conditions.as_slice() else { panic!("{:?}", response.conditions) };
+    assert_eq!((condition.kind.as_str(), condition.status), ("Validated", Truth::False));
+    assert_eq!(condition.reason, "InvalidPipeline");
+}
+
+#[test]
+fn a_core_that_cannot_look_things_up_is_refused() {
+    let mut request = request(Some(shipped(Step::TierDefaults)));
+    request.context = run(&request, now()).context;
+    request.input = Some(shipped(Step::ApprovalGate));
+    request.capabilities.advertised = true;
+    assert!(fatal(&request).contains("upgrade Crossplane to 2.0 or newer"));
+    request.capabilities.required_resources = true;
+    assert!(run(&request, now()).events.is_empty());
+}
+
+#[test]
+fn what_other_functions_desired_and_said_is_passed_on() {
+    let foreign =
+        DesiredResource { object: Object::of(&json!({"kind": "Bucket"})), ready: Ready::True, ..Default::default() };
+    let composite = DesiredResource {
+        object: Object::of(&json!({"status": {"bucket": "b", "phase": "theirs"}})),
+        ..Default::default()
+    };
+    let mut desired = Desired { composite, resources: BTreeMap::from([(Key("bucket".into()), foreign.clone())]) };
+    let mut context = Context::default();
+    context.set("their/document", Object::of(&json!({"a": 1})));
+    for step in Step::ALL {
+        let mut request = request(Some(shipped(step)));
+        (request.desired, request.context) = (desired, context);
+        request.required = everything_asked(&mut request);
+        let response = run(&request, now());
+        assert_eq!(response.events, [], "{step:?}");
+        (desired, context) = (response.desired, response.context);
+    }
+    assert_eq!(desired.resources.get(&Key("bucket".into())), Some(&foreign));
+    assert_eq!(context.get("their/document"), Some(Object::of(&json!({"a": 1}))));
+    let status: Value = desired.composite.object.decode("composite").unwrap();
+    assert_eq!(status["status"]["bucket"], "b", "their part of the status stays");
+    assert_eq!(status["status"]["phase"], "Provisioning", "ours is ours");
+}
+
+/// An answer of "there is none" to whatever the step asks for, round by round as Crossplane does.
+fn everything_asked(request: &mut Request) -> BTreeMap<String, Vec<Object>> {
+    for _ in 0..5 {
+        let asked = run(request, now()).requirements;
+        request.required.extend(asked.into_keys().map(|name| (name, vec![])));
+    }
+    request.required.clone()
+}
+
+#[test]
+fn the_platforms_own_values_are_laid_over_the_shipped_ones() {
+    let validated = |data: Value| {
+        let mut request = request(Some(shipped(Step::TierDefaults)));
+        let overlay =
+            json!({"apiVersion": "apiextensions.crossplane.io/v1beta1", "kind": "EnvironmentConfig", "data": data});
+        request.required.insert(OVERLAY.into(), vec![Object::of(&overlay)]);
+        let response = run(&request, now());
+        let said = Conditions::find(&response.context).unwrap().unwrap().0;
+        said[0].message.clone().unwrap_or_default()
+    };
+    assert_eq!(validated(json!({})), "");
+    assert_eq!(validated(json!({"TierDefaults": {"sizes": {"small": {"cpu": "2"}}}})), "");
+    let narrower = json!({"TierDefaults": {"environments": {"dev": {"sizes": ["medium"]}}}});
+    assert_eq!(validated(narrower), "spec.size: there is no size in dev \"small\"; write one of medium");
+    let wrong = validated(json!({"TierDefaults": {"sizes": {"small": {"cpu": "much"}}}}));
+    assert!(wrong.starts_with("EnvironmentConfig database-platform: TierDefaults.spec.sizes.small.cpu"), "{wrong}");
+    let stranger = validated(json!({"Tiers": {}}));
+    assert!(
+        stranger.starts_with("EnvironmentConfig database-platform.data.Tiers: no step reads this section"),
+        "{stranger}"
+    );
+}

@@ -1,0 +1,78 @@
+//! Writes the path of a value inside an object: `spec.list[0].name`, `metadata.labels["a.b/c"]`.
+//!
+//! In: the path so far and a step. Out: the longer path. The empty path is the object itself.
+
+use serde_json::Value;
+
+/// The path of a field or map key.
+pub fn key(base: &str, name: &str) -> String {
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    match (plain, base) {
+        (true, "") => name.to_owned(),
+        (true, _) => format!("{base}.{name}"),
+        (false, _) => format!("{base}[{}]", Value::from(name)),
+    }
+}
+
+/// The path of a list item.
+pub fn index(base: &str, index: impl std::fmt::Display) -> String {
+    format!("{base}[{index}]")
+}
+
+/// The path of the value to which `steps` lead inside `object`.
+pub fn of(object: &Value, steps: impl IntoIterator<Item = String>) -> String {
+    let mut at = Some(object);
+    let mut path = String::new();
+    for step in steps {
+        path = if at.is_some_and(Value::is_array) { index(&path, &step) } else { key(&path, &step) };
+        at = at.and_then(|value| match value {
+            Value::Array(items) => step.parse::<usize>().ok().and_then(|at| items.get(at)),
+            value => value.get(&step),
+        });
+    }
+    path
+}
+
+/// Whether `inner` is the value at `outer` or a part of it.
+pub fn is_within(inner: &str, outer: &str) -> bool {
+    outer.is_empty()
+        || inner
+            .strip_prefix(outer)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || rest.starts_with('['))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_quoted_only_where_it_must_be() {
+        let cases = [
+            ("", "spec", "spec"),
+            ("spec", "max_connections", "spec.max_connections"),
+            ("spec", "my-key", "spec.my-key"),
+            ("metadata.labels", "a.b/c", "metadata.labels[\"a.b/c\"]"),
+            ("spec", "say \"x\"", "spec[\"say \\\"x\\\"\"]"),
+            ("spec", "", "spec[\"\"]"),
+        ];
+        for (base, name, expected) in cases {
+            assert_eq!(key(base, name), expected);
+        }
+        assert_eq!(index("spec.list", 3), "spec.list[3]");
+    }
+
+    #[test]
+    fn within_follows_whole_steps() {
+        let cases = [
+            ("spec.a", "", true),
+            ("spec", "spec", true),
+            ("spec.a", "spec", true),
+            ("spec[0]", "spec", true),
+            ("specs", "spec", false),
+            ("spec", "spec.a", false),
+        ];
+        for (inner, outer, expected) in cases {
+            assert_eq!(is_within(inner, outer), expected, "{inner} in {outer}");
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Cases for the whole check: paths and words. Whether the verdicts are the API server's is held in `tests/schema.rs`.
+
+use pretty_assertions::assert_eq;
+use serde_json::{Value, json};
+
+use super::Schema;
+
+fn schema() -> Schema {
+    let rule = |rule: &str, message: &str| json!([{"rule": rule, "message": message}]);
+    let built = Schema::build(&json!({
+        "type": "object",
+        "required": ["spec"],
+        "x-kubernetes-validations": rule("self.metadata.name != 'forbidden'", "must have another name"),
+        "properties": {
+            "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 10}}},
+            "spec": {
+                "type": "object",
+                "required": ["environment", "size"],
+                "x-kubernetes-validations": rule("self.replicas > 1 || self.environment != 'prod'", "prod has 2 replicas or more"),
+                "properties": {
+                    "environment": {"type": "string", "enum": ["dev", "staging", "prod"],
+                        "x-kubernetes-validations": rule("self == oldSelf", "cannot change")},
+                    "size": {"type": "string", "pattern": "^[a-z]+$", "maxLength": 5, "minLength": 1},
+                    "replicas": {"type": "integer", "minimum": 1, "maximum": 9, "default": 1},
+                    "when": {"type": "string", "format": "date-time"},
+                    "backup": {"type": "object", "properties": {"enabled": {"type": "boolean"}}},
+                    "parameters": {"type": "object", "maxProperties": 2, "additionalProperties": {"type": "string"}},
+                    "port": {"x-kubernetes-int-or-string": true, "anyOf": [{"type": "integer"}, {"type": "string"}]},
+                    "note": {"type": "string", "nullable": true},
+                    "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+                    "empty": {"type": "object"},
+                    "source": {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}},
+                        "oneOf": [{"required": ["a"]}, {"required": ["b"]}]},
+                    "template": {"type": "object", "x-kubernetes-embedded-resource": true,
+                        "properties": {"spec": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}},
+                    "tags": {"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set", "maxItems": 3},
+                    "roles": {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"],
+                        "items": {"type": "object", "required": ["name"], "properties": {
+                            "name": {"type": "string"},
+                            "level": {"type": "integer", "x-kubernetes-validations": rule("self >= oldSelf", "only grows")}}}},
+                },
+            },
+        },
+    }));
+    built.unwrap()
+}
+
+/// An object with the smallest valid spec, and `fields` in it.
+fn object(fields: Value) -> Value {
+    let mut spec = json!({"environment": "dev", "size": "small"});
+    for (name, value) in fields.as_object().unwrap() {
+        spec[name] = value.clone();
+    }
+    json!({"apiVersion": "example.org/v1", "kind": "Thing", "metadata": {"name": "x"}, "spec": spec})
+}
+
+fn told(violations: Vec<super::Violation>) -> Vec<String> {
+    violations.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_problem_of_the_structure_has_its_path_and_what_would_be_right() {
+    let schema = schema();
+    let cases: Vec<(Value, &[&str])> = vec![
+        (json!({}), &[]),
+        (
+            json!({"environment": "prdo", "replicas": 3}),
+            &["spec.environment: \"prdo\" is not allowed; write dev, staging or prod (did you mean prod?)"],
+        ),
+        (json!({"replica": 3}), &["spec.replica: unknown field; did you mean replicas?"]),
+        (
+            json!({"backup": {"enable": true, "colour": 1}}),
+            &[
+                "spec.backup.colour: unknown field; known here: enabled",
+                "spec.backup.enable: unknown field; did you mean enabled?",
+            ],
+        ),
+        (json!({"empty": {"a": 1}}), &["spec.empty.a: unknown field; none is known here"]),
+        (
+            json!({"free": {"a": {"b": [1]}}, "template": {"apiVersion": "v1", "kind": "Pod", "metadata": {"x": 1}, "spec": {"a": 1}}}),
+            &[],
+        ),
+        (
+            json!({"template": {"kind": "Pod", "data": 1}}),
+            &[
+                "spec.template.apiVersion: is required",
+                "spec.template.data: unknown field; known here: apiVersion, kind, metadata, spec",
+            ],
+        ),
+        (json!({"replicas": "3"}), &["spec.replicas: \"3\" is a text; write 3 without quotes"]),
+        (json!({"replicas": 2.5}), &["spec.replicas: 2.5 is a number; write a whole number"]),
+        (json!({"replicas": 10}), &["spec.replicas: 10 is too large; write 9 or less"]),
+        (json!({"replicas": 0}), &["spec.replicas: 0 is too small; write 1 or more"]),
+        (
+            json!({"size": ""}),
+            &["spec.size: \"\" does not match ^[a-z]+$", "spec.size: is empty; write at least one character"],
+        ),
+        (json!({"size": "gigantic"}), &["spec.size: \"gigantic\" has 8 characters; write 5 or less"]),
+        (json!({"size": true}), &["spec.size: true is a boolean; write \"true\""]),
+        (json!({"parameters": {"max.x": 3, "b": "c"}}), &["spec.parameters[\"max.x\"]: 3 is a number; write \"3\""]),
+        (json!({"parameters": {"a": "", "b": "", "c": ""}}), &["spec.parameters: has 3 fields; write 2 or less"]),
+        (json!({"port": "http"}), &[]),
+        (json!({"port": 80}), &[]),
+        (json!({"port": [80]}), &["spec.port: [80] is a list; write a whole number or a text"]),
+        (json!({"note": null, "size": "a", "when": "2026-01-31T12:00:00Z"}), &[]),
+        (json!({"when": "tomorrow"}), &["spec.when: \"tomorrow\" is not a date-time, such as 2026-01-31T12:00:00Z"]),
+        (json!({"source": {}}), &["spec.source: fits none of the allowed forms: a is required; or b is required"]),
+        (
+            json!({"source": {"a": "", "b": ""}}),
+            &["spec.source: fits more than one of the forms of which only one may be used"],
+        ),
+        (json!({"tags": ["a", "b", "a"]}), &["spec.tags: items 0 and 2 are both \"a\"; each may stand here only once"]),
+        (json!({"tags": ["a", 1]}), &["spec.tags[1]: 1 is a number; write \"1\""]),
+        (
+            json!({"roles": [{"name": "a"}, {"name": "a", "level": 1}]}),
+            &["spec.roles: items 0 and 1 are both {\"name\":\"a\"}; each may stand here only once"],
+        ),
+    ];
+    for (fields, expected) in cases {
+        assert_eq!(told(schema.check(&object(fields.clone()))), expected, "{fields}");
+    }
+}
+
+#[test]
+fn metadata_is_checked_for_its_types_and_the_schemas_own_limit_on_the_name() {
+    let mut broken = object(json!({}));
+    broken["metadata"] = json!({"name": "much-too-long", "namespace": 1, "labels": {"a.b/c": true}, "uid": "free"});
+    broken["specs"] = json!({});
+    assert_eq!(
+        told(schema().check(&broken)),
+        [
+            "metadata.labels[\"a.b/c\"]: true is a boolean; write \"true\"",
+            "metadata.name: \"much-too-long\" has 13 characters; write 10 or less",
+            "metadata.namespace: 1 is a number; write \"1\"",
+            "specs: unknown field; did you mean spec?",
+        ]
+    );
+}
+
+#[test]
+fn structure_and_rules_are_told_together() {
+    let mut broken = object(json!({"environment": "prod", "size": 3}));
+    broken["metadata"]["name"] = "forbidden".into();
+    assert_eq!(
+        told(schema().check(&broken)),
+        ["must have another name", "spec: prod has 2 replicas or more", "spec.size: 3 is a number; write \"3\""]
+    );
+}
+
+#[test]
+fn a_rule_is_silent_about_what_the_structure_already_told() {
+    let unnamed = json!({"metadata": {"name": 3}, "spec": {"size": "a", "replicas": "many"}});
+    assert_eq!(
+        told(schema().check(&unnamed)),
+        [
+            "metadata.name: 3 is a number; write \"3\"",
+            "spec.environment: is required; write dev, staging or prod",
+            "spec.replicas: \"many\" is a text; write a whole number",
+        ]
+    );
+}
+
+#[test]
+fn transition_rules_pair_list_items_by_key() {
+    let schema = schema();
+    let roles = |roles: &[(&str, i64)]| {
+        object(
+            json!({"roles": roles.iter().map(|(name, level)| json!({"name": name, "level": level})).collect::<Vec<_>>()}),
+        )
+    };
+    let old = roles(&[("a", 1), ("b", 5)]);
+    assert_eq!(told(schema.check_update(&old, &roles(&[("c", 0), ("b", 6), ("a", 1)]))), [""; 0]);
+    assert_eq!(told(schema.check_update(&old, &roles(&[("b", 4), ("a", 1)]))), ["spec.roles[0].level: only grows"]);
+    let moved = object(json!({"environment": "staging"}));
+    assert_eq!(told(schema.check_update(&object(json!({})), &moved)), ["spec.environment: cannot change"]);
+    assert_eq!(told(schema.check(&moved)), [""; 0]);
+}
+
+#[test]
+fn what_cannot_be_evaluated_is_a_violation() {
+    let rules = json!([
+        {"rule": "self.all(", "message": "never"},
+        {"rule": "cel.bind(x, self.a, x > 0)"},
+        {"rule": "self.a"},
+        {"rule": "self.a > 5", "messageExpression": "'a is ' + string(self.a)", "fieldPath": ".a"},
+        {"message": "no rule at all"},
+    ]);
+    let schema = json!({"properties": {"spec": {
+        "type": "object", "x-kubernetes-validations": rules,
+        "properties": {"a": {"type": "integer"}},
+    }}});
+    let schema = Schema::build(&schema).unwrap();
+    let found = told(schema.check(&json!({"spec": {"a": 1}})));
+    for (line, part) in found.iter().zip([
+        "spec: the rule \"cel.bind(x, self.a, x > 0)\" cannot be evaluated here",
+        "spec: the rule \"self.a\" is neither true nor false",
+        "spec: the rule \"self.all(\" cannot be compiled here",
+        "spec: {\"message\":\"no rule at all\"} is no rule: missing field `rule`",
+        "spec.a: a is 1",
+    ]) {
+        assert!(line.starts_with(part), "{line}\n{part}");
+    }
+    assert_eq!(found.len(), 5, "{found:#?}");
+    assert_eq!(schema.uncompiled_rules().len(), 2);
+}
+
+#[test]
+fn a_transition_rule_that_cannot_be_compiled_counts_for_updates_only() {
+    let rule = json!([{"rule": "!has(self.?a.b) || self.c == oldSelf.c"}]);
+    let schema = Schema::build(&json!({"type": "object", "x-kubernetes-validations": rule})).unwrap();
+    assert_eq!(told(schema.check(&json!({}))), [""; 0]);
+    let found = told(schema.check_update(&json!({}), &json!({})));
+    assert!(found.len() == 1 && found[0].contains("unsupported syntax '.?'"), "{found:?}");
+}
+
+#[test]
+fn a_schema_without_meaning_is_refused() {
+    let cases = [
+        (json!("text"), "a schema must be an object, but this is \"text\""),
+        (json!({"properties": {"a": {"pattern": "("}}}), "/properties/a/pattern: "),
+        (json!({"properties": {"a": {"type": "strnig"}}}), "/properties/a/type"),
+    ];
+    for (schema, expected) in cases {
+        let error = Schema::build(&schema).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
+}

@@ -1,0 +1,180 @@
+//! The function as a gRPC server. In: an address, certificates, and the step to run. Out: answers to Crossplane until
+//! a signal ends it.
+//!
+//! This is where the clock is read, where a panic ends, and where logs are written. Must not know what a step does, nor
+//! log any value out of a request.
+
+mod log;
+mod runner;
+mod tls;
+#[cfg(test)]
+mod tests;
+
+pub use runner::Run;
+
+use crate::wire::proto::{self, function_runner_service_server::FunctionRunnerServiceServer};
+use runner::Runner;
+use std::{
+    fmt::Display,
+    future::Future,
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+use tls::Certificates;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::oneshot,
+};
+use tokio_stream::Stream;
+use tonic::transport::server::{Connected, Server, TcpIncoming};
+
+/// Where Crossplane expects a function.
+pub const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9443);
+
+/// Enough for every core there is: a step takes a fraction of a millisecond.
+const WORKER_THREADS: usize = 2;
+/// The largest request. Most are below 100 KiB; required resources can make it megabytes.
+const MESSAGE_BYTES: usize = 16 << 20;
+/// Calls at once on one connection, of which each of Crossplane's pods opens one.
+const CALLS: u32 = 64;
+/// How long a call may take, most of which is waiting for the request to arrive.
+const CALL_TIME: Duration = Duration::from_secs(60);
+/// After how long a silent peer is asked whether it still lives, and how long it has to answer.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// How long calls may go on after the signal to end: less than the 30 s that Kubernetes waits.
+const GRACE: Duration = Duration::from_secs(25);
+
+/// How to serve.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub address: SocketAddr,
+    pub transport: Transport,
+    /// Logs more, and for humans.
+    pub debug: bool,
+}
+
+#[derive(Clone, Debug)]
+pub enum Transport {
+    /// For development: anyone may call.
+    Plaintext,
+    /// Only a client with a certificate of the authority `ca.crt` may call. The folder also has the server's own
+    /// `tls.crt` and `tls.key`; when they rotate, new connections use the new ones.
+    MutualTls { certificates: PathBuf },
+}
+
+/// Why the server did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{}: {message}", path.display())]
+    Certificate { path: PathBuf, message: String },
+    #[error("cannot listen on {address}: {source}")]
+    Address { address: SocketAddr, source: io::Error },
+    #[error("cannot start: {0}")]
+    Start(String),
+    #[error("serving failed: {0}")]
+    Serve(#[from] tonic::transport::Error),
+}
+
+fn start_error(error: impl Display) -> Error {
+    Error::Start(error.to_string())
+}
+
+/// Serves until SIGTERM or SIGINT, with a runtime and logs of its own. Calls in flight are finished.
+pub fn start(options: &Options, run: Run) -> Result<(), Error> {
+    log::start(options.debug);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .enable_all()
+        .build()
+        .map_err(start_error)?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).map_err(start_error)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(start_error)?;
+        let end = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        let listener = listen(options.address).await?;
+        serve(listener, &options.transport, run, end).await
+    })
+}
+
+/// Takes the address.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|source| Error::Address { address, source })
+}
+
+/// Serves until `end`. Calls in flight are finished, within 25 s.
+pub async fn serve(
+    listener: TcpListener,
+    transport: &Transport,
+    run: Run,
+    end: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    let address = listener.local_addr().map_err(start_error)?;
+    match transport {
+        Transport::Plaintext => {
+            tracing::warn!(%address, "serving without TLS: anyone may call");
+            answer(TcpIncoming::from(listener).with_nodelay(Some(true)), run, end).await
+        }
+        Transport::MutualTls { certificates } => {
+            let connections = tls::connections(listener, Certificates::load(certificates)?);
+            tracing::info!(%address, certificates = %certificates.display(), "serving");
+            answer(connections, run, end).await
+        }
+    }
+}
+
+/// Answers on all connections until `end`.
+async fn answer<IO>(
+    connections: impl Stream<Item = io::Result<IO>>,
+    run: Run,
+    end: impl Future<Output = ()>,
+) -> Result<(), Error>
+where
+    IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+{
+    let runner = FunctionRunnerServiceServer::new(Runner { run }).max_decoding_message_size(MESSAGE_BYTES);
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_serving::<FunctionRunnerServiceServer<Runner>>().await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .map_err(start_error)?;
+
+    let (ended, has_ended) = oneshot::channel();
+    let end = async {
+        end.await;
+        tracing::info!("ending: finishing the calls in flight");
+        let _ = ended.send(()); // nobody waits once the server is through
+    };
+    let overdue = async {
+        match has_ended.await {
+            Ok(()) => tokio::time::sleep(GRACE).await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let serving = Server::builder()
+        .max_concurrent_streams(CALLS)
+        .timeout(CALL_TIME)
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
+        .add_service(runner)
+        .add_service(health)
+        .add_service(reflection)
+        .serve_with_incoming_shutdown(connections, end);
+    tokio::select! {
+        result = serving => Ok(result?),
+        () = overdue => {
+            tracing::warn!("ended with calls in flight");
+            Ok(())
+        }
+    }
+}

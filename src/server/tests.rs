@@ -1,0 +1,296 @@
+//! The server over loopback, as a client sees it.
+
+use super::{Error, Run, Transport, listen, serve};
+use crate::wire::{
+    Event, Object, Response, Severity,
+    proto::{
+        self, RunFunctionRequest, RunFunctionResponse, function_runner_service_client::FunctionRunnerServiceClient,
+    },
+};
+use pretty_assertions::assert_eq;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use serde_json::json;
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, SystemTime},
+};
+use tempfile::TempDir;
+use tokio::{sync::oneshot, task::JoinHandle};
+use tokio_stream::StreamExt;
+use tonic::{
+    Code,
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
+};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tonic_reflection::pb::v1::{
+    ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+    server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+};
+
+pub(super) const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+static SLEEPS: AtomicBool = AtomicBool::new(false);
+
+/// Passes on, except for inputs that ask for something else.
+const ECHO: Run = |request, _| {
+    let mut response = Response::to(request);
+    match request.input.as_ref().and_then(kind).as_deref() {
+        Some("Panic") => panic!("hunter2"),
+        Some("Sleep") => {
+            SLEEPS.store(true, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        _ => {}
+    }
+    response.events.push(Event { severity: Severity::Normal, reason: "Echo".into(), message: "x".into() });
+    response
+};
+
+fn kind(input: &Object) -> Option<String> {
+    input.decode::<BTreeMap<String, String>>("input").ok()?.remove("kind")
+}
+
+struct Serving {
+    address: SocketAddr,
+    end: oneshot::Sender<()>,
+    server: JoinHandle<Result<(), Error>>,
+}
+
+impl Serving {
+    async fn start(transport: Transport) -> Serving {
+        let listener = listen(LOOPBACK).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (end, ended) = oneshot::channel();
+        let server = tokio::spawn(async move { serve(listener, &transport, ECHO, async { _ = ended.await }).await });
+        Serving { address, end, server }
+    }
+
+    async fn plaintext(&self) -> Channel {
+        Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap()
+    }
+
+    /// A connection on which one call was made, since a refusal may come only after the handshake.
+    async fn mutual_tls(&self, tls: ClientTlsConfig) -> Result<Channel, String> {
+        let endpoint = Endpoint::from_shared(format!("https://{}", self.address)).unwrap();
+        let channel = endpoint.tls_config(tls).unwrap().connect().await.map_err(|error| format!("{error:?}"))?;
+        call(&channel, "tag", "").await.map_err(|error| format!("{error:?}"))?;
+        Ok(channel)
+    }
+
+    async fn end(self) {
+        self.end.send(()).unwrap();
+        self.server.await.unwrap().unwrap();
+    }
+}
+
+async fn call(channel: &Channel, tag: &str, input: &str) -> Result<RunFunctionResponse, tonic::Status> {
+    let request = RunFunctionRequest {
+        meta: Some(proto::RequestMeta { tag: tag.into(), ..Default::default() }),
+        input: Some(Object::of(&json!({ "kind": input }))),
+        context: Some(Object::of(&json!({"passed": ["on"]}))),
+        ..Default::default()
+    };
+    let response = FunctionRunnerServiceClient::new(channel.clone()).run_function(request).await?;
+    Ok(response.into_inner())
+}
+
+/// An authority, and what it certified.
+pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    pub fn new() -> Authority {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Authority(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    pub fn certify(&self) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().signed_by(&key, &self.0).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    /// Writes what Crossplane mounts, as of that time.
+    pub fn mount(&self, folder: &Path, changed: SystemTime) {
+        let (certificate, key) = self.certify();
+        for (file, content) in [("tls.crt", certificate), ("tls.key", key), ("ca.crt", self.pem())] {
+            write(&folder.join(file), &content, changed);
+        }
+    }
+
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    fn trusted(&self) -> ClientTlsConfig {
+        ClientTlsConfig::new().ca_certificate(Certificate::from_pem(self.pem())).domain_name("localhost")
+    }
+
+    fn client(&self) -> ClientTlsConfig {
+        let (certificate, key) = self.certify();
+        self.trusted().identity(Identity::from_pem(certificate, key))
+    }
+}
+
+fn write(path: &Path, content: &str, changed: SystemTime) {
+    fs::write(path, content).unwrap();
+    fs::File::options().write(true).open(path).unwrap().set_modified(changed).unwrap();
+}
+
+async fn serving_with(authority: &Authority) -> (Serving, TempDir) {
+    let folder = TempDir::new().unwrap();
+    authority.mount(folder.path(), SystemTime::UNIX_EPOCH);
+    let serving = Serving::start(Transport::MutualTls { certificates: folder.path().to_owned() }).await;
+    (serving, folder)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_in_plaintext() {
+    let serving = Serving::start(Transport::Plaintext).await;
+    let response = call(&serving.plaintext().await, "tag", "").await.unwrap();
+    assert_eq!(response.meta.unwrap().tag, "tag");
+    assert_eq!(response.context, Some(Object::of(&json!({"passed": ["on"]}))));
+    assert_eq!(response.results[0].reason(), "Echo");
+    serving.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_only_clients_of_the_authority() {
+    let authority = Authority::new();
+    let (serving, _folder) = serving_with(&authority).await;
+    serving.mutual_tls(authority.client()).await.unwrap();
+
+    serving.mutual_tls(authority.trusted()).await.unwrap_err();
+    let (certificate, key) = Authority::new().certify();
+    let stranger = authority.trusted().identity(Identity::from_pem(certificate, key));
+    serving.mutual_tls(stranger).await.unwrap_err();
+    serving.mutual_tls(authority.client()).await.unwrap();
+    serving.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uses_rotated_certificates_for_new_connections() {
+    let (old, new) = (Authority::new(), Authority::new());
+    let (serving, folder) = serving_with(&old).await;
+    let connected = serving.mutual_tls(old.client()).await.unwrap();
+
+    // A rotation that is only half done leaves the last ones in use.
+    let later = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+    write(&folder.path().join("tls.key"), "not a key", later);
+    serving.mutual_tls(old.client()).await.unwrap();
+
+    new.mount(folder.path(), later + Duration::from_secs(1));
+    serving.mutual_tls(new.client()).await.unwrap();
+    serving.mutual_tls(old.client()).await.unwrap_err();
+    call(&connected, "tag", "").await.unwrap();
+    serving.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_client_does_not_hold_up_others() {
+    let authority = Authority::new();
+    let (serving, _folder) = serving_with(&authority).await;
+    let _silent = tokio::net::TcpStream::connect(serving.address).await.unwrap();
+    serving.mutual_tls(authority.client()).await.unwrap();
+    serving.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn finishes_calls_in_flight() {
+    let serving = Serving::start(Transport::Plaintext).await;
+    let channel = serving.plaintext().await;
+    let in_flight = tokio::spawn({
+        let channel = channel.clone();
+        async move { call(&channel, "late", "Sleep").await }
+    });
+    while !SLEEPS.load(Ordering::Relaxed) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let address = serving.address;
+    serving.end().await;
+    assert_eq!(in_flight.await.unwrap().unwrap().meta.unwrap().tag, "late");
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_ends_only_its_own_call() {
+    let serving = Serving::start(Transport::Plaintext).await;
+    let channel = serving.plaintext().await;
+    let status = call(&channel, "broken", "Panic").await.unwrap_err();
+    assert_eq!(
+        (status.code(), status.message()),
+        (Code::Internal, "the function panicked, see its log for the request broken")
+    );
+    call(&channel, "sound", "").await.unwrap();
+    serving.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refuses_a_request_that_is_too_large() {
+    let serving = Serving::start(Transport::Plaintext).await;
+    let channel = serving.plaintext().await;
+    let status = call(&channel, &"x".repeat(super::MESSAGE_BYTES), "").await.unwrap_err();
+    assert_eq!(status.code(), Code::OutOfRange);
+    serving.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn says_that_it_serves_and_what() {
+    let serving = Serving::start(Transport::Plaintext).await;
+    let channel = serving.plaintext().await;
+    for service in ["", "apiextensions.fn.proto.v1.FunctionRunnerService"] {
+        let request = HealthCheckRequest { service: service.into() };
+        let status = HealthClient::new(channel.clone()).check(request).await.unwrap().into_inner().status();
+        assert_eq!(status.as_str_name(), "SERVING", "{service}");
+    }
+
+    let message_request = Some(MessageRequest::ListServices(String::new()));
+    let requests = tokio_stream::once(ServerReflectionRequest { message_request, ..Default::default() });
+    let mut responses =
+        ServerReflectionClient::new(channel).server_reflection_info(requests).await.unwrap().into_inner();
+    let Some(MessageResponse::ListServicesResponse(listed)) = responses.next().await.unwrap().unwrap().message_response
+    else {
+        panic!("no list of services")
+    };
+    let mut names: Vec<_> = listed.service.into_iter().map(|service| service.name).collect();
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "apiextensions.fn.proto.v1.FunctionRunnerService",
+            "grpc.health.v1.Health",
+            "grpc.reflection.v1.ServerReflection"
+        ]
+    );
+    drop(responses);
+    serving.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn says_why_it_does_not_start() {
+    let taken = listen(LOOPBACK).await.unwrap();
+    let address = taken.local_addr().unwrap();
+    let error = listen(address).await.unwrap_err().to_string();
+    assert_eq!(error, format!("cannot listen on {address}: Address already in use (os error 98)"));
+
+    let folder = TempDir::new().unwrap();
+    let check = async |file: &str, expected: &str| {
+        let transport = Transport::MutualTls { certificates: folder.path().to_owned() };
+        let error = serve(listen(LOOPBACK).await.unwrap(), &transport, ECHO, std::future::ready(())).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("{}: {expected}", folder.path().join(file).display()));
+    };
+    check("tls.crt", "No such file or directory (os error 2)").await;
+    let authority = Authority::new();
+    authority.mount(folder.path(), SystemTime::now());
+    fs::write(folder.path().join("ca.crt"), "").unwrap();
+    check("ca.crt", "has no certificate in PEM format").await;
+    authority.mount(folder.path(), SystemTime::now());
+    fs::write(folder.path().join("tls.key"), "").unwrap();
+    check("tls.key", "has no private key in PEM format").await;
+    fs::write(folder.path().join("tls.key"), KeyPair::generate().unwrap().serialize_pem()).unwrap();
+    check("tls.crt", "does not belong to tls.key").await;
+}
