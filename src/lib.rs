@@ -22,5 +22,6 @@ pub mod pipeline;
 pub mod observed;
 pub mod delivery;
 pub mod wire;
+pub mod render;
 pub mod schema;
 pub mod server;

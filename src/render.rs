@@ -1,0 +1,294 @@
+//! What Crossplane would apply. In: a Composition, a composite, what exists, the time. Out: the composite with its status,
+//! each composed resource, and what was said.
+//!
+//! Plays Crossplane's part around [`pipeline::run`]: the steps in order, each asked again until its requirements are met.
+//! Has no clock and does no IO, so that the command line and the tests share it.
+
+use crate::api::{self, input::Header};
+use crate::pipeline;
+use crate::wire::{
+    Capabilities, Condition, Desired, Event, Key, Match, Object, Ready, Request, Response, Selector, Severity,
+    Truth,
+};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Crossplane asks a step at most so often.
+const ROUNDS: usize = 5;
+/// On what Crossplane composes: its key.
+pub const KEY: &str = "crossplane.io/composition-resource-name";
+/// The UID of a claim that was never in a cluster. Names and paths that carry a UID look the same every time.
+pub const UID: &str = "00000000-0000-4000-8000-000000000000";
+/// Stands for the five letters that Crossplane adds to the name of a claim's composite.
+const SUFFIX: &str = "x1x2x";
+
+/// A Composition's pipeline, as far as it matters here.
+#[derive(Clone, Debug)]
+pub struct Composition {
+    /// The kind that it composes: `Database`, or `XDatabase` in the claims edition.
+    pub kind: String,
+    pub steps: Vec<Step>,
+    /// Steps of other functions, which are not run.
+    pub skipped: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub name: String,
+    pub input: Object,
+    /// What the Composition itself asks for, by requirement name.
+    pub requirements: BTreeMap<String, Selector>,
+}
+
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the Composition cannot be read: {0}")]
+pub struct NotAComposition(String);
+
+/// The outcome of one run.
+#[derive(Clone, Debug)]
+pub struct Rendered {
+    pub composite: Value,
+    /// In the order of their keys.
+    pub resources: Vec<Value>,
+    pub conditions: Vec<Condition>,
+    pub events: Vec<Event>,
+    /// Why Crossplane would apply nothing and delete nothing.
+    pub fatal: Option<String>,
+    /// Whether each composed resource is ready, and the composite with them.
+    pub ready: BTreeMap<String, bool>,
+    /// After how long the function wants to be run again.
+    pub ttl: Option<std::time::Duration>,
+}
+
+impl Composition {
+    pub fn read(manifest: &Value) -> Result<Composition, NotAComposition> {
+        let wrong = |error: serde_json::Error| NotAComposition(error.to_string());
+        let written = Written::deserialize(manifest).map_err(wrong)?;
+        let (mut steps, mut skipped) = (vec![], vec![]);
+        for step in written.spec.pipeline {
+            let input = Object::try_of(&step.input).map_err(|error| NotAComposition(error.to_string()))?;
+            let header: Header = input.decode("input").unwrap_or_default();
+            if header.api_version != api::INPUT_API_VERSION {
+                skipped.push(step.step);
+                continue;
+            }
+            let asked = step.requirements.required_resources.into_iter();
+            let requirements = asked.map(|asked| (asked.requirement_name.clone(), asked.into())).collect();
+            steps.push(Step { name: step.step, input, requirements });
+        }
+        Ok(Composition { kind: written.spec.composite_type_ref.kind, steps, skipped })
+    }
+}
+
+/// `observed` are composed resources with their key as an annotation; `cluster` is whatever else exists and can be looked up.
+pub fn render(
+    composition: &Composition,
+    claim: &Value,
+    observed: &[Value],
+    cluster: &[Value],
+    now: Timestamp,
+) -> Rendered {
+    let composite = composite(composition, claim);
+    let object = Object::of(&composite);
+    let composed: BTreeMap<Key, Object> =
+        observed.iter().filter_map(|value| Some((Key(key_of(value)?.into()), Object::of(value)))).collect();
+    let exists: Vec<&Value> = observed.iter().chain(cluster).collect();
+    let mut last = Response::default();
+    let mut events = vec![];
+    for step in &composition.steps {
+        let request = Request {
+            tag: step.name.clone(),
+            capabilities: Capabilities { advertised: true, required_resources: true },
+            input: Some(step.input.clone()),
+            composite: object.clone(),
+            observed: composed.clone(),
+            desired: std::mem::take(&mut last.desired),
+            context: std::mem::take(&mut last.context),
+            required: BTreeMap::new(),
+        };
+        last = run_step(step, request, &exists, now);
+        events.append(&mut last.events);
+        if events.iter().any(|event| event.severity == Severity::Fatal) {
+            break;
+        }
+    }
+    rendered(&composite, last, events)
+}
+
+/// Asks again for as long as the step asks for something else.
+fn run_step(step: &Step, mut request: Request, exists: &[&Value], now: Timestamp) -> Response {
+    let mut asked = step.requirements.clone();
+    let mut response = Response::default();
+    for _ in 0..=ROUNDS {
+        request.required = asked.iter().map(|(name, selector)| (name.clone(), find(selector, exists))).collect();
+        response = pipeline::run(&request, now);
+        let wanted: BTreeMap<String, Selector> =
+            step.requirements.iter().chain(&response.requirements).map(|(name, by)| (name.clone(), by.clone())).collect();
+        if wanted == asked || response.events.iter().any(|event| event.severity == Severity::Fatal) {
+            break;
+        }
+        asked = wanted;
+    }
+    response
+}
+
+fn find(selector: &Selector, exists: &[&Value]) -> Vec<Object> {
+    let matches = |value: &&&Value| {
+        let metadata = &value["metadata"];
+        let matched = match &selector.matching {
+            Match::Name(name) => metadata["name"] == name.as_str(),
+            Match::Labels(labels) => labels.iter().all(|(name, label)| metadata["labels"][name] == label.as_str()),
+        };
+        value["apiVersion"] == selector.api_version.as_str()
+            && value["kind"] == selector.kind.as_str()
+            && selector.namespace.as_ref().is_none_or(|namespace| metadata["namespace"] == namespace.as_str())
+            && matched
+    };
+    exists.iter().filter(matches).map(|value| Object::of(value)).collect()
+}
+
+/// The composite as Crossplane keeps it: a claim's own, or the one that stands behind it.
+fn composite(composition: &Composition, claim: &Value) -> Value {
+    let mut composite = claim.clone();
+    let metadata = object(&mut composite["metadata"]);
+    metadata.entry("namespace").or_insert_with(|| "default".into());
+    metadata.entry("uid").or_insert_with(|| UID.into());
+    if composition.kind == claim["kind"] {
+        return composite;
+    }
+    let (namespace, name) = (metadata["namespace"].clone(), metadata.get("name").cloned().unwrap_or_default());
+    metadata.remove("namespace");
+    metadata.insert("name".into(), format!("{}-{SUFFIX}", name.as_str().unwrap_or_default()).into());
+    let labels = object(metadata.entry("labels").or_insert(Value::Null));
+    labels.insert("crossplane.io/claim-name".into(), name.clone());
+    labels.insert("crossplane.io/claim-namespace".into(), namespace.clone());
+    let reference =
+        json!({"apiVersion": claim["apiVersion"], "kind": claim["kind"], "namespace": namespace, "name": name});
+    object(&mut composite["spec"]).insert("claimRef".into(), reference);
+    composite["kind"] = composition.kind.as_str().into();
+    composite
+}
+
+/// The value as a map, made one if it is none.
+fn object(value: &mut Value) -> &mut Map<String, Value> {
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    match value {
+        Value::Object(map) => map,
+        _ => unreachable!("made an object above"),
+    }
+}
+
+fn rendered(composite: &Value, last: Response, events: Vec<Event>) -> Rendered {
+    let Response { desired, conditions, ttl, .. } = last;
+    let fatal = events.iter().find(|event| event.severity == Severity::Fatal).map(|event| event.message.clone());
+    let Desired { composite: wanted, resources } = desired;
+    let mut shown = composite.clone();
+    // Crossplane takes nothing from a response that is FATAL but its conditions.
+    if fatal.is_none() {
+        let merged = Object::of(&shown).merge(&wanted.object);
+        shown = serde_json::to_value(&merged).unwrap_or(shown);
+    }
+    let said: Vec<Value> = conditions.iter().map(condition).collect();
+    object(&mut shown["status"]).insert("conditions".into(), said.into());
+    let mut ready: BTreeMap<String, bool> =
+        resources.iter().map(|(key, resource)| (key.0.clone(), resource.ready == Ready::True)).collect();
+    let all = ready.values().all(|ready| *ready) && wanted.ready != Ready::False;
+    ready.insert(String::new(), all && fatal.is_none());
+    let resources = match fatal {
+        Some(_) => vec![],
+        None => resources.iter().map(|(key, resource)| composed(composite, key, &resource.object)).collect(),
+    };
+    Rendered { composite: shown, resources, conditions, events, fatal, ready, ttl }
+}
+
+/// With what Crossplane adds to each.
+fn composed(composite: &Value, key: &Key, resource: &Object) -> Value {
+    let mut value = serde_json::to_value(resource).unwrap_or_default();
+    let owner = json!({
+        "apiVersion": composite["apiVersion"], "kind": composite["kind"], "name": composite["metadata"]["name"],
+        "uid": composite["metadata"]["uid"], "controller": true, "blockOwnerDeletion": true,
+    });
+    let metadata = object(&mut value["metadata"]);
+    object(metadata.entry("annotations").or_insert(Value::Null)).insert(KEY.into(), key.0.clone().into());
+    let labels = object(metadata.entry("labels").or_insert(Value::Null));
+    labels.insert("crossplane.io/composite".into(), composite["metadata"]["name"].clone());
+    metadata.insert("ownerReferences".into(), json!([owner]));
+    value
+}
+
+fn condition(condition: &Condition) -> Value {
+    let status = match condition.status {
+        Truth::True => "True",
+        Truth::False => "False",
+        Truth::Unknown => "Unknown",
+    };
+    let mut value = json!({"type": condition.kind, "status": status, "reason": condition.reason});
+    if let Some(message) = &condition.message {
+        value["message"] = message.as_str().into();
+    }
+    value
+}
+
+fn key_of(value: &Value) -> Option<&str> {
+    value["metadata"]["annotations"][KEY].as_str()
+}
+
+#[derive(Deserialize)]
+struct Written {
+    spec: WrittenSpec,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WrittenSpec {
+    composite_type_ref: TypeReference,
+    #[serde(default)]
+    pipeline: Vec<WrittenStep>,
+}
+
+#[derive(Deserialize)]
+struct TypeReference {
+    kind: String,
+}
+
+#[derive(Deserialize)]
+struct WrittenStep {
+    step: String,
+    #[serde(default = "empty")]
+    input: Value,
+    #[serde(default)]
+    requirements: Requirements,
+}
+
+fn empty() -> Value {
+    Value::Object(Map::new())
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Requirements {
+    required_resources: Vec<Required>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Required {
+    requirement_name: String,
+    api_version: String,
+    kind: String,
+    namespace: Option<String>,
+    name: Option<String>,
+    #[serde(default)]
+    match_labels: BTreeMap<String, String>,
+}
+
+impl From<Required> for Selector {
+    fn from(required: Required) -> Selector {
+        let Required { api_version, kind, namespace, name, match_labels, .. } = required;
+        Selector { api_version, kind, namespace, matching: name.map_or(Match::Labels(match_labels), Match::Name) }
+    }
+}

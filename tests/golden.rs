@@ -1,0 +1,195 @@
+//! Golden cases: a folder of `tests/golden` is one situation, and what Crossplane would apply in it.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `claim.yaml` | the claim as it is now |
+//! | `before.yaml` | the claim as it was applied before, if it was another one |
+//! | `cluster.yaml` | whatever else exists: approvals, secrets, volumes, an EnvironmentConfig |
+//! | `observed.yaml` | composed resources that exist, instead of those that were rendered before |
+//! | `statuses.yaml` | by key, what operators made of the resources rendered before; `null`: it is gone |
+//! | `edition` | `claims`, if it is that one |
+//! | `expected.yaml` | the composite with its status, then each composed resource |
+//! | `said.txt` | what is ready, when to run again, events |
+//!
+//! `UPDATE=1 cargo test --test golden` rewrites the last two. Read the difference as a reviewer would.
+#![cfg(test)]
+
+use function_database::render::{Composition, Rendered, render};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+const NOW: &str = "2026-11-21T12:00:00Z";
+
+#[test]
+fn golden_cases() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut cases = vec![];
+    find(&root, &mut cases);
+    assert!(cases.len() >= 20, "the golden cases are missing: {}", cases.len());
+    let update = std::env::var_os("UPDATE").is_some();
+    let mut different = vec![];
+    for case in &cases {
+        for (file, text) in play(case) {
+            let path = case.join(file);
+            let expected = std::fs::read_to_string(&path).unwrap_or_default();
+            if expected == text {
+                continue;
+            }
+            if update {
+                std::fs::write(&path, text).unwrap();
+            } else {
+                let difference = pretty_assertions::StrComparison::new(&expected, &text).to_string();
+                different.push(format!("{}\n{difference}", path.display()));
+            }
+        }
+    }
+    let hint = "if this is what it shall be: UPDATE=1 cargo test --test golden";
+    assert!(different.is_empty(), "{}\n{hint}", different.join("\n"));
+}
+
+/// The same request gives the same bytes, and its own output, observed again, changes nothing but readiness.
+#[test]
+fn what_is_rendered_and_observed_again_stays() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut cases = vec![];
+    find(&root, &mut cases);
+    for case in &cases {
+        let situation = Situation::read(case);
+        let once = situation.run(&situation.claim, &situation.observed());
+        assert_eq!(print(&once), print(&situation.run(&situation.claim, &situation.observed())), "{}", case.display());
+        if once.fatal.is_some() {
+            continue;
+        }
+        let again = situation.run(&situation.claim, &once.resources);
+        let specs = |rendered: &Rendered| -> BTreeMap<String, Value> {
+            let named = rendered.resources.iter().filter(|value| value["kind"] != "Usage" && value["kind"] != "ClusterUsage");
+            named.map(|value| (value["metadata"]["name"].to_string() + &value["kind"].to_string(), value["spec"].clone())).collect()
+        };
+        if situation.observed.is_none() && situation.before.is_none() {
+            assert_eq!(again.fatal, None, "{}", case.display());
+            assert_eq!(specs(&once), specs(&again), "{}", case.display());
+        }
+    }
+}
+
+fn find(folder: &Path, cases: &mut Vec<PathBuf>) {
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    if folder.join("claim.yaml").exists() {
+        cases.push(folder.into());
+    }
+    for entry in entries.into_iter().filter(|entry| entry.is_dir()) {
+        find(&entry, cases);
+    }
+}
+
+fn play(case: &Path) -> [(&'static str, String); 2] {
+    let situation = Situation::read(case);
+    let rendered = situation.run(&situation.claim, &situation.observed());
+    [("expected.yaml", print(&rendered)), ("said.txt", said(&rendered))]
+}
+
+struct Situation {
+    composition: Composition,
+    claim: Value,
+    before: Option<Value>,
+    cluster: Vec<Value>,
+    observed: Option<Vec<Value>>,
+    statuses: Option<Map<String, Value>>,
+}
+
+impl Situation {
+    fn read(case: &Path) -> Situation {
+        let text = |name: &str| std::fs::read_to_string(case.join(name)).ok();
+        let documents = |name: &str| text(name).map(|text| yaml(&text));
+        let one = |name: &str| documents(name).map(|documents| documents[0].clone());
+        let edition = text("edition").unwrap_or_default();
+        let composition = match edition.trim() {
+            "claims" => include_str!("../editions/claims/compositions/database.yaml"),
+            _ => include_str!("../compositions/database.yaml"),
+        };
+        Situation {
+            composition: Composition::read(&yaml(composition)[0]).unwrap(),
+            claim: one("claim.yaml").unwrap(),
+            before: one("before.yaml"),
+            cluster: documents("cluster.yaml").unwrap_or_default(),
+            observed: documents("observed.yaml"),
+            statuses: one("statuses.yaml").map(|statuses| statuses.as_object().unwrap().clone()),
+        }
+    }
+
+    fn run(&self, claim: &Value, observed: &[Value]) -> Rendered {
+        let now: Timestamp = NOW.parse().unwrap();
+        render(&self.composition, claim, observed, &self.cluster, now)
+    }
+
+    /// What exists now: given, or what was rendered before with the operators' statuses.
+    fn observed(&self) -> Vec<Value> {
+        if let Some(observed) = &self.observed {
+            return observed.clone();
+        }
+        let Some(statuses) = &self.statuses else { return vec![] };
+        let first = self.run(self.before.as_ref().unwrap_or(&self.claim), &[]);
+        assert!(!first.resources.is_empty(), "nothing was rendered before: {:?}", said(&first));
+        let mut seen = first.resources;
+        // What the gate learns from the statuses stands in the record from the next run on.
+        for _ in 0..2 {
+            seen = seen.into_iter().filter_map(|value| settled(value, statuses)).collect();
+            let next = self.run(self.before.as_ref().unwrap_or(&self.claim), &seen);
+            let record = next.resources.iter().find(|value| value["kind"] == "DatabaseRecord");
+            seen.retain(|value| value["kind"] != "DatabaseRecord");
+            seen.extend(record.filter(|_| !statuses.get("record").is_some_and(Value::is_null)).cloned());
+            if statuses.values().any(Value::is_null) {
+                break;
+            }
+            let keys: Vec<Value> = seen.iter().map(|value| value["metadata"]["annotations"][KEY].clone()).collect();
+            seen.extend(next.resources.into_iter().filter(|value| !keys.contains(&value["metadata"]["annotations"][KEY])));
+        }
+        seen.into_iter().filter_map(|value| settled(value, statuses)).collect()
+    }
+}
+
+const KEY: &str = function_database::render::KEY;
+
+/// With the status that somebody else gave it; `None` where it is gone.
+fn settled(mut value: Value, statuses: &Map<String, Value>) -> Option<Value> {
+    let key = value["metadata"]["annotations"][KEY].as_str().unwrap().to_string();
+    match statuses.get(&key) {
+        Some(Value::Null) => return None,
+        Some(status) if value["kind"] == "Object" => {
+            let mut carried = value["spec"]["forProvider"]["manifest"].clone();
+            carried["status"] = status.clone();
+            value["status"] = json!({"atProvider": {"manifest": carried}});
+        }
+        Some(status) => value["status"] = status.clone(),
+        None => {}
+    }
+    Some(value)
+}
+
+fn yaml(text: &str) -> Vec<Value> {
+    serde_saphyr::from_multiple(text).unwrap()
+}
+
+fn print(rendered: &Rendered) -> String {
+    let documents = std::iter::once(&rendered.composite).chain(&rendered.resources);
+    documents.map(|value| serde_saphyr::to_string(value).unwrap()).collect::<Vec<_>>().join("---\n")
+}
+
+fn said(rendered: &Rendered) -> String {
+    let mut text = String::new();
+    for (key, ready) in &rendered.ready {
+        let name = if key.is_empty() { "the database" } else { key };
+        writeln!(text, "{name}: {}", if *ready { "ready" } else { "not ready" }).unwrap();
+    }
+    if let Some(ttl) = rendered.ttl {
+        writeln!(text, "again after {} s", ttl.as_secs()).unwrap();
+    }
+    for event in &rendered.events {
+        writeln!(text, "{:?} {}: {}", event.severity, event.reason, event.message).unwrap();
+    }
+    text
+}
