@@ -40,13 +40,28 @@ pub enum Storage {
 }
 
 /// Times are RFC 3339, as the operator writes them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackupHealth {
-    /// Whether schedule and archive stand as planned; else why not.
-    pub trouble: Option<String>,
+    pub state: BackupState,
     pub last_success: Option<String>,
     pub last_failure: Option<String>,
     pub first_recoverable: Option<String>,
+}
+
+/// Schedule, archive and backups, compared with the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackupState {
+    /// Also where the plan has none.
+    AsPlanned,
+    NotYet(String),
+    /// Something that was tried has failed.
+    Trouble(String),
+}
+
+impl BackupHealth {
+    pub fn of(state: BackupState) -> BackupHealth {
+        BackupHealth { state, last_success: None, last_failure: None, first_recoverable: None }
+    }
 }
 
 impl Health {
@@ -57,7 +72,7 @@ impl Health {
             version: None,
             resources: BTreeMap::new(),
             storage: Storage::NotYet("there are no volumes yet".into()),
-            backup: BackupHealth::default(),
+            backup: BackupHealth::of(BackupState::NotYet("there are no backups yet".into())),
         }
     }
 

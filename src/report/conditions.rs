@@ -5,7 +5,7 @@ use super::{View, own_secret};
 use crate::api::status::ConditionType;
 use crate::gate::Standing;
 use crate::operators::State;
-use crate::operators::health::Storage;
+use crate::operators::health::{BackupState, Storage};
 use crate::pipeline::condition;
 use crate::wire::{Condition, Event, Key, Object, Severity, Truth, Undecodable};
 use serde::Deserialize;
@@ -31,10 +31,11 @@ pub fn conditions(view: &View) -> Vec<Condition> {
         Storage::NotYet(why) => (Truth::False, "NotYet", format!("{name}: {why}")),
         Storage::Unknown(why) => (Truth::Unknown, "Unknown", format!("{name}: {why}")),
     };
-    let backup = match (&serving.plan.terms.backup, &health.backup.trouble) {
+    let backup = match (&serving.plan.terms.backup, &health.backup.state) {
         (None, _) => (Truth::False, "Off", "the claim switches backups off".into()),
-        (Some(_), None) => (Truth::True, "Configured", String::new()),
-        (Some(_), Some(why)) => (Truth::False, "Trouble", format!("{name}: {why}")),
+        (Some(_), BackupState::AsPlanned) => (Truth::True, "Configured", String::new()),
+        (Some(_), BackupState::NotYet(why)) => (Truth::False, "NotYet", format!("{name}: {why}")),
+        (Some(_), BackupState::Trouble(why)) => (Truth::False, "Trouble", format!("{name}: {why}")),
     };
     let credentials = match view.credentials {
         Some(why) => (Truth::False, "Waiting", why.to_string()),

@@ -9,12 +9,9 @@ use super::{key, server_name, volumes};
 use crate::api::plan::{Delivery, Plan, Pooling};
 use crate::api::record::Generation;
 use crate::observed::{Answer, Observed};
-use crate::operators::health::{BackupHealth, Health, State, Storage};
+use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
 use crate::wire::{Key, Undecodable};
 use std::collections::BTreeMap;
-
-/// What stands in the way of backups; none: nothing.
-type Trouble = Option<String>;
 
 pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {
     let cluster: Option<Cluster> = observed.get(&generation.key(key::CLUSTER))?;
@@ -38,13 +35,13 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
         ready.insert(key::DATABASE, database == State::Ready);
         state = first(state, database);
     }
-    let mut backup = BackupHealth::default();
+    let mut backup = BackupHealth::of(BackupState::AsPlanned);
     if terms.backup.is_some() {
-        let trouble = schedule_trouble(schedule.as_ref());
+        let schedule = schedule_state(schedule.as_ref());
         // It has no status until the first backup.
         ready.insert(key::OBJECT_STORE, store.is_some());
-        ready.insert(key::SCHEDULED_BACKUP, trouble.is_none());
-        backup = backup_health(trouble.or_else(|| archive_trouble(status)), window(generation, store.as_ref()));
+        ready.insert(key::SCHEDULED_BACKUP, schedule == BackupState::AsPlanned);
+        backup = backup_health([schedule, archive_state(status)], window(generation, store.as_ref()));
     }
     Ok(Health {
         state,
@@ -165,12 +162,14 @@ fn database(database: Option<&Database>) -> State {
     }
 }
 
-fn schedule_trouble(schedule: Option<&ScheduledBackup>) -> Trouble {
-    let Some(ScheduledBackup { status }) = schedule else { return Some("no backups are scheduled yet".into()) };
+fn schedule_state(schedule: Option<&ScheduledBackup>) -> BackupState {
+    let Some(ScheduledBackup { status }) = schedule else {
+        return BackupState::NotYet("no backups are scheduled yet".into());
+    };
     match (status.error, status.last_check_time) {
-        (Some(error), _) if !error.is_empty() => Some(format!("no backups are scheduled: {error}")),
-        (_, None) => Some("the operator has not seen the schedule yet".into()),
-        (_, Some(_)) => None,
+        (Some(error), _) if !error.is_empty() => BackupState::Trouble(format!("no backups are scheduled: {error}")),
+        (_, None) => BackupState::NotYet("the operator has not seen the schedule yet".into()),
+        (_, Some(_)) => BackupState::AsPlanned,
     }
 }
 
@@ -220,36 +219,38 @@ fn window<'a>(generation: &Generation, store: Option<&'a ObjectStore>) -> Option
     store.and_then(|store| store.status.server_recovery_window.get(server_name(generation).as_str()))
 }
 
-fn backup_health(trouble: Trouble, window: Option<&RecoveryWindow>) -> BackupHealth {
+/// `before`: what must be as planned before backups are looked at.
+fn backup_health(before: [BackupState; 2], window: Option<&RecoveryWindow>) -> BackupHealth {
     let (success, failure, first) = match window {
         Some(RecoveryWindow { last_successful_backup_time, last_failed_backup_time, first_recoverability_point }) => {
             (*last_successful_backup_time, *last_failed_backup_time, *first_recoverability_point)
         }
         None => (None, None, None),
     };
-    let trouble = trouble.or_else(|| match (success, failure) {
+    let backups = match (success, failure) {
         // The plugin writes both in UTC and in one form, so that their texts compare like the times.
-        (Some(success), Some(failure)) if success < failure => Some(format!("the backup of {failure} failed")),
-        (Some(_), _) => None,
-        (None, Some(failure)) => Some(format!("there is no full backup: that of {failure} failed")),
-        (None, None) => Some("there is no full backup yet".into()),
-    });
+        (Some(success), Some(failure)) if success < failure => {
+            BackupState::Trouble(format!("the backup of {failure} failed"))
+        }
+        (Some(_), _) => BackupState::AsPlanned,
+        (None, Some(failure)) => BackupState::Trouble(format!("there is no full backup: that of {failure} failed")),
+        (None, None) => BackupState::NotYet("there is no full backup yet".into()),
+    };
     BackupHealth {
-        trouble,
+        state: before.into_iter().find(|state| *state != BackupState::AsPlanned).unwrap_or(backups),
         last_success: success.map(String::from),
         last_failure: failure.map(String::from),
         first_recoverable: first.map(String::from),
     }
 }
 
-fn archive_trouble(cluster: Option<&ClusterStatus>) -> Trouble {
-    let archiving = cluster.and_then(|status| status.condition("ContinuousArchiving"));
-    match archiving {
-        Some(Condition { status: "True", .. }) => None,
+fn archive_state(cluster: Option<&ClusterStatus>) -> BackupState {
+    match cluster.and_then(|status| status.condition("ContinuousArchiving")) {
+        Some(Condition { status: "True", .. }) => BackupState::AsPlanned,
         Some(Condition { message, .. }) => {
-            Some(format!("the log is not archived: {}", message.unwrap_or("no reason given")))
+            BackupState::Trouble(format!("the log is not archived: {}", message.unwrap_or("no reason given")))
         }
-        None => Some("the operator has not said yet whether the log is archived".into()),
+        None => BackupState::NotYet("the operator has not said yet whether the log is archived".into()),
     }
 }
 

@@ -98,7 +98,7 @@ fn all_as_planned() {
             .into(),
         storage: Storage::AsPlanned,
         backup: BackupHealth {
-            trouble: None,
+            state: BackupState::AsPlanned,
             last_success: Some("2026-11-19T02:00:31Z".into()),
             last_failure: Some("2026-11-07T02:00:12Z".into()),
             first_recoverable: Some("2026-11-02T02:00:09Z".into()),
@@ -119,7 +119,8 @@ fn nothing_is_ready_because_something_is_missing() {
     assert_eq!(new.state, State::Progressing("the operator has not seen it yet".into()));
     assert_eq!(keys(&new, true), ["object-store"], "which has no status of its own");
     assert_eq!(new.storage, Storage::NotYet("there are no volumes yet".into()));
-    assert_eq!(new.backup.trouble.as_deref(), Some("the operator has not seen the schedule yet"));
+    assert_eq!(new.backup.state, BackupState::NotYet("the operator has not seen the schedule yet".into()));
+    assert_eq!(nothing.backup.state, BackupState::NotYet("no backups are scheduled yet".into()));
 }
 
 /// A status without each of its parts: never ready.
@@ -264,37 +265,43 @@ fn in_another_cluster_only_the_operator_sees_volumes() {
 }
 
 #[test]
-fn backups_are_in_trouble_until_there_is_one() {
+fn backups_are_as_planned_once_there_is_one() {
+    let not_yet = |why: &str| BackupState::NotYet(why.into());
+    let trouble = |why: &str| BackupState::Trouble(why.into());
     let window = |success: Value, failure: Value| json!({"orders-17": {"lastSuccessfulBackupTime": success, "lastFailedBackupTime": failure}});
     let store = "/object-store/status/serverRecoveryWindow";
     let conditions = "/cluster/status/conditions";
     let (early, late) = ("2026-11-18T02:00:00Z", "2026-11-19T02:00:00Z");
     let cases = [
-        (store, window(json!(late), json!(early)), None),
-        (store, window(json!(late), Value::Null), None),
-        (store, window(json!(early), json!(late)), Some("the backup of 2026-11-19T02:00:00Z failed")),
-        (store, window(Value::Null, json!(late)), Some("there is no full backup: that of 2026-11-19T02:00:00Z failed")),
-        (store, json!({"orders-16": {"lastSuccessfulBackupTime": late}}), Some("there is no full backup yet")),
+        (store, window(json!(late), json!(early)), BackupState::AsPlanned),
+        (store, window(json!(late), Value::Null), BackupState::AsPlanned),
+        (store, window(json!(early), json!(late)), trouble("the backup of 2026-11-19T02:00:00Z failed")),
+        (
+            store,
+            window(Value::Null, json!(late)),
+            trouble("there is no full backup: that of 2026-11-19T02:00:00Z failed"),
+        ),
+        (store, json!({"orders-16": {"lastSuccessfulBackupTime": late}}), not_yet("there is no full backup yet")),
         (
             conditions,
             json!([{"type": "Ready", "status": "True"}, {"type": "ContinuousArchiving", "status": "False", "message": "no bucket"}]),
-            Some("the log is not archived: no bucket"),
+            trouble("the log is not archived: no bucket"),
         ),
         (
             conditions,
             json!([{"type": "Ready", "status": "True"}]),
-            Some("the operator has not said yet whether the log is archived"),
+            not_yet("the operator has not said yet whether the log is archived"),
         ),
-        ("/scheduled-backup/status", json!({}), Some("the operator has not seen the schedule yet")),
+        ("/scheduled-backup/status", json!({}), not_yet("the operator has not seen the schedule yet")),
         (
             "/scheduled-backup/status",
             json!({"lastCheckTime": late, "error": "no such cluster"}),
-            Some("no backups are scheduled: no such cluster"),
+            trouble("no backups are scheduled: no such cluster"),
         ),
     ];
     for (path, value, expected) in cases {
         let health = judge(&with(path, Some(value.clone())));
-        assert_eq!(health.backup.trouble.as_deref(), expected, "{path} {value}");
+        assert_eq!(health.backup.state, expected, "{path} {value}");
         assert_eq!(health.state, State::Ready, "backups have a condition of their own");
     }
 }
@@ -303,7 +310,7 @@ fn backups_are_in_trouble_until_there_is_one() {
 fn a_database_without_backups_has_no_trouble_with_them() {
     let generation = example::generation("dev", json!({"backup": {"enabled": false}}));
     let health = health(&generation, &observe(&generation, &json!({"cluster": {}}))).unwrap();
-    assert_eq!(health.backup, BackupHealth::default());
+    assert_eq!(health.backup, BackupHealth::of(BackupState::AsPlanned));
     assert_eq!(keys(&health, false), ["cluster"]);
 }
 
