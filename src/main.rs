@@ -1,2 +1,9 @@
-//! The binary.
-fn main() {}
+//! The command line: arguments in, an exit code out. 0 fine, 1 the user's files have problems, 2 wrong usage, 3 our fault.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -7,8 +7,7 @@
 use crate::api::{self, input::Header};
 use crate::pipeline;
 use crate::wire::{
-    Capabilities, Condition, Desired, Event, Key, Match, Object, Ready, Request, Response, Selector, Severity,
-    Truth,
+    Capabilities, Condition, Desired, Event, Key, Match, Object, Ready, Request, Response, Selector, Severity, Truth,
 };
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -80,6 +79,13 @@ impl Composition {
         }
         Ok(Composition { kind: written.spec.composite_type_ref.kind, steps, skipped })
     }
+
+    /// What is wrong with the inputs of our steps.
+    pub fn problems(&self) -> Vec<String> {
+        let problem =
+            |step: &Step| pipeline::check_input(&step.input).err().map(|why| format!("step {}: {why}", step.name));
+        self.steps.iter().filter_map(problem).collect()
+    }
 }
 
 /// `observed` are composed resources with their key as an annotation; `cluster` is whatever else exists and can be looked up.
@@ -124,8 +130,12 @@ fn run_step(step: &Step, mut request: Request, exists: &[&Value], now: Timestamp
     for _ in 0..=ROUNDS {
         request.required = asked.iter().map(|(name, selector)| (name.clone(), find(selector, exists))).collect();
         response = pipeline::run(&request, now);
-        let wanted: BTreeMap<String, Selector> =
-            step.requirements.iter().chain(&response.requirements).map(|(name, by)| (name.clone(), by.clone())).collect();
+        let wanted: BTreeMap<String, Selector> = step
+            .requirements
+            .iter()
+            .chain(&response.requirements)
+            .map(|(name, by)| (name.clone(), by.clone()))
+            .collect();
         if wanted == asked || response.events.iter().any(|event| event.severity == Severity::Fatal) {
             break;
         }
@@ -146,7 +156,7 @@ fn find(selector: &Selector, exists: &[&Value]) -> Vec<Object> {
             && selector.namespace.as_ref().is_none_or(|namespace| metadata["namespace"] == namespace.as_str())
             && matched
     };
-    exists.iter().filter(matches).map(|value| Object::of(value)).collect()
+    exists.iter().filter(matches).map(Object::of).collect()
 }
 
 /// The composite as Crossplane keeps it: a claim's own, or the one that stands behind it.

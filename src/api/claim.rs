@@ -49,30 +49,36 @@ pub struct Metadata {
 pub struct DatabaseSpec {
     /// The database inside the engine; for redis the key prefix, for elasticsearch the index prefix, for sqlite the
     /// namespace. Fixed at creation.
+    #[schemars(regex(pattern = r"^[a-z][a-z0-9_-]{0,62}$"), length(max = 63))]
     pub name: String,
     /// The tier that decides limits, backup and approval. Fixed at creation.
     pub environment: Environment,
     /// CPU and memory of each member: a name in the platform's table of sizes.
+    #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"), length(max = 63))]
     pub size: String,
     /// Volume of each member. It only grows.
+    #[schemars(regex(pattern = r"^[0-9]+(\.[0-9]{1,9})?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$"), length(max = 20))]
     pub storage: String,
     /// The database engine. Fixed at creation; postgresql if left out.
     #[serde(default)]
     pub engine: Option<Engine>,
     /// Members including the primary, per shard; the tier's default if left out. Outside of the tier's range is an error.
     #[serde(default)]
+    #[schemars(range(min = 1, max = 100))]
     pub replicas: Option<u32>,
     /// What is backed up, when and for how long; the tier's default for what is left out.
     #[serde(default)]
     pub backup: Option<Backup>,
     /// A release line of the engine, such as 17 or 8.4; the platform's default if left out. Never goes down.
     #[serde(default)]
+    #[schemars(regex(pattern = r"^[0-9]{1,5}(\.[0-9]{1,5}){0,2}$"), length(max = 16))]
     pub version: Option<String>,
     /// How the members stand together; derived if left out. Fixed at creation.
     #[serde(default)]
     pub topology: Option<Topology>,
     /// Number of shards, where the engine shards (clickhouse, redis, mongodb, mysql).
     #[serde(default)]
+    #[schemars(range(min = 1, max = 100))]
     pub shards: Option<u32>,
     /// A connection pool, multiplexer or router in front, where the engine has one.
     #[serde(default)]
@@ -82,12 +88,15 @@ pub struct DatabaseSpec {
     pub restore: Option<Restore>,
     /// Engine settings, from the platform's allow-list.
     #[serde(default)]
+    #[schemars(extend("maxProperties" = 64), inner(length(max = 256)))]
     pub parameters: BTreeMap<String, String>,
     /// Engine extensions, from the platform's list.
     #[serde(default)]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 63)), extend("x-kubernetes-list-type" = "set"))]
     pub extensions: Vec<String>,
     /// The storage class of the volumes; the platform's if left out. Fixed at creation.
     #[serde(default)]
+    #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"), length(max = 253))]
     pub storage_class: Option<String>,
     /// How applications get their credentials.
     #[serde(default)]
@@ -109,12 +118,15 @@ pub struct DatabaseSpec {
     pub lifecycle: Option<Lifecycle>,
     /// Who answers for the database: an entity reference such as group:default/checkout.
     #[serde(default)]
+    #[schemars(length(min = 1, max = 253))]
     pub owner: Option<String>,
     /// The system that the database belongs to in the catalog.
     #[serde(default)]
+    #[schemars(length(min = 1, max = 253))]
     pub system: Option<String>,
     /// What the database is for.
     #[serde(default)]
+    #[schemars(length(max = 1024))]
     pub description: Option<String>,
 
     /// The claim behind an `XDatabase`.
@@ -206,14 +218,17 @@ pub struct Backup {
     /// Whether there are backups at all; some tiers require them.
     pub enabled: Option<bool>,
     /// When a full backup is made, in UTC: a cron expression of five fields.
+    #[schemars(regex(pattern = r"^[0-9*/,-]+( [0-9*/,-]+){4}$"), length(min = 9, max = 64))]
     pub schedule: Option<String>,
     /// How long backups are kept: days, weeks or months, such as 30d.
+    #[schemars(regex(pattern = r"^[1-9][0-9]{0,3}[dwm]$"), length(max = 5))]
     pub retention: Option<String>,
     /// Archives the log continuously, so that any point in time can be restored.
     pub continuous: Option<bool>,
     /// How backups are made; the operator's best way if Auto or left out.
     pub method: Option<BackupMethod>,
     /// A new value makes one backup now.
+    #[schemars(length(min = 1, max = 63))]
     pub request: Option<String>,
 }
 
@@ -234,6 +249,7 @@ pub struct Pooling {
     /// When a server connection goes back to the pool; transaction if left out.
     pub mode: Option<PoolMode>,
     /// Number of pooler instances; the tier's number of members, at most 3, if left out.
+    #[schemars(range(min = 1, max = 20))]
     pub instances: Option<u32>,
 }
 
@@ -249,18 +265,28 @@ pub enum PoolMode {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Restore {
     /// A restore runs once for each id; a new id asks for it again.
+    #[schemars(length(min = 1, max = 63))]
     pub id: String,
     /// The database whose backup is restored; this one if left out.
     #[serde(default)]
+    #[schemars(regex(pattern = r"^[a-z]([a-z0-9-]*[a-z0-9])?$"), length(max = 40))]
     pub database: Option<String>,
     /// The namespace of that database; this one if left out.
     #[serde(default)]
+    #[schemars(regex(pattern = r"^[a-z]([a-z0-9-]*[a-z0-9])?$"), length(max = 63))]
     pub namespace: Option<String>,
     /// The name of one backup; else the newest before the point in time.
     #[serde(default)]
+    #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"), length(max = 253))]
     pub backup: Option<String>,
     /// Up to which moment, RFC 3339; else as late as possible.
     #[serde(default)]
+    #[schemars(
+        regex(
+            pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
+        ),
+        length(max = 40)
+    )]
     pub point_in_time: Option<String>,
     /// Overwrites the running data, without a way back, where the operator can.
     #[serde(default)]
@@ -294,6 +320,7 @@ pub enum CredentialSource {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rotation {
     /// Time between two rotations, such as 30d.
+    #[schemars(regex(pattern = r"^[1-9][0-9]{0,3}[hdw]$"), length(max = 5))]
     pub interval: String,
 }
 
@@ -301,6 +328,7 @@ pub struct Rotation {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Consul {
     /// Path in the key-value store.
+    #[schemars(length(min = 1, max = 512))]
     pub path: String,
 }
 
@@ -308,13 +336,16 @@ pub struct Consul {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Access {
     /// Namespaces whose pods may connect, besides the database's own.
+    #[schemars(length(max = 64), inner(regex(pattern = r"^[a-z]([a-z0-9-]*[a-z0-9])?$"), length(max = 63)), extend("x-kubernetes-list-type" = "set"))]
     pub allowed_namespaces: Vec<String>,
     /// Address ranges outside of the cluster that may connect.
+    #[schemars(length(max = 64), inner(length(max = 43)), extend("x-kubernetes-list-type" = "set"))]
     #[serde(rename = "allowedCIDRs")]
     pub allowed_cidrs: Vec<String>,
     /// How the database is exposed; ClusterIP if left out.
     pub service_type: Option<ServiceType>,
     /// Further users of the database.
+    #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub roles: Vec<Role>,
     /// A web console, in dev and staging only.
     pub console: bool,
@@ -331,6 +362,7 @@ pub enum ServiceType {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Role {
     /// The user's name.
+    #[schemars(regex(pattern = r"^[a-z][a-z0-9_]{0,62}$"), length(max = 63))]
     pub name: String,
     /// What the user may do.
     pub privileges: Privileges,
@@ -362,7 +394,8 @@ pub struct Monitoring {
     pub log_level: Option<LogLevel>,
     /// Logs who did what, where the engine can.
     pub audit: Option<bool>,
-    /// The name of a ConfigMap with custom metric queries, where the operator takes them.
+    /// The name of a ConfigMap with custom metric queries under the key queries, where the operator takes them.
+    #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"), length(max = 253))]
     pub queries: Option<String>,
 }
 
@@ -380,8 +413,10 @@ pub enum LogLevel {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Maintenance {
     /// Weekly windows; the tier's if left out.
+    #[schemars(length(max = 7))]
     pub windows: Vec<Window>,
     /// The time zone of the windows, such as Europe/Oslo; UTC if left out.
+    #[schemars(regex(pattern = r"^[A-Za-z]+(/[A-Za-z0-9_+-]+){0,2}$"), length(max = 64))]
     pub time_zone: Option<String>,
     /// Takes new patch releases in the next window.
     pub auto_upgrade: Option<bool>,
@@ -394,8 +429,10 @@ pub struct Maintenance {
 pub struct Window {
     pub day: Weekday,
     /// Local time of day, such as 02:00.
+    #[schemars(regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"), length(max = 5))]
     pub start: String,
     /// Length, such as 4h or 90m; at most 24h.
+    #[schemars(regex(pattern = r"^(([1-9]|1[0-9]|2[0-4])h|[1-9][0-9]{1,2}m)$"), length(max = 4))]
     pub duration: String,
 }
 
@@ -418,6 +455,7 @@ pub struct Lifecycle {
     /// Hibernates on a schedule.
     pub schedule: Option<HibernationSchedule>,
     /// The day on which the database hibernates for good, such as 2027-01-31.
+    #[schemars(regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), length(max = 10))]
     pub expires: Option<String>,
     /// What deleting the claim does to the data; the tier's default if left out.
     pub deletion_policy: Option<DeletionPolicy>,
@@ -429,8 +467,10 @@ pub struct Lifecycle {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HibernationSchedule {
     /// When it falls asleep: a cron expression of five fields in the maintenance time zone.
+    #[schemars(regex(pattern = r"^[0-9*/,-]+( [0-9*/,-]+){4}$"), length(min = 9, max = 64))]
     pub sleep: String,
     /// When it wakes up: a cron expression of five fields in the maintenance time zone.
+    #[schemars(regex(pattern = r"^[0-9*/,-]+( [0-9*/,-]+){4}$"), length(min = 9, max = 64))]
     pub wake: String,
 }
 

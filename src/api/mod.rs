@@ -10,6 +10,7 @@ pub mod record;
 pub mod approval;
 pub mod status;
 pub mod input;
+pub mod schema;
 
 /// The API group of the claim, the approval and the record.
 pub const GROUP: &str = "db.platform.io";

@@ -132,7 +132,7 @@ pub struct Destination {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum DestinationAccess {
     /// The pods' own cloud identity.
-    WorkloadIdentity,
+    WorkloadIdentity {},
     /// The keys of a secret in the database's namespace.
     Secret(KeySecret),
 }
@@ -207,8 +207,8 @@ pub struct Lifecycle {
 }
 
 /// Where the composed resources go.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Delivery {
     /// Into the claim's own namespace.
     #[default]

@@ -1,10 +1,242 @@
-//! stand-in
+//! What an application needs to connect: `Secret` `<name>-connection` in the form of the Service Binding specification 1.1
+//! (<https://servicebinding.io/spec/core/1.1.0/>), made from the secret that the operator keeps.
+//!
+//! Values pass through and are in nothing but this object: no error, status or log has one. Once made it is never dropped,
+//! and never half-built: while the operator's secret cannot be read, the one that is there stays as it is.
+
+use super::service;
+use crate::api::claim::CredentialSource;
+use crate::api::plan::Delivery;
 use crate::api::record::Generation;
-use crate::observed::Observed;
-use crate::operators::Facts;
-pub fn problem(_: &Generation, _: &Facts, _: &Observed) -> Option<String> {
-    None
+use crate::observed::{Answer, Observed, Question};
+use crate::operators::facts::{EndpointRole, SecretKey};
+use crate::operators::{Facts, Holds, Resource, metadata};
+use crate::wire::{Key, Object};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+const KEY: &str = "connection-secret";
+
+/// What stands in a URI as it is (RFC 3986, "unreserved").
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The name of the secret that applications bind to.
+pub fn binding(generation: &Generation, facts: &Facts) -> String {
+    match generation.plan.terms.credentials {
+        CredentialSource::Secret => format!("{}-connection", generation.database().name),
+        CredentialSource::Operator | CredentialSource::ExternalSecret | CredentialSource::VaultDynamic => {
+            facts.credentials.secret.clone()
+        }
+    }
 }
-pub fn binding(_: &Generation, facts: &Facts) -> String {
-    facts.credentials.secret.clone()
+
+/// The operator's secret and, if it is another one, that of its certificate authority. In another cluster Crossplane
+/// cannot look.
+pub fn requirements(generation: &Generation, facts: &Facts) -> Vec<Question> {
+    if !composed_for(generation) {
+        return vec![];
+    }
+    let authority = facts.certificate_authority.as_ref().map(|authority| authority.secret.as_str());
+    let mut names = vec![facts.credentials.secret.as_str()];
+    names.extend(authority.filter(|name| *name != facts.credentials.secret));
+    names.into_iter().map(|name| question(generation, name)).collect()
+}
+
+pub fn compose(generation: &Generation, facts: &Facts, observed: &Observed) -> Option<Resource> {
+    if generation.plan.terms.credentials != CredentialSource::Secret {
+        return None;
+    }
+    let data = match credentials(generation, facts, observed) {
+        Ok(credentials) => data(generation, facts, observed, credentials),
+        Err(_) => kept(observed)?,
+    };
+    let secret = Secret {
+        api_version: "v1",
+        kind: "Secret",
+        metadata: metadata(generation, binding(generation, facts)),
+        r#type: format!("servicebinding.io/{}", facts.service_type),
+        data,
+    };
+    Some(Resource { key: Key(KEY.into()), holds: Holds::Nothing, object: Object::of(&secret) })
+}
+
+/// Why applications have no credentials yet, or no fresh ones.
+pub fn problem(generation: &Generation, facts: &Facts, observed: &Observed) -> Option<String> {
+    if generation.plan.terms.credentials != CredentialSource::Secret {
+        return None;
+    }
+    credentials(generation, facts, observed).err()
+}
+
+fn composed_for(generation: &Generation) -> bool {
+    let terms = &generation.plan.terms;
+    terms.credentials == CredentialSource::Secret && terms.delivery == Delivery::Direct
+}
+
+struct Credentials {
+    username: String,
+    password: String,
+}
+
+/// The error names the secret and the key, never a value.
+fn credentials(generation: &Generation, facts: &Facts, observed: &Observed) -> Result<Credentials, String> {
+    let keys = &facts.credentials;
+    let name = &keys.secret;
+    if !composed_for(generation) {
+        return Err(format!("the secret {name} is in another cluster; let the platform choose the source Operator"));
+    }
+    let found = match observed.objects(&question(generation, name)) {
+        Answer::Found([secret, ..]) => secret,
+        Answer::Found([]) | Answer::NotAsked | Answer::Nothing => {
+            return Err(format!("the operator has not made the secret {name} yet"));
+        }
+    };
+    let secret: Found = found.decode(name).map_err(|_| format!("the secret {name} is not of the form of a Secret"))?;
+    let value = |key: &str| {
+        let encoded = secret.data.get(key).ok_or_else(|| format!("the secret {name} has no key {key}"))?;
+        let bytes = STANDARD.decode(encoded).map_err(|_| format!("{key} of the secret {name} is not base64"))?;
+        String::from_utf8(bytes).map_err(|_| format!("{key} of the secret {name} is no text"))
+    };
+    Ok(Credentials { username: value(&keys.username)?, password: value(&keys.password)? })
+}
+
+fn data(
+    generation: &Generation,
+    facts: &Facts,
+    observed: &Observed,
+    Credentials { username, password }: Credentials,
+) -> BTreeMap<String, String> {
+    let terms = &generation.plan.terms;
+    let database = &terms.database.inside;
+    let host = service::host(generation, EndpointRole::Primary);
+    let port = facts.endpoint(EndpointRole::Primary).map_or(0, |endpoint| endpoint.port);
+    let escape = |text: &str| utf8_percent_encode(text, ESCAPED).to_string();
+    let encryption = if terms.tls { "?sslmode=require" } else { "" };
+    let uri = format!(
+        "{}://{}:{}@{host}:{port}/{}{encryption}",
+        facts.service_type,
+        escape(&username),
+        escape(&password),
+        escape(database)
+    );
+    let mut values = BTreeMap::from([
+        ("type", facts.service_type.clone()),
+        ("provider", facts.provider.clone()),
+        ("host", host),
+        ("port", port.to_string()),
+        ("database", database.clone()),
+        ("username", username),
+        ("password", password),
+        ("uri", uri),
+    ]);
+    for (key, role) in [("reader-host", EndpointRole::Replica), ("pooler-host", EndpointRole::Pooler)] {
+        values.extend(facts.endpoint(role).map(|_| (key, service::host(generation, role))));
+    }
+    let mut data: BTreeMap<String, String> =
+        values.into_iter().map(|(key, value)| (key.into(), STANDARD.encode(value))).collect();
+    let authority = facts.certificate_authority.as_ref();
+    data.extend(authority.and_then(|at| authority_of(generation, at, observed)).map(|found| ("ca.crt".into(), found)));
+    data
+}
+
+/// Still encoded. It is a help, so a secret without it is a secret all the same.
+fn authority_of(generation: &Generation, at: &SecretKey, observed: &Observed) -> Option<String> {
+    match observed.objects(&question(generation, &at.secret)) {
+        Answer::Found([found, ..]) => found.decode::<Found>(&at.secret).ok()?.data.remove(&at.key),
+        Answer::Found([]) | Answer::NotAsked | Answer::Nothing => None,
+    }
+}
+
+/// What the secret has now, unread.
+fn kept(observed: &Observed) -> Option<BTreeMap<String, String>> {
+    let found: Found = observed.composed.get(&Key(KEY.into()))?.decode(KEY).ok()?;
+    Some(found.data).filter(|data| !data.is_empty())
+}
+
+fn question(generation: &Generation, name: &str) -> Question {
+    Question::by_name("v1", "Secret", &generation.database().namespace, name)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Secret {
+    api_version: &'static str,
+    kind: &'static str,
+    metadata: crate::operators::Metadata,
+    r#type: String,
+    /// Encoded in base64.
+    data: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Found {
+    #[serde(default)]
+    data: BTreeMap<String, String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operators;
+    use crate::plan::example;
+    use serde_json::{Value, json};
+
+    fn parts(secret: Option<Value>, before: Option<Value>) -> (Generation, Facts, Observed) {
+        let generation = example::generation("prod", json!({"pooling": {"enabled": true}}));
+        let operator = operators::of(generation.plan.terms.operator);
+        let facts = operator.compose(&generation, &Default::default(), &Observed::default()).facts;
+        let mut observed = Observed::default();
+        let question = question(&generation, &facts.credentials.secret);
+        observed.found.insert(question.name(), secret.iter().map(Object::of).collect());
+        observed.composed.extend(before.map(|before| (Key(KEY.into()), Object::of(&before))));
+        (generation, facts, observed)
+    }
+
+    fn composed(secret: Option<Value>, before: Option<Value>) -> Option<BTreeMap<String, String>> {
+        let (generation, facts, observed) = parts(secret, before);
+        let resource = compose(&generation, &facts, &observed)?;
+        Some(resource.object.decode::<Found>("secret").unwrap().data)
+    }
+
+    fn operators_secret(username: &str, password: &str) -> Value {
+        json!({"data": {"username": STANDARD.encode(username), "password": STANDARD.encode(password)}})
+    }
+
+    #[test]
+    fn it_has_the_form_of_a_service_binding() {
+        let data = composed(Some(operators_secret("orders", "p@ss/w:rd")), None).unwrap();
+        let text = |key: &str| String::from_utf8(STANDARD.decode(&data[key]).unwrap()).unwrap();
+        assert_eq!(text("type"), "postgresql");
+        assert_eq!(text("host"), "orders-primary.checkout.svc");
+        assert_eq!(text("reader-host"), "orders-replica.checkout.svc");
+        assert_eq!(text("pooler-host"), "orders-pooler.checkout.svc");
+        assert_eq!(text("password"), "p@ss/w:rd");
+        let uri = "postgresql://orders:p%40ss%2Fw%3Ard@orders-primary.checkout.svc:5432/orders?sslmode=require";
+        assert_eq!(text("uri"), uri);
+    }
+
+    #[test]
+    fn it_is_never_half_built_and_never_dropped() {
+        let before = json!({"data": {"password": "b2xk"}});
+        let cases = [
+            (None, "the operator has not made the secret orders-app yet"),
+            (Some(json!({"data": {"username": "b3JkZXJz"}})), "the secret orders-app has no key password"),
+            (
+                Some(json!({"data": {"username": "b3JkZXJz", "password": "hunter2!"}})),
+                "password of the secret orders-app is not base64",
+            ),
+            (Some(json!({"data": "hunter2!"})), "the secret orders-app is not of the form of a Secret"),
+        ];
+        for (secret, why) in cases {
+            let (generation, facts, observed) = parts(secret.clone(), None);
+            assert_eq!(problem(&generation, &facts, &observed).as_deref(), Some(why));
+            assert!(!why.contains("hunter2"), "no value in a message");
+            assert_eq!(composed(secret.clone(), None), None);
+            let kept = composed(secret, Some(before.clone())).unwrap();
+            assert_eq!(kept, BTreeMap::from([("password".into(), "b2xk".into())]));
+        }
+    }
 }

@@ -1,6 +1,56 @@
-//! stand-in
+//! Where clients connect: one `Service` per endpoint, `<name>-primary`, `<name>-replica`, `<name>-pooler`.
+//!
+//! Their names never change: a restore puts another generation's pods behind them.
+
+use crate::api::claim::ServiceType;
 use crate::api::record::Generation;
-use crate::operators::facts::EndpointRole;
+use crate::operators::facts::{Endpoint, EndpointRole};
+use crate::operators::{Facts, Holds, Resource, metadata, name_of};
+use crate::wire::{Key, Object};
+use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+pub fn compose(generation: &Generation, facts: &Facts) -> Vec<Resource> {
+    facts.endpoints.iter().map(|endpoint| service(generation, facts, endpoint)).collect()
+}
+
+/// The name within the cluster, as status and the connection secret give it.
 pub fn host(generation: &Generation, role: EndpointRole) -> String {
-    format!("{}-{role:?}", generation.name())
+    format!("{}.{}.svc", name(generation, role), generation.database().namespace)
+}
+
+fn name(generation: &Generation, role: EndpointRole) -> String {
+    format!("{}-{}", generation.database().name, name_of(&role))
+}
+
+fn service(generation: &Generation, facts: &Facts, endpoint: &Endpoint) -> Resource {
+    let access = &generation.plan.terms.access;
+    // Replicas are for clients inside: nobody asked to show them to the outside as well.
+    let outside = access.service_type == ServiceType::LoadBalancer && endpoint.role != EndpointRole::Replica;
+    let metadata = metadata(generation, name(generation, endpoint.role));
+    let service = Service {
+        metadata: ObjectMeta {
+            name: Some(metadata.name),
+            namespace: Some(metadata.namespace),
+            labels: Some(metadata.labels),
+            ..Default::default()
+        },
+        spec: Some(ServiceSpec {
+            type_: Some(if outside { "LoadBalancer" } else { "ClusterIP" }.into()),
+            selector: Some(endpoint.pods.clone()),
+            ports: Some(vec![ServicePort {
+                name: Some(facts.service_type.clone()),
+                port: endpoint.port.into(),
+                target_port: Some(IntOrString::Int(endpoint.port.into())),
+                protocol: Some("TCP".into()),
+                ..Default::default()
+            }]),
+            load_balancer_source_ranges: Some(access.cidrs.clone()).filter(|cidrs| outside && !cidrs.is_empty()),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let key = Key(format!("service-{}", name_of(&endpoint.role)));
+    Resource { key, holds: Holds::Nothing, object: Object::of(&service) }
 }

@@ -81,7 +81,14 @@ impl Health {
         Health { state: State::Failed(why.to_string()), ..Health::absent() }
     }
 
-    pub fn is_ready(&self) -> bool {
-        self.state == State::Ready
+    /// There is data: from now on its absence is a loss.
+    pub fn has_served(&self) -> bool {
+        matches!(self.state, State::Ready | State::Degraded(_) | State::Hibernated)
+    }
+
+    /// Everything is as planned, so that only a change of what is observed can change the report.
+    pub fn is_settled(&self) -> bool {
+        let sized = !matches!(self.storage, Storage::NotYet(_));
+        self.state == State::Ready && sized && self.backup.state == BackupState::AsPlanned
     }
 }

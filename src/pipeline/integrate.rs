@@ -14,7 +14,7 @@ pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop>
     let (Some(record), Some(facts)) = (ruling.record, facts) else { return Ok(response) };
     let generation = &record.serving;
     let observed = observe(request)?;
-    for question in integrations::requirements(generation, &facts, settings) {
+    for question in integrations::requirements(generation, &facts) {
         ask(&mut response, &question);
     }
     let resources = integrations::compose(generation, &facts, settings, &observed);

@@ -80,6 +80,18 @@ fn input<Spec: DeserializeOwned>(request: &Request, step: Step) -> Result<Spec, 
     Ok(manifest.spec)
 }
 
+/// Whether an input can be read, as far as that can be said without a request.
+pub fn check_input(input: &Object) -> Result<(), Stop> {
+    let request = Request { input: Some(input.clone()), ..Request::default() };
+    match step_of(&request)? {
+        Step::TierDefaults => self::input::<api::input::TierDefaults>(&request, Step::TierDefaults).map(drop),
+        Step::ApprovalGate => self::input::<api::input::ApprovalGate>(&request, Step::ApprovalGate).map(drop),
+        Step::Engines => self::input::<api::input::Engines>(&request, Step::Engines).map(drop),
+        Step::Integrations => self::input::<api::input::Integrations>(&request, Step::Integrations).map(drop),
+        Step::Report => self::input::<api::input::Report>(&request, Step::Report).map(drop),
+    }
+}
+
 /// `data` of the EnvironmentConfig, if there is one.
 fn overlay(request: &Request) -> Result<Option<Object>, Undecodable> {
     let found = request.required.get(OVERLAY).and_then(|found| found.first());

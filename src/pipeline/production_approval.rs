@@ -46,7 +46,7 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
         Recorded::Is(record) => Some(&**record),
         Recorded::NotAsked | Recorded::Nothing | Recorded::Unreadable(_) => None,
     };
-    let ready = record.is_some_and(|record| health(&mut response, &record.serving, &observed).is_ready());
+    let ready = record.is_some_and(|record| health(&mut response, &record.serving, &observed).has_served());
     let origin = origin(&composite, &observed);
     let record = gate::settle(&outcome, record, &origin, ready);
     match &outcome {

@@ -50,7 +50,7 @@ pub fn run(request: &Request, _settings: &Report) -> Result<Response, Stop> {
     if ruling.record.is_none() {
         response.desired.composite.ready = Ready::False;
     }
-    let awaited = ruling.standing != Standing::Applied || !health.is_some_and(|health| health.is_ready());
+    let awaited = ruling.standing != Standing::Applied || !health.is_some_and(|health| health.is_settled());
     response.ttl = awaited.then_some(AWAIT);
     Ok(response)
 }

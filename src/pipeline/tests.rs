@@ -57,7 +57,7 @@ fn an_input_that_is_none_of_ours_is_named() {
         ),
         (
             Some(json!({"apiVersion": "fn.db.platform.io/v1", "kind": "ApprovalGate", "spec": {"approvers": "two"}})),
-            "step production-approval: its input is wrong: ApprovalGate.spec.approvers: is text, not a whole \
+            "step production-approval: its input is wrong: ApprovalGate.spec.approvers: is a text, not a whole \
              number from 0; correct the Composition or the EnvironmentConfig database-platform",
         ),
     ];

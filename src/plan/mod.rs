@@ -16,7 +16,7 @@ use crate::api::claim::{Claim, DatabaseSpec, DeletionPolicy, Topology};
 use crate::api::input::TierDefaults;
 use crate::api::input::tier_defaults::{EnginePolicy, Range, Size, Tier, TierEngine, Version};
 use crate::api::plan::{
-    Access, DatabaseName, Lifecycle, Maintenance, Monitoring, Notes, Operator, Pooling, Requests, Terms,
+    Access, DatabaseName, Delivery, Lifecycle, Maintenance, Monitoring, Notes, Operator, Pooling, Requests, Terms,
 };
 use crate::api::problem::{Problem, Problems};
 use crate::api::quantity::Bytes;
@@ -189,7 +189,7 @@ fn resolve_with(
         },
         maintenance: Maintenance::default(),
         lifecycle: lifecycle(spec, tier),
-        delivery: tier.delivery.clone(),
+        delivery: tier.object_delivery.clone().map_or(Delivery::Direct, Delivery::Object),
     };
     let notes = Notes {
         image: version.1.image.clone(),

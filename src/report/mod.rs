@@ -98,7 +98,9 @@ fn phase(view: &View) -> Phase {
             Storage::AsPlanned | Storage::Unknown(_) => Phase::Ready,
         },
         State::Failed(_) => Phase::Failed,
-        State::Degraded(_) => Phase::Degraded,
+        // While members join for the first time, some are missing without anything being wrong.
+        State::Degraded(_) if record.was_ready => Phase::Degraded,
+        State::Degraded(_) => Phase::Provisioning,
         State::Hibernated => Phase::Hibernated,
         State::Absent | State::Progressing(_) if record.was_ready => Phase::Updating,
         State::Absent | State::Progressing(_) => Phase::Provisioning,

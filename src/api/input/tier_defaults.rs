@@ -2,7 +2,7 @@
 //! Out: tables. Must not know a claim; `plan` reads one against the other.
 
 use crate::api::claim::{CredentialSource, DeletionPolicy, Engine, Environment};
-use crate::api::plan::{Delivery, Destination, Operator, Placement};
+use crate::api::plan::{Destination, ObjectDelivery, Operator, Placement};
 use crate::api::quantity::{Bytes, Millicores};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,9 +60,9 @@ pub struct Tier {
     pub storage_class: Option<String>,
     /// Where credentials come from, unless the claim says otherwise.
     pub credentials: CredentialSource,
-    /// Where the composed resources go.
+    /// Sends everything to another cluster, each resource inside an `Object` of provider-kubernetes.
     #[serde(default)]
-    pub delivery: Delivery,
+    pub object_delivery: Option<ObjectDelivery>,
     /// What differs for one engine.
     #[serde(default)]
     pub engines: BTreeMap<Engine, TierEngine>,

@@ -63,7 +63,7 @@ fn sidecar(terms: &Terms) -> ResourceRequirements {
 
 fn credentials(access: &DestinationAccess) -> S3Credentials<'_> {
     match access {
-        DestinationAccess::WorkloadIdentity => S3Credentials::Identity { inherit: true },
+        DestinationAccess::WorkloadIdentity {} => S3Credentials::Identity { inherit: true },
         DestinationAccess::Secret(secret) => S3Credentials::Keys {
             access_key_id: SecretKey { name: &secret.name, key: &secret.access_key_id },
             secret_access_key: SecretKey { name: &secret.name, key: &secret.secret_access_key },

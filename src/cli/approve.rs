@@ -1,0 +1,100 @@
+//! `approve`: writes the approval of exactly one operation. Must not talk to a cluster: the output is for `kubectl create`
+//! or a Git repository.
+
+use super::Outcome;
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use function_database::api::approval::{ApprovalSpec, DIGEST_LABEL, Decision, KIND, OperationKind};
+use jiff::{Timestamp, ToSpan};
+use serde_json::json;
+use std::io::Write;
+
+/// Write the approval of an operation, as `status.approval.pending` of the database asks for it.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  function-database approve checkout/orders --operation Change --digest DIGEST --approver anna | kubectl create -f -"
+)]
+pub struct Arguments {
+    /// The database, as namespace/name.
+    #[arg(value_parser = database)]
+    database: (String, String),
+    /// What is approved.
+    #[arg(long)]
+    operation: Operation,
+    /// The digest: 64 hexadecimal digits.
+    #[arg(long, value_parser = digest)]
+    digest: String,
+    /// Your user name in the cluster.
+    #[arg(long, env = "USER")]
+    approver: String,
+    /// Reject it instead.
+    #[arg(long)]
+    reject: bool,
+    /// Why, in one sentence.
+    #[arg(long, required_if_eq("reject", "true"))]
+    reason: Option<String>,
+    /// The change record that this belongs to.
+    #[arg(long)]
+    ticket: Option<String>,
+    /// Days until it expires.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=366))]
+    days: u32,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+enum Operation {
+    Create,
+    Change,
+    Restore,
+    Delete,
+}
+
+pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
+    let (namespace, name) = &arguments.database;
+    // Fractions of a second would only make the file longer.
+    let now = Timestamp::from_second(Timestamp::now().as_second())?;
+    let expires = now.checked_add((i64::from(arguments.days) * 24).hours()).context("--days is too far away")?;
+    let spec = ApprovalSpec {
+        database: name.clone(),
+        operation: match arguments.operation {
+            Operation::Create => OperationKind::Create,
+            Operation::Change => OperationKind::Change,
+            Operation::Restore => OperationKind::Restore,
+            Operation::Delete => OperationKind::Delete,
+        },
+        digest: arguments.digest.clone(),
+        decision: if arguments.reject { Decision::Rejected } else { Decision::Approved },
+        approver: arguments.approver.clone(),
+        reason: arguments.reason.clone(),
+        ticket: arguments.ticket.clone(),
+        expires: expires.to_string(),
+        signature: None,
+    };
+    let label = arguments.digest.get(..32).unwrap_or_default();
+    let approval = json!({
+        "apiVersion": function_database::api::API_VERSION,
+        "kind": KIND,
+        "metadata": {"generateName": format!("{name}-"), "namespace": namespace, "labels": {DIGEST_LABEL: label}},
+        "spec": spec,
+    });
+    write!(std::io::stdout(), "{}", serde_saphyr::to_string(&approval)?)?;
+    Ok(Outcome::Fine)
+}
+
+fn database(text: &str) -> Result<(String, String), String> {
+    match text.split_once('/') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+            Ok((namespace.into(), name.into()))
+        }
+        _ => Err("write namespace/name, such as checkout/orders".into()),
+    }
+}
+
+fn digest(text: &str) -> Result<String, String> {
+    let hexadecimal = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    match text.len() == 64 && text.bytes().all(hexadecimal) {
+        true => Ok(text.into()),
+        false => Err("write all 64 hexadecimal digits, in lower case".into()),
+    }
+}

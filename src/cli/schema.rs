@@ -1,0 +1,47 @@
+//! `schema`: the XRDs and CRDs, as the package has them.
+
+use super::{Outcome, Unreadable};
+use anyhow::Context;
+use clap::Args;
+use function_database::api::schema::generated;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Print the XRDs and CRDs, all or those whose path contains NAME.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  function-database schema\n  function-database schema apis/database.yaml\n  function-database schema --write ."
+)]
+pub struct Arguments {
+    /// Part of a path, such as apis/database.yaml.
+    name: Option<String>,
+    /// Write the files below this folder instead.
+    #[arg(long, value_name = "FOLDER")]
+    write: Option<PathBuf>,
+}
+
+pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
+    let wanted = arguments.name.as_deref().unwrap_or_default();
+    let files: Vec<(&str, String)> = generated().into_iter().filter(|(path, _)| path.contains(wanted)).collect();
+    if files.is_empty() {
+        let known: Vec<&str> = generated().into_iter().map(|(path, _)| path).collect();
+        return Err(Unreadable(format!("there is no {wanted:?}; write part of one of {}", known.join(", "))).into());
+    }
+    match &arguments.write {
+        Some(folder) => {
+            for (path, text) in &files {
+                let path = folder.join(path);
+                if let Some(parent) = path.parent() {
+                    std::fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
+                }
+                std::fs::write(&path, text).with_context(|| path.display().to_string())?;
+                anstream::eprintln!("wrote {}", path.display());
+            }
+        }
+        None => {
+            let texts: Vec<&str> = files.iter().map(|(_, text)| text.as_str()).collect();
+            std::io::stdout().lock().write_all(texts.join("---\n").as_bytes())?;
+        }
+    }
+    Ok(Outcome::Fine)
+}

@@ -1,0 +1,39 @@
+//! `serve`: the function itself.
+
+use super::Outcome;
+use clap::Args;
+use function_database::{pipeline, server};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Serve the function to Crossplane.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  function-database serve --tls-certs-dir /tls/server\n  function-database serve --insecure --debug --address 127.0.0.1:9443"
+)]
+pub struct Arguments {
+    /// Where to listen.
+    #[arg(long, default_value_t = server::ADDRESS)]
+    address: SocketAddr,
+    /// The folder with tls.crt, tls.key and ca.crt; Crossplane sets it in the environment.
+    #[arg(long, env = "TLS_SERVER_CERTS_DIR", required_unless_present = "insecure")]
+    tls_certs_dir: Option<PathBuf>,
+    /// Without TLS, for development: anyone may call.
+    #[arg(long)]
+    insecure: bool,
+    /// Log more, and for people.
+    #[arg(long)]
+    debug: bool,
+}
+
+pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
+    let transport = match &arguments.tls_certs_dir {
+        Some(certificates) if !arguments.insecure => {
+            server::Transport::MutualTls { certificates: certificates.clone() }
+        }
+        _ => server::Transport::Plaintext,
+    };
+    let options = server::Options { address: arguments.address, transport, debug: arguments.debug };
+    server::start(&options, pipeline::run)?;
+    Ok(Outcome::Fine)
+}

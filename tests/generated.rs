@@ -1,0 +1,24 @@
+//! The committed XRDs and CRDs are what the types say. `UPDATE=1 cargo test --test generated` rewrites them.
+#![cfg(test)]
+
+use function_database::api::schema::generated;
+use std::path::Path;
+
+#[test]
+fn committed_files_are_the_generated_ones() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut different = vec![];
+    for (path, text) in generated() {
+        let file = root.join(path);
+        if std::fs::read_to_string(&file).unwrap_or_default() == text {
+            continue;
+        }
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, text).unwrap();
+        } else {
+            different.push(path);
+        }
+    }
+    assert!(different.is_empty(), "{different:?} differ from the types; UPDATE=1 cargo test --test generated");
+}
