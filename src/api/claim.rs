@@ -218,7 +218,7 @@ pub struct Backup {
     /// Whether there are backups at all; some tiers require them.
     pub enabled: Option<bool>,
     /// When a full backup is made, in UTC: a cron expression of five fields.
-    #[schemars(regex(pattern = r"^[0-9*/,-]+( [0-9*/,-]+){4}$"), length(min = 9, max = 64))]
+    #[schemars(regex(pattern = r"^[0-9*/,-]+( [0-9*/,-]+){4}$"), length(max = 64))]
     pub schedule: Option<String>,
     /// How long backups are kept: days, weeks or months, such as 30d.
     #[schemars(regex(pattern = r"^[1-9][0-9]{0,3}[dwm]$"), length(max = 5))]
@@ -467,10 +467,10 @@ pub struct Lifecycle {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HibernationSchedule {
     /// When it falls asleep: a cron expression of five fields in the maintenance time zone.
-    #[schemars(regex(pattern = r"^[0-9*/,-]+( [0-9*/,-]+){4}$"), length(min = 9, max = 64))]
+    #[schemars(regex(pattern = r"^[0-9*/,-]+( [0-9*/,-]+){4}$"), length(max = 64))]
     pub sleep: String,
     /// When it wakes up: a cron expression of five fields in the maintenance time zone.
-    #[schemars(regex(pattern = r"^[0-9*/,-]+( [0-9*/,-]+){4}$"), length(min = 9, max = 64))]
+    #[schemars(regex(pattern = r"^[0-9*/,-]+( [0-9*/,-]+){4}$"), length(max = 64))]
     pub wake: String,
 }
 

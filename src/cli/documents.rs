@@ -30,14 +30,22 @@ impl Document {
 
     /// `file:line:column` of a field such as `spec.backup.schedule`, or of the nearest one around it.
     pub fn place(&self, path: &str) -> String {
-        let mut path = path;
+        let (line, column) = self.at(path);
+        format!("{}:{line}:{column}", self.file)
+    }
+
+    pub fn line(&self, path: &str) -> u64 {
+        self.at(path).0
+    }
+
+    fn at(&self, mut path: &str) -> (u64, u64) {
         loop {
-            if let Some((line, column)) = self.places.get(path) {
-                return format!("{}:{line}:{column}", self.file);
+            if let Some(at) = self.places.get(path) {
+                return *at;
             }
             match path.rfind(['.', '[']) {
                 Some(end) => path = path.get(..end).unwrap_or_default(),
-                None if path.is_empty() => return format!("{}:1:1", self.file),
+                None if path.is_empty() => return (1, 1),
                 None => path = "",
             }
         }

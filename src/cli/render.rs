@@ -71,8 +71,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     }
     let now = arguments.now.unwrap_or_else(Timestamp::now);
     for claim in &claims {
-        let problems = validate::schema_problems(claim)?;
-        if !problems.is_empty() {
+        if !validate::violations(claim)?.is_empty() {
+            // The API server would not take it, so there is nothing to render.
+            let problems = validate::claim_problems(claim, &validate::policy(&composition)?)?;
             problems.iter().for_each(|problem| anstream::eprintln!("{problem}"));
             trouble = true;
             continue;

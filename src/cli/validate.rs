@@ -8,7 +8,7 @@ use function_database::api::input::{Manifest, TierDefaults};
 use function_database::api::schema;
 use function_database::plan;
 use function_database::render::Composition;
-use function_database::schema::Schema;
+use function_database::schema::{Schema, Violation};
 use function_database::wire::Object;
 use std::cell::OnceCell;
 use std::path::PathBuf;
@@ -58,8 +58,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     Ok(if problems.is_empty() { Outcome::Fine } else { Outcome::Problems })
 }
 
+fn schema_problems(document: &Document) -> anyhow::Result<Vec<String>> {
+    let lines = violations(document)?.into_iter();
+    Ok(lines.map(|found| format!("{}: {found}", document.place(&found.path))).collect())
+}
+
 /// What the API server would refuse.
-pub fn schema_problems(document: &Document) -> anyhow::Result<Vec<String>> {
+pub fn violations(document: &Document) -> anyhow::Result<Vec<Violation>> {
     thread_local! {
         static CLAIM: OnceCell<Schema> = const { OnceCell::new() };
         static APPROVAL: OnceCell<Schema> = const { OnceCell::new() };
@@ -76,28 +81,36 @@ pub fn schema_problems(document: &Document) -> anyhow::Result<Vec<String>> {
                 cell.get_or_init(|| built)
             }
         };
-        let violations = schema.check(&document.value).into_iter();
-        Ok(violations.map(|found| format!("{}: {found}", document.place(&found.path))).collect())
+        Ok(schema.check(&document.value))
     })
 }
 
-/// The schema first; a claim of the wrong shape cannot be understood any further.
-fn claim_problems(document: &Document, policy: &TierDefaults) -> anyhow::Result<Vec<String>> {
-    let problems = schema_problems(document)?;
-    if !problems.is_empty() {
-        return Ok(problems);
-    }
+/// What the schema and the policy say against a claim, each path once: the policy knows better what would be right.
+pub fn claim_problems(document: &Document, policy: &TierDefaults) -> anyhow::Result<Vec<String>> {
     let mut value = document.value.clone();
     if value["metadata"]["namespace"].is_null() {
         value["metadata"]["namespace"] = "default".into();
     }
-    let claim: Claim = match Object::of(&value).decode("") {
-        Ok(claim) => claim,
-        Err(error) => return Ok(vec![format!("{}: {error}", document.place(&error.path))]),
+    // A claim of the wrong shape cannot be understood, and the schema says why.
+    let claim = Object::try_of(&value).and_then(|object| object.decode::<Claim>("")).ok();
+    let planned = claim.map(|claim| plan::resolve(&claim, policy).and_then(|plan| plan::creation(&plan)));
+    let planned = match planned {
+        Some(Err(problems)) => problems.0,
+        Some(Ok(())) | None => vec![],
     };
-    let problems = plan::resolve(&claim, policy).and_then(|plan| plan::creation(&plan)).err();
-    let problems = problems.into_iter().flat_map(|problems| problems.0);
-    Ok(problems.map(|problem| format!("{}: {problem}", document.place(&problem.path))).collect())
+    let mut found: Vec<(String, String)> =
+        planned.iter().map(|problem| (problem.path.clone(), problem.to_string())).collect();
+    for violation in violations(document)? {
+        if !planned.iter().any(|problem| problem.path == violation.path || violation.message.contains(&problem.path)) {
+            found.push((violation.path.clone(), violation.to_string()));
+        }
+    }
+    let mut lines: Vec<(u64, String)> = found
+        .into_iter()
+        .map(|(path, text)| (document.line(&path), format!("{}: {text}", document.place(&path))))
+        .collect();
+    lines.sort();
+    Ok(lines.into_iter().map(|(_, line)| line).collect())
 }
 
 fn composition_problems(document: &Document) -> Vec<String> {
@@ -109,7 +122,7 @@ fn composition_problems(document: &Document) -> Vec<String> {
 }
 
 /// The tables of the first step.
-fn policy(composition: &Composition) -> anyhow::Result<TierDefaults> {
+pub fn policy(composition: &Composition) -> anyhow::Result<TierDefaults> {
     let inputs = composition.steps.iter().map(|step| &step.input);
     let mut tables = inputs.filter_map(|input| input.decode::<Manifest<TierDefaults>>("TierDefaults").ok());
     let first =

@@ -21,6 +21,7 @@ use crate::api::plan::{
 use crate::api::problem::{Problem, Problems};
 use crate::api::quantity::Bytes;
 use crate::operators::{self, Features, name_of};
+use std::collections::BTreeMap;
 
 pub use crate::api::plan::Plan;
 pub use transition::{creation, transition};
@@ -29,12 +30,9 @@ pub use transition::{creation, transition};
 pub fn resolve(claim: &Claim, policy: &TierDefaults) -> Result<Plan, Problems> {
     let mut problems = rules::problems(claim);
     problems.extend(offered::problems(&claim.spec));
-    match Tables::find(&claim.spec, policy) {
-        Ok(tables) => resolve_with(claim, policy, &tables, problems),
-        Err(unknown) => {
-            problems.extend(unknown);
-            Err(sorted(problems))
-        }
+    match Tables::find(&claim.spec, policy, &mut problems) {
+        Some(tables) => resolve_with(claim, policy, &tables, problems),
+        None => Err(sorted(problems)),
     }
 }
 
@@ -44,16 +42,16 @@ struct Tables<'a> {
     engine: &'a EnginePolicy,
     operator: Operator,
     features: Features,
-    size: &'a Size,
-    /// The release line and what the platform says of it.
-    version: (&'a str, &'a Version),
+    /// None: there is no such size, which is a problem already.
+    size: Option<&'a Size>,
+    /// The release line and what the platform says of it. None: a problem already.
+    version: Option<(&'a str, &'a Version)>,
     replicas: Range,
 }
 
 impl<'a> Tables<'a> {
-    /// Every name that leads to no row is a problem of its own.
-    fn find(spec: &'a DatabaseSpec, policy: &'a TierDefaults) -> Result<Tables<'a>, Vec<Problem>> {
-        let mut problems = vec![];
+    /// Every name that leads to no row is a problem of its own. Without a tier or an engine nothing more can be said.
+    fn find(spec: &'a DatabaseSpec, policy: &'a TierDefaults, problems: &mut Vec<Problem>) -> Option<Tables<'a>> {
         let environment = name_of(&spec.environment);
         let engine_name = spec.engine.unwrap_or_default();
         let tier = policy.environments.get(&spec.environment);
@@ -79,17 +77,13 @@ impl<'a> Tables<'a> {
             let here = format!("size in {environment}");
             problems.push(unknown("spec.size", &here, &spec.size, tier.sizes.iter().cloned()));
         }
-        let version = engine.and_then(|engine| find_version(spec, engine, &mut problems));
-        match (tier, engine, size, version) {
-            (Some(tier), Some(engine), Some(size), Some(version)) => {
-                let TierEngine { operator, replicas, .. } = exception;
-                let operator = operator.unwrap_or(engine.operator);
-                let features = operators::of(operator).features();
-                let replicas = replicas.unwrap_or(tier.replicas);
-                Ok(Tables { tier, engine, operator, features, size, version, replicas })
-            }
-            _ => Err(problems),
-        }
+        let version = engine.and_then(|engine| find_version(spec, engine, problems));
+        let (tier, engine) = tier.zip(engine)?;
+        let TierEngine { operator, replicas, .. } = exception;
+        let operator = operator.unwrap_or(engine.operator);
+        let features = operators::of(operator).features();
+        let replicas = replicas.unwrap_or(tier.replicas);
+        Some(Tables { tier, engine, operator, features, size, version, replicas })
     }
 }
 
@@ -120,19 +114,8 @@ fn resolve_with(
     let replicas = replicas(spec, tables, &mut problems);
     let backup = backup::resolve(spec, policy, tier, features, *operator, &mut problems);
     let storage_class = storage_class(spec, policy, tier, &mut problems);
-    let tuned =
-        tuning::tune(spec.engine.unwrap_or_default(), size.memory, storage.unwrap_or_default(), size.connections);
-    let out_of_bounds = parameters::problems(spec, engine);
-    // A sum over what is refused anyway would be a second error for the same mistake.
-    if out_of_bounds.is_empty() {
-        problems.extend(tuning::check(spec.engine.unwrap_or_default(), size.memory, &tuned, &spec.parameters));
-    }
-    problems.extend(out_of_bounds);
+    let tuned = size.map(|size| tuned(spec, tables, size, storage, &mut problems));
     problems.extend(unsupported(spec, features, *operator));
-    if let Some(minimum) = engine.minimum_memory.filter(|minimum| size.memory < *minimum) {
-        let wrong = format!("{} has {} of memory", spec.size, size.memory);
-        problems.push(Problem::new("spec.size", wrong, format!("write a size with {minimum} or more")));
-    }
     let extensions = spec.extensions.iter().filter_map(|name| match engine.extensions.get(name) {
         Some(extension) => Some((name.clone(), extension.name.clone())),
         None => {
@@ -147,7 +130,9 @@ fn resolve_with(
     }
 
     // The one place where "no problems" becomes "everything is there", so that no default is invented twice.
-    let (Some(storage), Some(replicas), true) = (storage, replicas, problems.is_empty()) else {
+    let (Some(storage), Some(replicas), Some(size), Some(tuned), Some(version), true) =
+        (storage, replicas, size, tuned, version, problems.is_empty())
+    else {
         return Err(sorted(problems));
     };
     let (namespace, name) = claim.identity();
@@ -202,6 +187,29 @@ fn resolve_with(
         monthly_cost: policy.prices.as_ref().map(|prices| cost::monthly(&terms, prices)),
     };
     Ok(Plan { terms, requests: Requests::default(), notes })
+}
+
+/// Settings that follow from the size, against which the claim's own are checked.
+fn tuned(
+    spec: &DatabaseSpec,
+    tables: &Tables,
+    size: &Size,
+    storage: Option<Bytes>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, String> {
+    let engine = spec.engine.unwrap_or_default();
+    let tuned = tuning::tune(engine, size.memory, storage.unwrap_or_default(), size.connections);
+    let out_of_bounds = parameters::problems(spec, tables.engine);
+    // A sum over what is refused anyway would be a second error for the same mistake.
+    if out_of_bounds.is_empty() {
+        problems.extend(tuning::check(engine, size.memory, &tuned, &spec.parameters));
+    }
+    problems.extend(out_of_bounds);
+    if let Some(minimum) = tables.engine.minimum_memory.filter(|minimum| size.memory < *minimum) {
+        let wrong = format!("{} has {} of memory", spec.size, size.memory);
+        problems.push(Problem::new("spec.size", wrong, format!("write a size with {minimum} or more")));
+    }
+    tuned
 }
 
 fn storage(spec: &DatabaseSpec, tables: &Tables, problems: &mut Vec<Problem>) -> Option<Bytes> {

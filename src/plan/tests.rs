@@ -147,11 +147,21 @@ fn parameters_and_extensions_outside_of_the_lists_name_what_there_is() {
 
 #[test]
 fn all_mistakes_are_said_together_and_in_order() {
-    let changes =
-        json!({"size": "huge", "storage": "x", "replicas": 0, "backup": {"schedule": "daily"}, "restore": {"id": "1"}});
+    let changes = json!({"size": "huge", "storage": "9Ti", "replicas": 9, "version": "9", "extensions": ["none"], "backup": {"schedule": "daily"}, "restore": {"id": "1"}});
     let paths: Vec<String> =
         problems("dev", changes).iter().map(|problem| problem.split(':').next().unwrap_or_default().into()).collect();
-    assert_eq!(paths, ["spec.backup.schedule", "spec.replicas", "spec.restore", "spec.size", "spec.storage"]);
+    assert_eq!(
+        paths,
+        [
+            "spec.backup.schedule",
+            "spec.extensions",
+            "spec.replicas",
+            "spec.restore",
+            "spec.size",
+            "spec.storage",
+            "spec.version"
+        ]
+    );
 }
 
 #[test]
