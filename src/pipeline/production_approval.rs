@@ -14,7 +14,7 @@ use crate::api::status::{ApprovalStatus, Class, ConditionType, Pending};
 use crate::delivery;
 use crate::gate::approvals::{Finding, Need, Permission, permission};
 use crate::gate::digest::Operation;
-use crate::gate::{self, Data, Origin, Outcome, Refusal, Situation, changes, protection};
+use crate::gate::{self, Because, Data, Origin, Outcome, Refusal, Situation, changes, protection};
 use crate::observed::{Answer, Observed, Question};
 use crate::operators::{self, GENERATION, LINEAGE, STATEFUL};
 use crate::plan;
@@ -67,6 +67,10 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
     }
     let approved_by = record.as_ref().map(|record| record.approved_by.clone()).unwrap_or_default();
     say(&mut response, approved(pending.as_ref(), &approved_by))?;
+    // What the claim alone does not show: that what runs cannot become it.
+    if let Outcome::Keep(Because::Invalid(problems)) | Outcome::Nothing(Because::Invalid(problems)) = &outcome {
+        say(&mut response, condition(ConditionType::Validated, Truth::False, "Invalid", problems.to_string()))?;
+    }
     if pending.is_some() || outcome == Outcome::Hold {
         response.ttl = Some(AWAIT);
     }
@@ -186,10 +190,15 @@ impl Evidence<'_> {
             Ok(plan) => plan,
             Err(problems) => {
                 let data = if stateful { Data::Present } else { Data::Absent };
-                return Ok(Situation::Unrecorded { data, claim: Err(problems) });
+                return Ok(Situation::Unrecorded { data, claim: Err(problems.clone()) });
             }
         };
         let data = if stateful { Data::Present } else { self.data(&first(&self.composite, plan))? };
+        if data == Data::Absent
+            && let Err(problems) = plan::creation(plan)
+        {
+            return Ok(Situation::Unrecorded { data, claim: Err(problems) });
+        }
         let operation = Operation::Create { plan: &plan.terms };
         let changes = changes::words(None, &plan.terms);
         let permission = self.permission(plan, operation, Class::None, changes);

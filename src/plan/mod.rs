@@ -114,7 +114,11 @@ fn resolve_with(
     let replicas = replicas(spec, tables, &mut problems);
     let backup = backup::resolve(spec, policy, tier, features, *operator, &mut problems);
     let storage_class = storage_class(spec, policy, tier, &mut problems);
-    let tuned = size.map(|size| tuned(spec, tables, size, storage, &mut problems));
+    let out_of_bounds = parameters::problems(spec, engine);
+    // A sum over what is refused anyway would be a second error for the same mistake.
+    let sums = out_of_bounds.is_empty();
+    problems.extend(out_of_bounds);
+    let tuned = size.map(|size| tuned(spec, tables, size, storage, sums, &mut problems));
     problems.extend(unsupported(spec, features, *operator));
     let extensions = spec.extensions.iter().filter_map(|name| match engine.extensions.get(name) {
         Some(extension) => Some((name.clone(), extension.name.clone())),
@@ -195,16 +199,14 @@ fn tuned(
     tables: &Tables,
     size: &Size,
     storage: Option<Bytes>,
+    sums: bool,
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<String, String> {
     let engine = spec.engine.unwrap_or_default();
     let tuned = tuning::tune(engine, size.memory, storage.unwrap_or_default(), size.connections);
-    let out_of_bounds = parameters::problems(spec, tables.engine);
-    // A sum over what is refused anyway would be a second error for the same mistake.
-    if out_of_bounds.is_empty() {
+    if sums {
         problems.extend(tuning::check(engine, size.memory, &tuned, &spec.parameters));
     }
-    problems.extend(out_of_bounds);
     if let Some(minimum) = tables.engine.minimum_memory.filter(|minimum| size.memory < *minimum) {
         let wrong = format!("{} has {} of memory", spec.size, size.memory);
         problems.push(Problem::new("spec.size", wrong, format!("write a size with {minimum} or more")));
