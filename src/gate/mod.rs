@@ -22,7 +22,7 @@ pub enum Situation<'a> {
     /// There is no record.
     Unrecorded {
         data: Data,
-        claim: Result<(&'a Plan, Permission), &'a Problems>,
+        claim: Result<(&'a Plan, Permission), Problems>,
     },
     /// There is one, and its data is observed or found by name, or was never ready.
     Recorded {
