@@ -22,6 +22,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         .btree_map(".")
         .bytes(".")
         .extern_path(".google.protobuf.Struct", "crate::wire::Object") // stays undecoded until someone looks
-        .compile_fds(descriptors)?;
+        .compile_fds(descriptors.clone())?;
+
+    // For the benchmark only: the same protocol as everybody else has it, everything decoded.
+    let plain = out.join("plain");
+    fs::create_dir_all(&plain)?;
+    tonic_prost_build::configure().btree_map(".").out_dir(plain).compile_fds(descriptors)?;
     Ok(())
 }
