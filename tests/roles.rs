@@ -20,7 +20,8 @@ fn the_role_has_every_kind_and_none_too_many() {
             granted.insert((text(&rule["apiGroups"][0]), text(resource)));
         }
     }
-    let mut needed: BTreeSet<(String, String)> = READ.iter().map(|(group, kind)| (group.to_string(), kind.to_string())).collect();
+    let mut needed: BTreeSet<(String, String)> =
+        READ.iter().map(|(group, kind)| (group.to_string(), kind.to_string())).collect();
     collect(&root.join("tests/golden"), &mut needed);
     assert!(needed.len() > 10, "the golden cases were read");
     assert_eq!(granted, needed);
