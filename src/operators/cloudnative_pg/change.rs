@@ -172,7 +172,7 @@ mod tests {
             ("/terms/maintenance",              json!({"timeZone": "Europe/Oslo"}),   Class::Online),
             ("/terms/lifecycle",                json!({"deletionPolicy": "Retain"}),  Class::Online),
             ("/terms/lifecycle",                json!({"hibernated": true}),          Class::Refused),
-            ("/terms/delivery",                 json!({"Object": {"providerConfig": "other"}}), Class::Refused),
+            ("/terms/delivery",                 json!({"object": {"providerConfig": "other"}}), Class::Refused),
             ("/requests",                       json!({"backup": "2", "urgent": true}), Class::None),
             ("/notes/image",                    json!("postgresql:17.8"),             Class::Restart),
             ("/notes/tuned/work_mem",           json!("9MB"),                         Class::Online),

@@ -244,7 +244,7 @@ fn volumes_are_held_against_the_plan() {
 #[test]
 fn in_another_cluster_only_the_operator_sees_volumes() {
     let mut generation = generation();
-    let delivery = json!({"Object": {"providerConfig": "other"}});
+    let delivery = json!({"object": {"providerConfig": "other"}});
     generation.plan.terms.delivery = serde_json::from_value(delivery).unwrap();
     let unknown = "the volumes are in another cluster, and the operator does not say how large they are";
     let cases = [
