@@ -82,17 +82,8 @@ fn wrapper_name(database: &DatabaseName, key: &Key) -> String {
 }
 
 fn is_wrapper(place: &str, object: &Object) -> Result<bool, Undecodable> {
-    let header: Header = object.decode(place)?;
-    Ok(header.kind == KIND && header.api_version.starts_with("kubernetes.m.crossplane.io/"))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Header<'a> {
-    #[serde(default, borrow)]
-    api_version: std::borrow::Cow<'a, str>,
-    #[serde(default, borrow)]
-    kind: std::borrow::Cow<'a, str>,
+    let group = |version: &str| version.starts_with("kubernetes.m.crossplane.io/");
+    Ok(object.text(place, &["kind"])? == Some(KIND) && object.text(place, &["apiVersion"])?.is_some_and(group))
 }
 
 #[derive(Serialize)]

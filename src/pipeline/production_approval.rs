@@ -21,7 +21,6 @@ use crate::plan;
 use crate::wire::{Key, Object, Request, Response, Truth};
 use jiff::Timestamp;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<Response, Stop> {
     let mut evidence = Evidence {
@@ -185,7 +184,7 @@ impl Evidence<'_> {
     }
 
     fn unrecorded<'a>(&mut self, wanted: &'a Result<Plan, Problems>) -> Result<Situation<'a>, Stop> {
-        let stateful = self.observed.composed.values().any(|object| marks(object).contains_key(STATEFUL));
+        let stateful = self.observed.composed.values().any(|object| mark(object, STATEFUL).is_some());
         let plan = match wanted {
             Ok(plan) => plan,
             Err(problems) => {
@@ -260,17 +259,19 @@ impl Evidence<'_> {
             }
             let question = delivery::question(&terms.delivery, generation.database(), &reference);
             ask(&mut self.response, &question);
-            match self.observed.clone().objects(&question) {
-                Answer::NotAsked => data = Data::NotAsked,
-                Answer::Nothing => {}
-                Answer::Found(objects) => {
-                    for object in objects {
-                        let found = delivery::unwrap_one(&reference.key.0, object)?;
-                        self.observed.composed.extend(found.map(|found| (reference.key.clone(), found)));
-                    }
-                    return Ok(Data::Present);
+            let found = match self.observed.objects(&question) {
+                Answer::NotAsked => {
+                    data = Data::NotAsked;
+                    continue;
                 }
+                Answer::Nothing => continue,
+                Answer::Found(objects) => objects.to_vec(),
+            };
+            for object in &found {
+                let carried = delivery::unwrap_one(&reference.key.0, object)?;
+                self.observed.composed.extend(carried.map(|object| (reference.key.clone(), object)));
             }
+            return Ok(Data::Present);
         }
         Ok(data)
     }
@@ -291,15 +292,16 @@ fn first(composite: &Composite, plan: &Plan) -> Generation {
 
 /// Where the data began: as it says itself, else with this composite.
 fn origin(composite: &Composite, observed: &Observed) -> Origin {
-    let stateful = observed.composed.values().map(marks).find(|marks| marks.contains_key(STATEFUL)).unwrap_or_default();
+    let stateful = observed.composed.values().find(|object| mark(object, STATEFUL).is_some());
+    let mark = |name| stateful.and_then(|object| mark(object, name));
     Origin {
-        number: stateful.get(GENERATION).and_then(|number| number.parse().ok()).unwrap_or(1),
-        lineage: stateful.get(LINEAGE).cloned().unwrap_or_else(|| composite.metadata.uid.clone()),
+        number: mark(GENERATION).and_then(|number| number.parse().ok()).unwrap_or(1),
+        lineage: mark(LINEAGE).unwrap_or(&composite.metadata.uid).into(),
     }
 }
 
-fn marks(object: &Object) -> BTreeMap<String, String> {
-    object.decode::<Annotated>("resource").map(|annotated| annotated.metadata.annotations).unwrap_or_default()
+fn mark<'a>(object: &'a Object, name: &str) -> Option<&'a str> {
+    object.text("resource", &["metadata", "annotations", name]).ok().flatten()
 }
 
 /// On a core that ignores questions, whatever is not desired would be deleted: everything observed stays as it is.
@@ -313,18 +315,6 @@ fn hold(request: &Request, response: &mut Response) {
             desire(request, response, key.clone(), object.merge(&Object::of(&managed)));
         }
     }
-}
-
-#[derive(Deserialize)]
-struct Annotated {
-    #[serde(default)]
-    metadata: Annotations,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Annotations {
-    annotations: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]

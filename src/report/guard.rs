@@ -28,13 +28,15 @@ pub fn losses(
 ) -> Result<Vec<Loss>, Undecodable> {
     let mut losses = vec![];
     for (key, object) in observed {
-        let there = Sides::of(&key.0, object)?;
-        let Some(from) = there.carried.bytes() else { continue };
+        let carried = delivery::unwrap_desired(&key.0, object)?;
+        let Some(mark) = carried.text(&key.0, &["metadata", "annotations", STATEFUL])? else { continue };
+        let from = bytes(mark);
         let Some(resource) = desired.get(key) else {
             losses.push(Loss::Dropped(key.0.clone()));
             continue;
         };
         let key = key.0.clone();
+        let there = Sides::of(&key, object)?;
         let wanted = match Sides::of(&key, &resource.object) {
             Ok(wanted) => wanted,
             Err(error) => {
@@ -43,7 +45,7 @@ pub fn losses(
             }
         };
         let (was, becomes) = (there.names(), wanted.names());
-        let to = wanted.carried.bytes().unwrap_or(0);
+        let to = wanted.carried.metadata.annotations.get(STATEFUL).map_or(0, |mark| bytes(mark));
         if was != becomes {
             losses.push(Loss::Replaced { key, was, becomes });
         } else if to < from {
@@ -95,11 +97,11 @@ impl Identity {
         let group = self.api_version.split_once('/').map_or("", |(group, _)| group);
         format!("{}.{group} {}/{}", self.kind, self.metadata.namespace, self.metadata.name)
     }
+}
 
-    /// A mark that is no number still marks data.
-    fn bytes(&self) -> Option<u64> {
-        self.metadata.annotations.get(STATEFUL).map(|bytes| bytes.parse().unwrap_or(0))
-    }
+/// A mark that is no number still marks data.
+fn bytes(mark: &str) -> u64 {
+    mark.parse().unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -35,8 +35,6 @@ use tonic::transport::server::{Connected, Server, TcpIncoming};
 /// Where Crossplane expects a function.
 pub const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9443);
 
-/// Enough for every core there is: a step takes a fraction of a millisecond.
-const WORKER_THREADS: usize = 2;
 /// The largest request. Most are below 100 KiB; required resources can make it megabytes.
 const MESSAGE_BYTES: usize = 16 << 20;
 /// Calls at once on one connection, of which each of Crossplane's pods opens one.
@@ -86,11 +84,8 @@ fn start_error(error: impl Display) -> Error {
 /// Serves until SIGTERM or SIGINT, with a runtime and logs of its own. Calls in flight are finished.
 pub fn start(options: &Options, run: Run) -> Result<(), Error> {
     log::start(options.debug);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKER_THREADS)
-        .enable_all()
-        .build()
-        .map_err(start_error)?;
+    // One thread answers thousands of calls a second, where handing them to others would cost more than answering them.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(start_error)?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(start_error)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(start_error)?;

@@ -78,10 +78,10 @@ mod tests {
         let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(writer).finish();
         let _logging = tracing::subscriber::set_default(subscriber);
 
-        let secret = || Some(Object::of(&json!({"kind": "Secret", "data": {"password": "hunter2"}})));
+        let secret = || Some(Object::of(&json!({"kind": "Secret", "data": {"password": "hunter2"}})).into());
         let request = |tag: &str| proto::RunFunctionRequest {
             meta: Some(proto::RequestMeta { tag: tag.into(), ..Default::default() }),
-            input: Some(Object::of(&json!({"apiVersion": "v1", "kind": "Engines", "password": "hunter2"}))),
+            input: Some(Object::of(&json!({"apiVersion": "v1", "kind": "Engines", "password": "hunter2"})).into()),
             observed: Some(proto::State {
                 composite: None,
                 resources: BTreeMap::from([(

@@ -90,8 +90,8 @@ impl Serving {
 async fn call(channel: &Channel, tag: &str, input: &str) -> Result<RunFunctionResponse, tonic::Status> {
     let request = RunFunctionRequest {
         meta: Some(proto::RequestMeta { tag: tag.into(), ..Default::default() }),
-        input: Some(Object::of(&json!({ "kind": input }))),
-        context: Some(Object::of(&json!({"passed": ["on"]}))),
+        input: Some(Object::of(&json!({ "kind": input })).into()),
+        context: Some(Object::of(&json!({"passed": ["on"]})).into()),
         ..Default::default()
     };
     let response = FunctionRunnerServiceClient::new(channel.clone()).run_function(request).await?;
@@ -153,7 +153,7 @@ async fn answers_in_plaintext() {
     let serving = Serving::start(Transport::Plaintext).await;
     let response = call(&serving.plaintext().await, "tag", "").await.unwrap();
     assert_eq!(response.meta.unwrap().tag, "tag");
-    assert_eq!(response.context, Some(Object::of(&json!({"passed": ["on"]}))));
+    assert_eq!(response.context, Some(Object::of(&json!({"passed": ["on"]})).into()));
     assert_eq!(response.results[0].reason(), "Echo");
     serving.end().await;
 }

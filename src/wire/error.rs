@@ -20,9 +20,9 @@ pub struct Undecodable {
 }
 
 impl Undecodable {
-    pub(super) fn at(place: &str, path: &serde_path_to_error::Path, error: &Error) -> Self {
-        let path = if path.iter().next().is_none() { String::new() } else { path.to_string() };
-        Undecodable { place: place.to_owned(), path, message: error.to_string() }
+    pub(super) fn at(place: &str, error: Error) -> Self {
+        let Complaint { path, message } = *error.0;
+        Undecodable { place: place.to_owned(), path, message }
     }
 
     /// Place and path with a colon after them, or nothing.
@@ -37,31 +37,54 @@ impl Undecodable {
     }
 }
 
-/// One complaint, without its place.
+/// One complaint, on its way up to the object as a whole. In a box, for results to be small.
 #[derive(Debug)]
-pub(super) struct Error(String);
+pub(super) struct Error(Box<Complaint>);
+
+#[derive(Debug)]
+struct Complaint {
+    /// Where below the value that is being read.
+    path: String,
+    message: String,
+}
 
 impl Error {
+    fn new(message: impl Into<String>) -> Self {
+        Error(Box::new(Complaint { path: String::new(), message: message.into() }))
+    }
+
     pub fn truncated() -> Self {
-        Error("the bytes of the object end too early".into())
+        Error::new("the bytes of the object end too early")
     }
 
     pub fn wire_type() -> Self {
-        Error("the bytes of the object have a wrong wire type".into())
+        Error::new("the bytes of the object have a wrong wire type")
     }
 
     pub fn too_deep() -> Self {
-        Error(format!("is nested deeper than {} levels", super::DEPTH))
+        Error::new(format!("is nested deeper than {} levels", super::DEPTH))
     }
 
     pub fn not_finite() -> Self {
-        Error("is not a finite number, and JSON has no other".into())
+        Error::new("is not a finite number, and JSON has no other")
+    }
+
+    /// Seen from the object that has it in the entry of that name.
+    pub fn in_entry(mut self, name: &str) -> Self {
+        let dot = if self.0.path.is_empty() || self.0.path.starts_with('[') { "" } else { "." };
+        self.0.path = format!("{name}{dot}{}", self.0.path);
+        self
+    }
+
+    /// Seen from the list that has it in the item of that index, from 0.
+    pub fn in_item(self, index: usize) -> Self {
+        self.in_entry(&format!("[{index}]"))
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.0.message)
     }
 }
 
@@ -69,25 +92,25 @@ impl std::error::Error for Error {}
 
 impl From<prost::DecodeError> for Error {
     fn from(error: prost::DecodeError) -> Self {
-        Error(error.to_string())
+        Error::new(error.to_string())
     }
 }
 
 impl From<std::str::Utf8Error> for Error {
     fn from(_: std::str::Utf8Error) -> Self {
-        Error("is not valid UTF-8".into())
+        Error::new("is not valid UTF-8")
     }
 }
 
 impl ser::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Error(message.to_string())
+        Error::new(message.to_string())
     }
 }
 
 impl de::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Error(message.to_string())
+        Error::new(message.to_string())
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -102,15 +125,15 @@ impl de::Error for Error {
             name if name.starts_with("struct ") => "an object",
             other => other,
         };
-        Error(format!("is {}, not {expected}", Found(found)))
+        Error::new(format!("is {}, not {expected}", Found(found)))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Error(format!("is {}, not {expected}", Found(found)))
+        Error::new(format!("is {}, not {expected}", Found(found)))
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Error(format!("{field} is missing"))
+        Error::new(format!("{field} is missing"))
     }
 }
 

@@ -34,7 +34,14 @@ fn next<'de>(rest: &mut &'de [u8]) -> Result<Option<(u32, Payload<'de>)>, Error>
     if rest.is_empty() {
         return Ok(None);
     }
-    let (tag, wire_type) = decode_key(rest)?;
+    let (tag, wire_type) = match rest.split_first() {
+        // Almost always: a tag below 16.
+        Some((&key @ 0x08..0x80, after)) => {
+            *rest = after;
+            (u32::from(key >> 3), WireType::try_from(u64::from(key & 7))?)
+        }
+        _ => decode_key(rest)?,
+    };
     let payload = match wire_type {
         WireType::Varint => Payload::Varint(decode_varint(rest)?),
         WireType::LengthDelimited => {
@@ -54,6 +61,31 @@ fn next<'de>(rest: &mut &'de [u8]) -> Result<Option<(u32, Payload<'de>)>, Error>
         }
     };
     Ok(Some((tag, payload)))
+}
+
+/// Takes a length off `rest`, or nothing.
+fn length(rest: &mut &[u8]) -> Option<usize> {
+    match rest {
+        [byte @ ..0x80, after @ ..] => {
+            *rest = after;
+            Some(usize::from(*byte))
+        }
+        _ => usize::try_from(decode_varint(rest).ok()?).ok(),
+    }
+}
+
+/// Takes the length-delimited field that begins with `key` off `rest`, or nothing.
+fn delimited<'de>(rest: &mut &'de [u8], key: u8) -> Option<&'de [u8]> {
+    let mut after = rest.strip_prefix(&[key])?;
+    let length = length(&mut after)?;
+    let (bytes, after) = after.split_at_checked(length)?;
+    *rest = after;
+    Some(bytes)
+}
+
+/// The only field, which begins with `key`.
+fn only<'de>(mut bytes: &'de [u8], key: u8) -> Option<&'de [u8]> {
+    delimited(&mut bytes, key).filter(|_| bytes.is_empty())
 }
 
 /// One message that lies in one or, rarely, several places, which read as if they were one after the other.
@@ -96,6 +128,9 @@ impl<'de> Parts<'de> {
     /// Visits the fields with tag 1, in order, of a message of which only those matter.
     fn each(&self, mut visit: impl FnMut(&'de [u8]) -> Result<(), Error>) -> Result<(), Error> {
         for mut rest in self.iter() {
+            while let Some(bytes) = delimited(&mut rest, key::STRUCT_ENTRY) {
+                visit(bytes)?;
+            }
             while let Some((tag, payload)) = next(&mut rest)? {
                 match (tag, payload) {
                     (1, Payload::Bytes(bytes)) => visit(bytes)?,
@@ -109,13 +144,23 @@ impl<'de> Parts<'de> {
 }
 
 /// An entry of an object.
+#[derive(Default)]
 pub(super) struct Entry<'de> {
     pub name: &'de str,
     pub value: Parts<'de>,
 }
 
 impl<'de> Entry<'de> {
+    /// Name and value, as every encoder writes them.
+    fn plain(mut rest: &'de [u8]) -> Option<(&'de [u8], &'de [u8])> {
+        let name = delimited(&mut rest, key::ENTRY_NAME)?;
+        Some((name, only(rest, key::ENTRY_VALUE)?))
+    }
+
     fn read(mut rest: &'de [u8]) -> Result<Self, Error> {
+        if let Some((name, value)) = Entry::plain(rest) {
+            return Ok(Entry { name: std::str::from_utf8(name)?, value: value.into() });
+        }
         let mut entry = Entry { name: "", value: Parts::default() };
         while let Some((tag, payload)) = next(&mut rest)? {
             match (tag, payload) {
@@ -131,7 +176,7 @@ impl<'de> Entry<'de> {
 
 /// The entries of a `Struct`, sorted by name. Of several with one name, the last wins.
 pub(super) fn entries<'de>(fields: &Parts<'de>) -> Result<Vec<Entry<'de>>, Error> {
-    let mut entries = Vec::new();
+    let mut entries = Vec::with_capacity(8);
     fields.each(|bytes| {
         entries.push(Entry::read(bytes)?);
         Ok(())
@@ -151,6 +196,9 @@ pub(super) fn entries<'de>(fields: &Parts<'de>) -> Result<Vec<Entry<'de>>, Error
 pub(super) fn entry<'de>(fields: &Parts<'de>, name: &str) -> Result<Option<Parts<'de>>, Error> {
     let mut found = None;
     fields.each(|bytes| {
+        if Entry::plain(bytes).is_some_and(|(other, _)| other != name.as_bytes()) {
+            return Ok(());
+        }
         let entry = Entry::read(bytes)?;
         if entry.name == name {
             found = Some(entry.value);
@@ -158,6 +206,14 @@ pub(super) fn entry<'de>(fields: &Parts<'de>, name: &str) -> Result<Option<Parts
         Ok(())
     })?;
     Ok(found)
+}
+
+/// The name with which the bytes of an entry begin.
+pub(super) fn name_of(mut entry: &[u8]) -> &str {
+    match next(&mut entry) {
+        Ok(Some((1, Payload::Bytes(name)))) => std::str::from_utf8(name).unwrap_or_default(),
+        _ => "",
+    }
 }
 
 /// The items of a `ListValue`.
@@ -184,6 +240,23 @@ pub(super) enum Kind<'de> {
 impl<'de> Kind<'de> {
     /// Reads a `Value`. An empty one is null; of several kinds the last wins, and a kind we do not know is no kind.
     pub fn of(value: &Parts<'de>) -> Result<Self, Error> {
+        match value.whole().and_then(Kind::plain) {
+            Some(kind) => kind,
+            None => Kind::merged(value),
+        }
+    }
+
+    /// A value of one of the kinds that hold anything, as every encoder writes it.
+    fn plain(bytes: &'de [u8]) -> Option<Result<Self, Error>> {
+        Some(match *bytes.first()? {
+            key::STRING => std::str::from_utf8(only(bytes, key::STRING)?).map(Kind::String).map_err(Error::from),
+            key::STRUCT => Ok(Kind::Object(only(bytes, key::STRUCT)?.into())),
+            key::LIST => Ok(Kind::List(only(bytes, key::LIST)?.into())),
+            _ => return None,
+        })
+    }
+
+    fn merged(value: &Parts<'de>) -> Result<Self, Error> {
         let mut kind = Kind::Null;
         for mut rest in value.iter() {
             while let Some((tag, payload)) = next(&mut rest)? {

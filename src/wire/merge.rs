@@ -84,9 +84,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_not_lost() {
-        use prost::Message;
         // An entry `a` whose value is a text that is not UTF-8.
-        let broken = <Object as Message>::decode(&b"\x0a\x08\x0a\x01a\x12\x03\x1a\x01\xff"[..]).unwrap();
+        let broken = Object(bytes::Bytes::from_static(b"\x0a\x08\x0a\x01a\x12\x03\x1a\x01\xff"));
         let sound = Object::of(&json!({"a": {"b": {}}}));
         for merged in [broken.merge(&sound), sound.merge(&broken)] {
             assert!(merged.decode::<Value>("merged").is_err());

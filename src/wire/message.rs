@@ -5,6 +5,7 @@ use super::{
     Capabilities, Condition, Context, Desired, DesiredResource, Event, Key, Match, Object, Ready, Request, Response,
     Selector, Severity, Truth, proto,
 };
+use bytes::Bytes;
 use std::time::Duration;
 
 /// Sorts out what Crossplane sent. Credentials, schemas and the connection details of observed resources are dropped.
@@ -21,7 +22,7 @@ pub fn decode(request: proto::RunFunctionRequest) -> Request {
             required_resources: can(proto::Capability::RequiredResources),
         },
         tag: meta.tag,
-        input: request.input,
+        input: request.input.map(Object::from),
         composite: object(observed.composite.unwrap_or_default()),
         observed: observed.resources.into_iter().map(|(name, resource)| (Key(name), object(resource))).collect(),
         desired: Desired {
@@ -32,7 +33,7 @@ pub fn decode(request: proto::RunFunctionRequest) -> Request {
                 .map(|(name, resource)| (Key(name), desired_resource(resource)))
                 .collect(),
         },
-        context: Context(request.context.unwrap_or_default()),
+        context: Context(request.context.unwrap_or_default().into()),
         required: required
             .into_iter()
             .map(|(name, resources)| (name, resources.items.into_iter().map(object).collect()))
@@ -41,7 +42,7 @@ pub fn decode(request: proto::RunFunctionRequest) -> Request {
 }
 
 fn object(resource: proto::Resource) -> Object {
-    resource.resource.unwrap_or_default()
+    resource.resource.unwrap_or_default().into()
 }
 
 fn desired_resource(resource: proto::Resource) -> DesiredResource {
@@ -51,7 +52,7 @@ fn desired_resource(resource: proto::Resource) -> DesiredResource {
         proto::Ready::False => Ready::False,
     };
     DesiredResource {
-        object: resource.resource.unwrap_or_default(),
+        object: resource.resource.unwrap_or_default().into(),
         ready,
         connection_details: resource.connection_details,
     }
@@ -69,7 +70,7 @@ pub fn encode(response: Response) -> proto::RunFunctionResponse {
             resources: desired.resources.into_iter().map(|(Key(name), desired)| (name, resource(desired))).collect(),
         }),
         results: events.into_iter().map(event).collect(),
-        context: Some(context.0).filter(|context| !context.is_empty()),
+        context: Some(context.0.into()).filter(|context: &Bytes| !context.is_empty()),
         requirements: Some(requirements).filter(|requirements| !requirements.is_empty()).map(|requirements| {
             proto::Requirements {
                 resources: requirements.into_iter().map(|(name, wanted)| (name, selector(wanted))).collect(),
@@ -93,7 +94,7 @@ fn resource(desired: DesiredResource) -> proto::Resource {
         Ready::False => proto::Ready::False,
     };
     proto::Resource {
-        resource: Some(desired.object).filter(|object| !object.is_empty()),
+        resource: Some(desired.object.into()).filter(|object: &Bytes| !object.is_empty()),
         connection_details: desired.connection_details,
         ready: ready.into(),
     }
@@ -144,7 +145,6 @@ fn condition(condition: Condition) -> proto::Condition {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
     use pretty_assertions::assert_eq;
     use prost::Message;
     use serde_json::json;
@@ -153,7 +153,7 @@ mod tests {
     fn desired() -> proto::State {
         proto::State {
             composite: Some(proto::Resource {
-                resource: Some(Object::of(&json!({"status": {"phase": "Ready"}}))),
+                resource: Some(Object::of(&json!({"status": {"phase": "Ready"}})).into()),
                 connection_details: BTreeMap::from([("host".into(), Bytes::from_static(b"db"))]),
                 ready: 1,
             }),
@@ -161,7 +161,7 @@ mod tests {
                 (
                     "a".into(),
                     proto::Resource {
-                        resource: Some(Object::of(&json!({"kind": "A"}))),
+                        resource: Some(Object::of(&json!({"kind": "A"})).into()),
                         ready: 2,
                         ..Default::default()
                     },
@@ -182,7 +182,7 @@ mod tests {
         let request = request(&proto::RunFunctionRequest {
             meta: Some(proto::RequestMeta { tag: "tag".into(), capabilities: vec![1, 2, 99] }),
             desired: Some(desired()),
-            context: Some(context.clone()),
+            context: Some(context.clone().into()),
             ..Default::default()
         });
         assert_eq!(request.capabilities, Capabilities { advertised: true, required_resources: true });
@@ -190,7 +190,7 @@ mod tests {
         let response = encode(Response::to(&request));
         assert_eq!(response.meta, Some(proto::ResponseMeta { tag: "tag".into(), ttl: None }));
         assert_eq!(response.desired, Some(desired()));
-        assert_eq!(response.context, Some(context));
+        assert_eq!(response.context, Some(context.into()));
         assert_eq!(response.requirements, None);
     }
 
@@ -207,7 +207,10 @@ mod tests {
     #[test]
     fn required_resources_go_before_extra_resources() {
         let found = |kind: &str| proto::Resources {
-            items: vec![proto::Resource { resource: Some(Object::of(&json!({"kind": kind}))), ..Default::default() }],
+            items: vec![proto::Resource {
+                resource: Some(Object::of(&json!({"kind": kind})).into()),
+                ..Default::default()
+            }],
         };
         let check = |required: &[(&str, proto::Resources)],
                      extra: &[(&str, proto::Resources)],

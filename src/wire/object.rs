@@ -2,17 +2,13 @@
 //! Out: typed values, or the same bytes. Must not decode more than was asked for.
 
 use super::{
-    error::Undecodable,
+    error::{Error, Undecodable},
     field::{self, Kind, Parts, key},
     merge,
     read::Value,
     write,
 };
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use prost::{
-    DecodeError, Message,
-    encoding::{self, DecodeContext, WireType},
-};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -39,8 +35,7 @@ impl Object {
     /// If it is no object, is nested too deep, or has a number that is not finite or a whole one beyond 2^53.
     pub fn try_of<T: Serialize + ?Sized>(value: &T) -> Result<Object, Undecodable> {
         let mut bytes = Vec::with_capacity(1024);
-        // The path costs, so only a failure pays for it.
-        write::value(&mut bytes, value).map_err(|error| write::located(value, &error))?;
+        write::value(&mut bytes, value).map_err(|error| Undecodable::at("", error))?;
         let bytes = Bytes::from(bytes);
         match Kind::of(&Parts::from(&bytes[..])) {
             Ok(Kind::Object(fields)) => Ok(Object::slice(&bytes, &fields)),
@@ -50,11 +45,7 @@ impl Object {
 
     /// Reads the object as a `T` that may borrow its texts. `place` names the object in the error, e.g. `input`.
     pub fn decode<'a, T: Deserialize<'a>>(&'a self, place: &str) -> Result<T, Undecodable> {
-        T::deserialize(self.value()).or_else(|_| {
-            // The path costs, so only a failure pays for it.
-            serde_path_to_error::deserialize(self.value())
-                .map_err(|error| Undecodable::at(place, error.path(), error.inner()))
-        })
+        T::deserialize(self.value()).map_err(|error| Undecodable::at(place, error))
     }
 
     /// This object with an RFC 7396 merge patch applied: objects merge, null removes, anything else replaces.
@@ -77,6 +68,25 @@ impl Object {
             Kind::Object(fields) => Some(Object::slice(&self.0, &fields)),
             _ => None,
         }
+    }
+
+    /// The text to which these names lead, if there is one; cheaper than [`Object::decode`]. `place` names the object in
+    /// the error.
+    pub fn text(&self, place: &str, path: &[&str]) -> Result<Option<&str>, Undecodable> {
+        self.find(path).map_err(|error| Undecodable::at(place, error))
+    }
+
+    fn find(&self, path: &[&str]) -> Result<Option<&str>, Error> {
+        let mut kind = Kind::Object(self.fields());
+        for name in path {
+            let Kind::Object(fields) = kind else { return Ok(None) };
+            let Some(value) = field::entry(&fields, name)? else { return Ok(None) };
+            kind = Kind::of(&value)?;
+        }
+        Ok(match kind {
+            Kind::String(text) => Some(text),
+            _ => None,
+        })
     }
 
     /// Whether it has no entries.
@@ -128,36 +138,16 @@ impl fmt::Debug for Object {
     }
 }
 
-/// On the wire it is a `google.protobuf.Struct`, of which only the outermost fields are looked at.
-impl Message for Object {
-    fn encode_raw(&self, buffer: &mut impl BufMut) {
-        buffer.put_slice(&self.0);
+/// The fields of a `google.protobuf.Struct`. Whether they are sound shows when somebody looks.
+impl From<Bytes> for Object {
+    fn from(fields: Bytes) -> Object {
+        Object(fields)
     }
+}
 
-    fn merge_field(
-        &mut self,
-        tag: u32,
-        wire_type: WireType,
-        buffer: &mut impl Buf,
-        context: DecodeContext,
-    ) -> Result<(), DecodeError> {
-        if tag != 1 {
-            return encoding::skip_field(wire_type, tag, buffer, context);
-        }
-        let mut entry = Bytes::new();
-        encoding::bytes::merge(wire_type, &mut entry, buffer, context)?;
-        let mut bytes = BytesMut::from(std::mem::take(&mut self.0)); // ours alone, so nothing is copied
-        encoding::bytes::encode(1, &entry, &mut bytes);
-        self.0 = bytes.freeze();
-        Ok(())
-    }
-
-    fn encoded_len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn clear(&mut self) {
-        self.0.clear();
+impl From<Object> for Bytes {
+    fn from(object: Object) -> Bytes {
+        object.0
     }
 }
 
@@ -319,6 +309,19 @@ mod tests {
         for name in ["text", "nothing", "absent"] {
             assert_eq!(object.field(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn finds_a_text_by_its_path() {
+        let object = Object::of(&json!({"metadata": {"annotations": {"a.b/c": "x", "n": 1}}, "kind": "Pod"}));
+        let check = |path: &[&str], expected| assert_eq!(object.text("it", path).unwrap(), expected, "{path:?}");
+        check(&["kind"], Some("Pod"));
+        check(&["metadata", "annotations", "a.b/c"], Some("x"));
+        for nothing in [&["metadata"][..], &["metadata", "annotations", "n"], &["absent", "a"], &["kind", "a"], &[]] {
+            check(nothing, None);
+        }
+        let broken = Object(Bytes::from_static(b"\x0a\x08\x0a\x01a\x12\x03\x1a\x01\xff"));
+        assert_eq!(broken.text("it", &["a"]).unwrap_err().to_string(), "it: is not valid UTF-8");
     }
 
     #[test]

@@ -14,16 +14,24 @@ use serde::{
     },
     forward_to_deserialize_any, ser,
 };
-use std::vec;
+use std::{iter::Enumerate, vec};
 
 /// The largest magnitude below which every whole number is a double of its own.
 pub(super) const MAX_INTEGER: f64 = 9_007_199_254_740_992.0; // 2^53
 
-/// A value, and how deep its lists and objects may still go.
+/// A value that nobody has looked at yet, and how deep its lists and objects may still go.
 #[derive(Clone, Debug)]
 pub(super) struct Value<'de> {
-    pub kind: Kind<'de>,
+    lies: Lies<'de>,
     depth: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Lies<'de> {
+    /// As the entries of an object.
+    Entries(Parts<'de>),
+    /// As a `Value`.
+    Value(Parts<'de>),
 }
 
 /// A JSON number. Protobuf knows only doubles, so that whole ones are integers again.
@@ -47,11 +55,18 @@ impl Number {
 impl<'de> Value<'de> {
     /// The object of which these are the entries.
     pub fn object(fields: Parts<'de>) -> Self {
-        Value { kind: Kind::Object(fields), depth: DEPTH }
+        Value { lies: Lies::Entries(fields), depth: DEPTH }
     }
 
-    fn inner(value: &Parts<'de>, depth: usize) -> Result<Self, Error> {
-        Ok(Value { kind: Kind::of(value)?, depth })
+    fn inner(value: Parts<'de>, depth: usize) -> Self {
+        Value { lies: Lies::Value(value), depth }
+    }
+
+    fn kind(&self) -> Result<Kind<'de>, Error> {
+        match &self.lies {
+            Lies::Entries(fields) => Ok(Kind::Object(fields.clone())),
+            Lies::Value(value) => Kind::of(value),
+        }
     }
 
     fn deeper(&self) -> Result<usize, Error> {
@@ -60,16 +75,16 @@ impl<'de> Value<'de> {
 
     fn entries(&self, fields: &Parts<'de>) -> Result<Entries<'de>, Error> {
         let entries = field::entries(fields)?.into_iter();
-        Ok(Entries { entries, value: Parts::default(), depth: self.deeper()? })
+        Ok(Entries { entries, current: None, depth: self.deeper()? })
     }
 
     fn items(&self, values: &Parts<'de>) -> Result<Items<'de>, Error> {
-        Ok(Items { items: field::items(values)?.into_iter(), depth: self.deeper()? })
+        Ok(Items { items: field::items(values)?.into_iter().enumerate(), depth: self.deeper()? })
     }
 
     /// Whether both are the same value, however they lie on the wire.
     pub fn same(&self, other: &Value<'_>) -> Result<bool, Error> {
-        Ok(match (&self.kind, &other.kind) {
+        Ok(match (&self.kind()?, &other.kind()?) {
             (Kind::Null, Kind::Null) => true,
             (Kind::Number(left), Kind::Number(right)) => left == right,
             (Kind::String(left), Kind::String(right)) => left == right,
@@ -77,7 +92,7 @@ impl<'de> Value<'de> {
             (Kind::Object(left), Kind::Object(right)) => {
                 let (mut left, mut right) = (self.entries(left)?, other.entries(right)?);
                 loop {
-                    match (left.step()?, right.step()?) {
+                    match (left.step(), right.step()) {
                         (None, None) => break true,
                         (Some((name, value)), Some((other_name, other_value)))
                             if name == other_name && value.same(&other_value)? => {}
@@ -88,9 +103,9 @@ impl<'de> Value<'de> {
             (Kind::List(left), Kind::List(right)) => {
                 let (mut left, mut right) = (self.items(left)?, other.items(right)?);
                 loop {
-                    match (left.step()?, right.step()?) {
+                    match (left.step(), right.step()) {
                         (None, None) => break true,
-                        (Some(value), Some(other_value)) if value.same(&other_value)? => {}
+                        (Some((_, value)), Some((_, other_value))) if value.same(&other_value)? => {}
                         _ => break false,
                     }
                 }
@@ -103,14 +118,15 @@ impl<'de> Value<'de> {
 /// The entries of an object that are still to come.
 struct Entries<'de> {
     entries: vec::IntoIter<Entry<'de>>,
-    value: Parts<'de>,
+    /// The one of which the value is to be read next.
+    current: Option<Entry<'de>>,
     depth: usize,
 }
 
 impl<'de> Entries<'de> {
-    fn step(&mut self) -> Result<Option<(&'de str, Value<'de>)>, Error> {
-        let Some(entry) = self.entries.next() else { return Ok(None) };
-        Ok(Some((entry.name, Value::inner(&entry.value, self.depth)?)))
+    fn step(&mut self) -> Option<(&'de str, Value<'de>)> {
+        let Entry { name, value } = self.entries.next()?;
+        Some((name, Value::inner(value, self.depth)))
     }
 }
 
@@ -119,12 +135,13 @@ impl<'de> MapAccess<'de> for Entries<'de> {
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
         let Some(entry) = self.entries.next() else { return Ok(None) };
-        self.value = entry.value;
-        seed.deserialize(Name(entry.name)).map(Some)
+        let name = self.current.insert(entry).name;
+        seed.deserialize(Name(name)).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        seed.deserialize(Value::inner(&self.value, self.depth)?)
+        let Entry { name, value } = self.current.take().unwrap_or_default();
+        seed.deserialize(Value::inner(value, self.depth)).map_err(|error| error.in_entry(name))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -134,13 +151,14 @@ impl<'de> MapAccess<'de> for Entries<'de> {
 
 /// The items of a list that are still to come.
 struct Items<'de> {
-    items: vec::IntoIter<&'de [u8]>,
+    items: Enumerate<vec::IntoIter<&'de [u8]>>,
     depth: usize,
 }
 
 impl<'de> Items<'de> {
-    fn step(&mut self) -> Result<Option<Value<'de>>, Error> {
-        self.items.next().map(|item| Value::inner(&item.into(), self.depth)).transpose()
+    fn step(&mut self) -> Option<(usize, Value<'de>)> {
+        let (index, item) = self.items.next()?;
+        Some((index, Value::inner(item.into(), self.depth)))
     }
 }
 
@@ -148,7 +166,8 @@ impl<'de> SeqAccess<'de> for Items<'de> {
     type Error = Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
-        self.step()?.map(|value| seed.deserialize(value)).transpose()
+        let Some((index, value)) = self.step() else { return Ok(None) };
+        seed.deserialize(value).map(Some).map_err(|error| error.in_item(index))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -160,7 +179,7 @@ impl<'de> Deserializer<'de> for Value<'de> {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match &self.kind {
+        match &self.kind()? {
             Kind::Null => visitor.visit_unit(),
             Kind::Number(double) => match Number::of(*double)? {
                 Number::Unsigned(number) => visitor.visit_u64(number),
@@ -175,7 +194,7 @@ impl<'de> Deserializer<'de> for Value<'de> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.kind {
+        match self.kind()? {
             Kind::Null => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
@@ -188,7 +207,7 @@ impl<'de> Deserializer<'de> for Value<'de> {
         _variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        match &self.kind {
+        match &self.kind()? {
             Kind::String(text) => visitor.visit_enum(BorrowedStrDeserializer::new(text)),
             Kind::Object(fields) => {
                 let entries = self.entries(fields)?;
@@ -203,8 +222,11 @@ impl<'de> Deserializer<'de> for Value<'de> {
 
     /// Hands an embedded [`Object`](super::Object) its bytes, undecoded.
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
-        match &self.kind {
-            Kind::Object(fields) if name == super::embed::EMBEDDED => match fields.whole() {
+        if name != super::embed::EMBEDDED {
+            return visitor.visit_newtype_struct(self);
+        }
+        match &self.kind()? {
+            Kind::Object(fields) => match fields.whole() {
                 Some(bytes) => visitor.visit_borrowed_bytes(bytes),
                 None => visitor.visit_byte_buf(fields.to_vec()),
             },
@@ -255,7 +277,7 @@ impl<'de> Deserializer<'de> for Name<'de> {
 impl Serialize for Value<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use ser::{Error as _, SerializeMap as _, SerializeSeq as _};
-        match &self.kind {
+        match &self.kind().map_err(S::Error::custom)? {
             Kind::Null => serializer.serialize_unit(),
             Kind::Number(double) => match Number::of(*double).map_err(S::Error::custom)? {
                 Number::Unsigned(number) => serializer.serialize_u64(number),
@@ -267,7 +289,7 @@ impl Serialize for Value<'_> {
             Kind::Object(fields) => {
                 let mut entries = self.entries(fields).map_err(S::Error::custom)?;
                 let mut map = serializer.serialize_map(Some(entries.entries.len()))?;
-                while let Some((name, value)) = entries.step().map_err(S::Error::custom)? {
+                while let Some((name, value)) = entries.step() {
                     map.serialize_entry(name, &value)?;
                 }
                 map.end()
@@ -275,7 +297,7 @@ impl Serialize for Value<'_> {
             Kind::List(values) => {
                 let mut items = self.items(values).map_err(S::Error::custom)?;
                 let mut list = serializer.serialize_seq(Some(items.items.len()))?;
-                while let Some(value) = items.step().map_err(S::Error::custom)? {
+                while let Some((_, value)) = items.step() {
                     list.serialize_element(&value)?;
                 }
                 list.end()

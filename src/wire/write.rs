@@ -3,7 +3,7 @@
 
 use super::{
     DEPTH,
-    error::{Error, Undecodable},
+    error::Error,
     field::{self, Kind, Parts, key},
     read::MAX_INTEGER,
 };
@@ -12,14 +12,6 @@ use serde::ser::{self, Error as _, Serialize};
 /// Writes one value at the end of `bytes`.
 pub(super) fn value<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) -> Result<(), Error> {
     value.serialize(Writer { bytes, depth: DEPTH, embedded: false })
-}
-
-/// Says where in `value` it is that writing failed.
-pub(super) fn located<T: Serialize + ?Sized>(value: &T, error: &Error) -> Undecodable {
-    let (mut bytes, mut track) = (Vec::new(), serde_path_to_error::Track::new());
-    let writer = Writer { bytes: &mut bytes, depth: DEPTH, embedded: false };
-    let _ = value.serialize(serde_path_to_error::Serializer::new(writer, &mut track)); // fails again, now tracked
-    Undecodable::at("", &track.path(), error)
 }
 
 struct Writer<'b> {
@@ -48,7 +40,7 @@ impl<'b> Writer<'b> {
     fn compound(self, kind: u8) -> Result<Compound<'b>, Error> {
         let depth = self.depth.checked_sub(1).ok_or_else(Error::too_deep)?;
         let start = field::open(self.bytes, kind);
-        Ok(Compound { bytes: self.bytes, depth, start, entry: 0, variant: None })
+        Ok(Compound { bytes: self.bytes, depth, start, items: 0, entry: 0, variant: None })
     }
 
     /// An object whose only entry has the name of an enum's variant, up to that entry's value.
@@ -175,7 +167,7 @@ impl<'b> ser::Serializer for Writer<'b> {
         value: &T,
     ) -> Result<(), Error> {
         let (Writer { bytes, depth, embedded }, opened) = self.variant(variant)?;
-        value.serialize(Writer { bytes: &mut *bytes, depth, embedded })?;
+        value.serialize(Writer { bytes: &mut *bytes, depth, embedded }).map_err(|error| error.in_entry(variant))?;
         opened.into_iter().for_each(|start| field::close(bytes, start));
         Ok(())
     }
@@ -231,6 +223,8 @@ struct Compound<'b> {
     depth: usize,
     /// Where its payload began.
     start: usize,
+    /// How many items a list has so far.
+    items: usize,
     /// Where the payload of the entry began of which the value is still to come.
     entry: usize,
     /// What to close after it, if it is the value of an enum's variant.
@@ -245,9 +239,17 @@ impl Compound<'_> {
         Ok(())
     }
 
+    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        self.inner(key::LIST_ITEM, value).map_err(|error| error.in_item(self.items))?;
+        self.items += 1;
+        Ok(())
+    }
+
     fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Error> {
         let entry = field::open_entry(self.bytes, name);
-        value.serialize(Writer { bytes: &mut *self.bytes, depth: self.depth, embedded: false })?;
+        value
+            .serialize(Writer { bytes: &mut *self.bytes, depth: self.depth, embedded: false })
+            .map_err(|error| error.in_entry(name))?;
         field::close_entry(self.bytes, entry);
         Ok(())
     }
@@ -282,7 +284,9 @@ impl ser::SerializeMap for Compound<'_> {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.inner(key::ENTRY_VALUE, value)?;
+        if let Err(error) = self.inner(key::ENTRY_VALUE, value) {
+            return Err(error.in_entry(field::name_of(&self.bytes[self.entry..])));
+        }
         field::close(self.bytes, self.entry);
         Ok(())
     }
@@ -323,7 +327,7 @@ impl ser::SerializeSeq for Compound<'_> {
     type Error = Error;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), Error> {
-        self.inner(key::LIST_ITEM, item)
+        self.item(item)
     }
 
     fn end(self) -> Result<(), Error> {
@@ -336,7 +340,7 @@ impl ser::SerializeTuple for Compound<'_> {
     type Error = Error;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), Error> {
-        self.inner(key::LIST_ITEM, item)
+        self.item(item)
     }
 
     fn end(self) -> Result<(), Error> {
@@ -349,7 +353,7 @@ impl ser::SerializeTupleStruct for Compound<'_> {
     type Error = Error;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), Error> {
-        self.inner(key::LIST_ITEM, item)
+        self.item(item)
     }
 
     fn end(self) -> Result<(), Error> {
@@ -362,7 +366,7 @@ impl ser::SerializeTupleVariant for Compound<'_> {
     type Error = Error;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), Error> {
-        self.inner(key::LIST_ITEM, item)
+        self.item(item)
     }
 
     fn end(self) -> Result<(), Error> {
