@@ -7,7 +7,6 @@ use clap::{Args, ValueEnum};
 use function_database::api::approval::{ApprovalSpec, DIGEST_LABEL, Decision, KIND, OperationKind};
 use jiff::{Timestamp, ToSpan};
 use serde_json::json;
-use std::io::Write;
 
 /// Write the approval of an operation, as `status.approval.pending` of the database asks for it.
 #[derive(Args)]
@@ -39,6 +38,9 @@ pub struct Arguments {
     /// Days until it expires.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=366))]
     days: u32,
+    /// The time to count the days from, RFC 3339; now if left out.
+    #[arg(long, value_name = "TIME", value_parser = super::time)]
+    now: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -53,7 +55,7 @@ enum Operation {
 pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let (namespace, name) = &arguments.database;
     // Fractions of a second would only make the file longer.
-    let now = Timestamp::from_second(Timestamp::now().as_second())?;
+    let now = Timestamp::from_second(arguments.now.unwrap_or_else(Timestamp::now).as_second())?;
     let expires = now.checked_add((i64::from(arguments.days) * 24).hours()).context("--days is too far away")?;
     let spec = ApprovalSpec {
         database: name.clone(),
@@ -78,7 +80,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         "metadata": {"generateName": format!("{name}-"), "namespace": namespace, "labels": {DIGEST_LABEL: label}},
         "spec": spec,
     });
-    write!(std::io::stdout(), "{}", serde_saphyr::to_string(&approval)?)?;
+    super::print(&serde_saphyr::to_string(&approval)?)?;
+    super::hint("function-database approve ... | kubectl create -f -");
     Ok(Outcome::Fine)
 }
 

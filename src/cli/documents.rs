@@ -1,58 +1,56 @@
 //! The user's files. In: paths, or `-` for standard input. Out: documents that know where each of their fields stands, and
-//! one line for each file that cannot be read. Must not know a kind.
+//! one line for each that cannot be read. Must not know a kind.
+//!
+//! YAML is read by the core schema of 1.2, in which only `true` and `false` are booleans. The API server gets what kubectl
+//! reads, which still follows 1.1: what the two read differently is noted with the document, for nobody to be surprised.
+
+mod node;
 
 use anyhow::Context;
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
-use serde_saphyr::{Location, Options, Spanned};
+use function_database::schema::path;
+use node::Node;
+use serde_json::Value;
+use serde_saphyr::{Options, SnippetMode, UserMessageFormatter};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Far above any claim; a larger file is no manifest.
+/// Bytes: far above any manifest.
 const LARGEST_FILE: u64 = 16 << 20;
+/// Levels of lists and maps: far above any manifest, far below what the stack holds.
+const DEEPEST: usize = 64;
+/// What aliases may add to a document, in nodes: far above any manifest, far below a bomb.
+const REPLAYED: usize = 100_000;
 
 /// One document of a YAML or JSON file.
 pub struct Document {
     /// As the user wrote it; `-` is standard input.
     pub file: String,
     pub value: Value,
-    places: BTreeMap<String, (u64, u64)>,
+    /// By path: what kubectl reads differently, and what to write instead.
+    pub ambiguous: Vec<(String, String)>,
+    places: Places,
 }
 
+/// Line and column of each path, from 1.
+type Places = BTreeMap<String, (u64, u64)>;
+
 impl Document {
-    pub fn is(&self, kind: &str) -> bool {
-        let ours = self.value["apiVersion"].as_str().is_some_and(|version| version.starts_with("db.platform.io/"));
-        ours && self.value["kind"] == kind
-    }
-
-    /// `file:line:column` of a field such as `spec.backup.schedule`, or of the nearest one around it.
-    pub fn place(&self, path: &str) -> String {
-        let (line, column) = self.at(path);
-        format!("{}:{line}:{column}", self.file)
-    }
-
-    pub fn line(&self, path: &str) -> u64 {
-        self.at(path).0
-    }
-
-    fn at(&self, mut path: &str) -> (u64, u64) {
+    /// Line and column of a field such as `spec.backup.schedule`, or of the nearest one around it.
+    pub fn at(&self, mut path: &str) -> (u64, u64) {
         loop {
             if let Some(at) = self.places.get(path) {
                 return *at;
             }
-            match path.rfind(['.', '[']) {
-                Some(end) => path = path.get(..end).unwrap_or_default(),
-                None if path.is_empty() => return (1, 1),
-                None => path = "",
+            path = path.rfind(['.', '[']).and_then(|end| path.get(..end)).unwrap_or_default();
+            if path.is_empty() {
+                return self.places.get("").copied().unwrap_or((1, 1));
             }
         }
     }
 }
 
-/// The documents of all files, and a line for each file that could not be read.
+/// The documents of all files, and a line for each file or document that could not be read.
 #[derive(Default)]
 pub struct Files {
     pub documents: Vec<Document>,
@@ -63,231 +61,138 @@ pub struct Files {
 pub fn read(paths: &[PathBuf]) -> Files {
     let mut files = Files::default();
     for path in paths {
-        if path.as_os_str() == "-" {
-            let mut text = String::new();
-            match std::io::stdin().take(LARGEST_FILE).read_to_string(&mut text) {
-                Ok(_) => files.add("-", &text),
-                Err(error) => files.unreadable.push(format!("-: {error}")),
-            }
-        } else {
-            files.walk(path, true);
+        match path.as_os_str() == "-" {
+            true => files.add("-", text(std::io::stdin().lock())),
+            false if path.is_dir() => files.walk(path),
+            false => files.file(path),
         }
     }
     files
 }
 
-/// One file with at least one document.
-pub fn read_one(path: &Path) -> anyhow::Result<Vec<Value>> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    parse(&path.display().to_string(), &text)
-        .map(|documents| documents.into_iter().map(|document| document.value).collect())
-        .map_err(|line| anyhow::Error::new(super::Unreadable(line)))
+impl Files {
+    /// A link to a folder is not followed: it could lead in a circle.
+    fn walk(&mut self, folder: &Path) {
+        let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let mut paths: Vec<PathBuf> = match entries {
+            Ok(entries) => entries.into_iter().map(|entry| entry.path()).collect(),
+            Err(error) => return self.unreadable.push(format!("{}: {error}", folder.display())),
+        };
+        paths.sort();
+        for path in paths {
+            let manifest =
+                || path.extension().is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|it| ending == *it));
+            match path.is_dir() {
+                true if path.is_symlink() => {}
+                true => self.walk(&path),
+                false if manifest() => self.file(&path),
+                false => {}
+            }
+        }
+    }
+
+    fn file(&mut self, path: &Path) {
+        self.add(&path.display().to_string(), std::fs::File::open(path).map_err(Into::into).and_then(text));
+    }
+
+    fn add(&mut self, file: &str, text: anyhow::Result<String>) {
+        match text {
+            Ok(text) => split(&text).into_iter().for_each(|(lines_before, part)| self.parse(file, lines_before, part)),
+            Err(error) => self.unreadable.push(format!("{file}: {error:#}")),
+        }
+    }
+
+    fn parse(&mut self, file: &str, lines_before: u64, text: &str) {
+        let nodes: Vec<Node> = match serde_saphyr::from_multiple_with_options(text, options()) {
+            Ok(nodes) => nodes,
+            Err(error) => return self.unreadable.push(unreadable(file, lines_before, &error)),
+        };
+        for node in nodes {
+            let (mut places, mut ambiguous) = (Places::new(), vec![]);
+            let value = node.settle(text, &mut places, &mut ambiguous);
+            if !value.is_null() {
+                places.values_mut().for_each(|(line, _)| *line += lines_before);
+                self.push(Document { file: file.into(), value, ambiguous, places });
+            }
+        }
+    }
 }
 
 impl Files {
-    fn walk(&mut self, path: &Path, named: bool) {
-        let shown = path.display().to_string();
-        if path.is_dir() {
-            let entries = std::fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-            match entries {
-                Ok(entries) => {
-                    let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
-                    paths.sort();
-                    paths.iter().for_each(|path| self.walk(path, false));
-                }
-                Err(error) => self.unreadable.push(format!("{shown}: {error}")),
+    /// The items of a `List`, as kubectl prints several objects, are documents of their own.
+    fn push(&mut self, mut document: Document) {
+        let items = match document.value.get_mut("items").map(Value::take) {
+            Some(Value::Array(items)) if document.value["kind"] == "List" => items,
+            Some(items) => {
+                document.value["items"] = items;
+                return self.documents.push(document);
             }
-            return;
-        }
-        let manifest =
-            path.extension().is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|known| ending == *known));
-        if !manifest && !named {
-            return;
-        }
-        match text(path) {
-            Ok(text) => self.add(&shown, &text),
-            Err(error) => self.unreadable.push(format!("{shown}: {error}")),
-        }
-    }
-
-    fn add(&mut self, file: &str, text: &str) {
-        match parse(file, text) {
-            Ok(documents) => self.documents.extend(documents),
-            Err(line) => self.unreadable.push(line),
+            None => return self.documents.push(document),
+        };
+        for (index, value) in items.into_iter().enumerate() {
+            let item = path::index("items", index);
+            let below = |path: &str| {
+                let rest = path.strip_prefix(&item)?;
+                (rest.is_empty() || rest.starts_with(['.', '['])).then(|| rest.trim_start_matches('.').to_owned())
+            };
+            let places = document.places.iter().filter_map(|(path, at)| Some((below(path)?, *at))).collect();
+            let ambiguous = &document.ambiguous;
+            let ambiguous = ambiguous.iter().filter_map(|(path, what)| Some((below(path)?, what.clone()))).collect();
+            self.documents.push(Document { file: document.file.clone(), value, ambiguous, places });
         }
     }
 }
 
-fn text(path: &Path) -> Result<String, String> {
-    let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if size > LARGEST_FILE {
-        return Err(format!("it has {size} bytes, more than any manifest"));
+fn text(from: impl Read) -> anyhow::Result<String> {
+    let mut bytes = vec![];
+    from.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+    anyhow::ensure!(
+        bytes.len() as u64 <= LARGEST_FILE,
+        "has more than {} MiB, so it is no manifest",
+        LARGEST_FILE >> 20
+    );
+    String::from_utf8(bytes).context("is no text in UTF-8")
+}
+
+/// The documents of a stream, each with the number of lines before it, so that one that is broken leaves the others
+/// readable. A line that begins with `---` begins a document wherever it stands (YAML 1.2.2, 9.1.2), unless there were
+/// only comments and directives before it.
+fn split(text: &str) -> Vec<(u64, &str)> {
+    let begins = |line: &str| {
+        line.strip_prefix("---").is_some_and(|rest| rest.trim_start().len() < rest.len() || rest.is_empty())
+    };
+    let (mut parts, mut from, mut from_line, mut offset, mut content) = (vec![], 0, 0, 0, false);
+    for (line_number, line) in (0..).zip(text.split_inclusive('\n')) {
+        if begins(line) && content {
+            parts.push((from_line, text.get(from..offset).unwrap_or_default()));
+            (from, from_line) = (offset, line_number);
+        }
+        content |= !matches!(line.trim_start().chars().next(), None | Some('#' | '%' | '\u{feff}'));
+        offset += line.len();
     }
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map_err(|_| "it is no text in UTF-8".into())
+    parts.push((from_line, text.get(from..).unwrap_or_default()));
+    parts
 }
 
-fn parse(file: &str, text: &str) -> Result<Vec<Document>, String> {
-    let nodes: Vec<Node> = serde_saphyr::from_multiple_with_options(text, options()).map_err(|error| {
-        let place = error.location().map(|at| format!(":{}:{}", at.line(), at.column())).unwrap_or_default();
-        let message = error.without_snippet().to_string();
-        format!("{file}{place}: {}", message.lines().next().unwrap_or_default())
-    })?;
-    let documents = nodes.into_iter().map(|node| {
-        let mut places = BTreeMap::new();
-        let value = node.flatten(String::new(), &mut places);
-        Document { file: file.into(), value, places }
-    });
-    Ok(documents.filter(|document| !document.value.is_null()).collect())
-}
-
-/// The core schema of YAML 1.2: only `true` and `false` are booleans, and `0777` is no octal number.
 fn options() -> Options {
-    serde_saphyr::options! { strict_booleans: true, legacy_octal_numbers: false }
-}
-
-/// A value of any shape that knows where it stands.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Node(Spanned<Shape>);
-
-enum Shape {
-    Scalar(Value),
-    List(Vec<Node>),
-    Map(Vec<(String, Node)>),
-}
-
-impl Node {
-    /// Its plain value; every place is noted under its path.
-    fn flatten(self, path: String, places: &mut BTreeMap<String, (u64, u64)>) -> Value {
-        let at: Location = self.0.referenced;
-        places.insert(path.clone(), (at.line(), at.column()));
-        match self.0.value {
-            Shape::Scalar(value) => value,
-            Shape::List(items) => {
-                let place = |(index, item): (usize, Node)| item.flatten(format!("{path}[{index}]"), places);
-                items.into_iter().enumerate().map(place).collect()
-            }
-            Shape::Map(entries) => {
-                let mut map = Map::new();
-                for (key, node) in entries {
-                    let below = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                    map.insert(key, node.flatten(below, places));
-                }
-                Value::Object(map)
-            }
-        }
+    serde_saphyr::options! {
+        strict_booleans: true,
+        legacy_octal_numbers: false,
+        emit_comments: false,
+        with_snippet: false,
+        budget: serde_saphyr::budget! { max_depth: DEEPEST },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: REPLAYED },
     }
 }
 
-impl<'de> Deserialize<'de> for Shape {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Shape, D::Error> {
-        deserializer.deserialize_any(Shapes)
-    }
-}
-
-struct Shapes;
-
-impl<'de> Visitor<'de> for Shapes {
-    type Value = Shape;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        formatter.write_str("a value")
-    }
-    fn visit_unit<E>(self) -> Result<Shape, E> {
-        Ok(Shape::Scalar(Value::Null))
-    }
-    fn visit_none<E>(self) -> Result<Shape, E> {
-        Ok(Shape::Scalar(Value::Null))
-    }
-    fn visit_bool<E>(self, value: bool) -> Result<Shape, E> {
-        Ok(Shape::Scalar(value.into()))
-    }
-    fn visit_i64<E>(self, value: i64) -> Result<Shape, E> {
-        Ok(Shape::Scalar(value.into()))
-    }
-    fn visit_u64<E>(self, value: u64) -> Result<Shape, E> {
-        Ok(Shape::Scalar(value.into()))
-    }
-    fn visit_f64<E>(self, value: f64) -> Result<Shape, E> {
-        Ok(Shape::Scalar(Number::from_f64(value).map_or(Value::Null, Value::Number)))
-    }
-    fn visit_str<E>(self, value: &str) -> Result<Shape, E> {
-        Ok(Shape::Scalar(value.into()))
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Shape, A::Error> {
-        let mut items = vec![];
-        while let Some(item) = list.next_element()? {
-            items.push(item);
-        }
-        Ok(Shape::List(items))
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Shape, A::Error> {
-        let mut entries = vec![];
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(Shape::Map(entries))
-    }
+fn unreadable(file: &str, lines_before: u64, error: &serde_saphyr::Error) -> String {
+    let options = serde_saphyr::render_options! { formatter: &UserMessageFormatter, snippets: SnippetMode::Off };
+    let message = error.render_with_options(options);
+    let Some(at) = error.location() else { return format!("{file}: {message}") };
+    // The place stands in front, where editors look for it.
+    let message = message.replace(&format!(" at line {}, column {}", at.line(), at.column()), "");
+    format!("{file}:{}:{}: {}", at.line() + lines_before, at.column(), message.lines().next().unwrap_or_default())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn every_field_knows_its_place() {
-        let text = "a: 1\nb:\n  c: [x, {d: y}]\n---\ne: f\n";
-        let documents = parse("claims.yaml", text).unwrap();
-        assert_eq!(documents.len(), 2);
-        let places = [
-            ("a", "claims.yaml:1:4"),
-            ("b.c", "claims.yaml:3:6"),
-            ("b.c[1].d", "claims.yaml:3:14"),
-            ("b.c[1].missing", "claims.yaml:3:10"),
-            ("b.missing.deep", "claims.yaml:3:3"),
-            ("missing", "claims.yaml:1:1"),
-        ];
-        for (path, expected) in places {
-            assert_eq!(documents[0].place(path), expected, "{path}");
-        }
-        assert_eq!(documents[1].place("e"), "claims.yaml:5:4");
-    }
-
-    #[test]
-    fn texts_are_read_by_the_core_schema() {
-        let cases = [
-            ("a: yes", json!({"a": "yes"})),
-            ("a: on", json!({"a": "on"})),
-            ("a: true", json!({"a": true})),
-            ("a: 12:30", json!({"a": "12:30"})),
-            ("a: \"17\"", json!({"a": "17"})),
-            ("a: 17", json!({"a": 17})),
-            ("a: 0777", json!({"a": 777})),
-            ("a: ~", json!({"a": null})),
-            ("a: &x [1]\nb: *x", json!({"a": [1], "b": [1]})),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(parse("f", text).unwrap()[0].value, expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_one_line_with_its_place() {
-        for text in ["a: [1", "a: 1\na: 2", "a: *missing", "\t- a"] {
-            let line = parse("f.yaml", text).err().unwrap();
-            assert!(line.starts_with("f.yaml:"), "{line}");
-            assert!(!line.contains('\n'), "{line}");
-        }
-        let bomb = (1..40).fold(String::from("a0: &a0 [x, x]\n"), |text, level| {
-            text + &format!("a{level}: &a{level} [*a{}, *a{}]\n", level - 1, level - 1)
-        });
-        assert!(parse("bomb.yaml", &bomb).is_err());
-    }
-
-    #[test]
-    fn an_empty_document_is_none() {
-        assert_eq!(parse("f", "---\n---\na: 1\n---\n").unwrap().len(), 1);
-    }
-}
+mod tests;

@@ -9,11 +9,21 @@ mod serve;
 mod validate;
 
 use clap::{Parser, Subcommand};
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::panic;
 use std::process::ExitCode;
 
 /// Self-service databases for Kubernetes: a Crossplane composition function and its command line.
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100)]
+#[command(after_help = "\
+Examples:
+  function-database validate databases/
+  function-database render databases/orders.yaml
+
+Exit codes: 0 fine, 1 your files have problems, 2 wrong usage, 3 a bug or the machine.")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -35,33 +45,76 @@ pub enum Outcome {
     Problems,
 }
 
+/// Why a command gave up, where it was not our fault.
+#[derive(Debug, thiserror::Error)]
+pub enum GaveUp {
+    /// Something of the user's cannot be read; said in one line.
+    #[error("{0}")]
+    Unreadable(String),
+    /// Arguments that the parser lets pass.
+    #[error("{0}")]
+    Usage(String),
+}
+
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
-    let outcome = match Arguments::parse().command {
-        Command::Render(arguments) => render::run(&arguments),
-        Command::Validate(arguments) => validate::run(&arguments),
-        Command::Approve(arguments) => approve::run(&arguments),
-        Command::Schema(arguments) => schema::run(&arguments),
-        Command::Serve(arguments) => serve::run(&arguments),
-    };
-    match outcome {
-        Ok(Outcome::Fine) => ExitCode::SUCCESS,
-        Ok(Outcome::Problems) => ExitCode::from(1),
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            anstream::eprintln!("error: {error:#}");
-            ExitCode::from(if error.is::<Unreadable>() { 1 } else { 3 })
+    let command = Arguments::parse().command;
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
+        // The message stays away: it could repeat what it choked on.
+        say(format_args!("error: this is a bug of function-database{place}; please report it"));
+        let backtrace = Backtrace::capture();
+        if backtrace.status() == BacktraceStatus::Captured {
+            say(backtrace);
         }
+    }));
+    match panic::catch_unwind(|| dispatch(&command)) {
+        Ok(Ok(Outcome::Fine)) => ExitCode::SUCCESS,
+        Ok(Ok(Outcome::Problems)) => ExitCode::from(1),
+        Ok(Err(error)) => {
+            say(format_args!("error: {error:#}"));
+            ExitCode::from(match error.downcast_ref::<GaveUp>() {
+                Some(GaveUp::Unreadable(_)) => 1,
+                Some(GaveUp::Usage(_)) => 2,
+                None => 3,
+            })
+        }
+        Err(_) => ExitCode::from(3),
     }
 }
 
-/// A file of the user's that cannot be read; said in one line.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Unreadable(pub String);
+fn dispatch(command: &Command) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Render(arguments) => render::run(arguments),
+        Command::Validate(arguments) => validate::run(arguments),
+        Command::Approve(arguments) => approve::run(arguments),
+        Command::Schema(arguments) => schema::run(arguments),
+        Command::Serve(arguments) => serve::run(arguments),
+    }
+}
 
-/// Whoever reads our output has seen enough.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
-    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+/// The command's output. Whoever closes the pipe has seen enough.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+/// A line for the person in front of it; there is nobody to tell if that fails.
+pub fn say(line: impl Display) {
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
+/// The next command, for a person at a terminal; scripts and pipes have no use for it.
+pub fn hint(line: &str) {
+    if io::stdout().is_terminal() && io::stderr().is_terminal() {
+        let style = anstyle::Style::new().dimmed();
+        say(format_args!("{style}next: {line}{style:#}"));
+    }
+}
+
+fn time(text: &str) -> Result<jiff::Timestamp, String> {
+    text.parse().map_err(|_| "write a time of RFC 3339, such as 2026-12-24T18:00:00Z".into())
 }

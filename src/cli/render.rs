@@ -1,13 +1,14 @@
 //! `render`: what Crossplane would apply, without a cluster.
 
-use super::{Outcome, Unreadable, documents, validate};
+use super::documents::{self, Document};
+use super::{GaveUp, Outcome, validate};
 use clap::{Args, ValueEnum};
-use function_database::render::{Composition, Rendered, render};
-use function_database::wire::Severity;
+use function_database::render::{Composition, KEY, Rendered, render};
+use function_database::wire::{Event, Severity};
 use jiff::Timestamp;
 use serde_json::Value;
-use std::io::Write;
 use std::path::{Path, PathBuf};
+use validate::Kind;
 
 /// The Composition that the package ships, with every default of the policy.
 pub const SHIPPED: &str = include_str!("../../compositions/database.yaml");
@@ -17,7 +18,7 @@ pub const SHIPPED: &str = include_str!("../../compositions/database.yaml");
 #[command(after_help = "\
 Examples:
   function-database render claim.yaml
-  function-database render claim.yaml --observed composed.yaml --required secrets.yaml -o json
+  function-database render claim.yaml --observed composed.yaml --cluster secrets.yaml -o json
   function-database render claim.yaml --composition compositions/ours.yaml --now 2026-12-24T18:00:00Z
 
 Whatever else stands in the files of the claims, approvals for instance, counts as existing in the cluster.
@@ -29,14 +30,14 @@ pub struct Arguments {
     /// Another Composition than the shipped one.
     #[arg(long, value_name = "FILE")]
     composition: Option<PathBuf>,
-    /// Composed resources that exist already.
-    #[arg(long, value_name = "FILE")]
+    /// A file or folder with composed resources that exist already; of one claim.
+    #[arg(long, value_name = "PATH")]
     observed: Vec<PathBuf>,
-    /// Other resources that exist: approvals, secrets, volumes, the EnvironmentConfig.
-    #[arg(long, value_name = "FILE")]
-    required: Vec<PathBuf>,
+    /// A file or folder with whatever else exists: approvals, secrets, volumes, the EnvironmentConfig.
+    #[arg(long, value_name = "PATH")]
+    cluster: Vec<PathBuf>,
     /// The time to render for, RFC 3339; now if left out.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = super::time)]
     now: Option<Timestamp>,
     /// The form of the output.
     #[arg(short, long, default_value = "yaml")]
@@ -52,34 +53,47 @@ enum Output {
 pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let composition = composition(arguments.composition.as_deref())?;
     for step in &composition.skipped {
-        anstream::eprintln!("note: step {step} is another function's, so it is not run");
+        super::say(format_args!("note: step {step} is another function's, so it is not run"));
     }
     let files = documents::read(&arguments.claims);
-    files.unreadable.iter().for_each(|line| anstream::eprintln!("{line}"));
-    let (claims, others): (Vec<_>, Vec<_>) = files.documents.into_iter().partition(|document| document.is("Database"));
+    files.unreadable.iter().for_each(super::say);
     let mut trouble = !files.unreadable.is_empty();
-    if claims.is_empty() && !trouble {
-        return Err(Unreadable("there is no Database (db.platform.io/v1) in these files".into()).into());
+    let (mut claims, mut cluster) = (vec![], existing(&arguments.cluster)?);
+    for document in files.documents {
+        // The API server would not take it, so there is nothing to render: then all that is wrong, at once.
+        if !validate::refused(&document)?.is_empty() {
+            let found = validate::findings(&document, &validate::policy(&composition)?)?;
+            found.iter().flatten().for_each(|finding| super::say(finding.line(&document.file)));
+            trouble = true;
+        } else if validate::kind(&document) == Kind::Claim {
+            claims.push(document);
+        } else {
+            cluster.push(document.value);
+        }
     }
-    let mut cluster: Vec<Value> = others.into_iter().map(|document| document.value).collect();
-    let (mut observed, mut shown) = (vec![], vec![]);
-    for path in &arguments.observed {
-        observed.extend(documents::read_one(path)?);
+    if claims.is_empty() {
+        if trouble {
+            return Ok(Outcome::Problems);
+        }
+        return Err(GaveUp::Unreadable("there is no Database (db.platform.io/v1) in these files".into()).into());
     }
-    for path in &arguments.required {
-        cluster.extend(documents::read_one(path)?);
+    if claims.len() > 1 && !arguments.observed.is_empty() {
+        let count = claims.len();
+        return Err(GaveUp::Usage(format!("--observed is of one claim, but there are {count}; give one")).into());
+    }
+    let observed = existing(&arguments.observed)?;
+    for value in observed.iter().filter(|value| value["metadata"]["annotations"][KEY].is_null()) {
+        let (kind, name) = (&value["kind"], &value["metadata"]["name"]);
+        let (kind, name) = (kind.as_str().unwrap_or("document"), name.as_str().unwrap_or("without a name"));
+        super::say(format_args!(
+            "note: observed {kind} {name} has no annotation {KEY}, so it is not taken as composed"
+        ));
     }
     let now = arguments.now.unwrap_or_else(Timestamp::now);
+    let mut shown = vec![];
     for claim in &claims {
-        if !validate::violations(claim)?.is_empty() {
-            // The API server would not take it, so there is nothing to render.
-            let problems = validate::claim_problems(claim, &validate::policy(&composition)?)?;
-            problems.iter().for_each(|problem| anstream::eprintln!("{problem}"));
-            trouble = true;
-            continue;
-        }
         let rendered = render(&composition, &claim.value, &observed, &cluster, now);
-        trouble |= say(&claim.file, &rendered);
+        trouble |= say(claim, &rendered);
         shown.push(rendered.composite);
         shown.extend(rendered.resources.into_iter().map(masked));
     }
@@ -87,20 +101,36 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     Ok(if trouble { Outcome::Problems } else { Outcome::Fine })
 }
 
-/// The shipped Composition, or the user's.
+/// What exists. To render without a part that cannot be read would show something else than Crossplane does.
+fn existing(paths: &[PathBuf]) -> anyhow::Result<Vec<Value>> {
+    let files = documents::read(paths);
+    match files.unreadable.is_empty() {
+        true => Ok(files.documents.into_iter().map(|document| document.value).collect()),
+        false => Err(GaveUp::Unreadable(files.unreadable.join("\n")).into()),
+    }
+}
+
+/// The shipped Composition, or the user's; one with mistakes would stop every claim, so they are said instead.
 pub fn composition(path: Option<&Path>) -> anyhow::Result<Composition> {
-    let documents = match path {
-        Some(path) => documents::read_one(path)?,
-        None => serde_saphyr::from_multiple(SHIPPED)?,
-    };
-    let found = documents.iter().find(|document| document["kind"] == "Composition");
-    let shown = path.map(|path| path.display().to_string()).unwrap_or_default();
-    let found = found.ok_or_else(|| Unreadable(format!("{shown}: there is no Composition in this file")))?;
-    Composition::read(found).map_err(|error| Unreadable(format!("{shown}: {error}")).into())
+    let Some(path) = path else { return Ok(Composition::read(&serde_saphyr::from_str(SHIPPED)?)?) };
+    let files = documents::read(&[path.into()]);
+    if !files.unreadable.is_empty() {
+        return Err(GaveUp::Unreadable(files.unreadable.join("\n")).into());
+    }
+    let shown = path.display();
+    let found = files.documents.iter().find(|document| validate::kind(document) == Kind::Composition);
+    let found =
+        found.ok_or_else(|| GaveUp::Unreadable(format!("{shown}: there is no Composition with our steps in it")))?;
+    let problems: Vec<String> = validate::composition(found).iter().map(|finding| finding.line(&found.file)).collect();
+    if !problems.is_empty() {
+        return Err(GaveUp::Unreadable(format!("the Composition has mistakes\n{}", problems.join("\n"))).into());
+    }
+    Composition::read(&found.value).map_err(|error| GaveUp::Unreadable(format!("{shown}: {error}")).into())
 }
 
 /// What a person should hear, and whether it is a problem of theirs. An awaited approval is none.
-fn say(file: &str, rendered: &Rendered) -> bool {
+fn say(claim: &Document, rendered: &Rendered) -> bool {
+    let file = &claim.file;
     for event in &rendered.events {
         let (word, style) = match event.severity {
             Severity::Fatal => ("fatal", anstyle::AnsiColor::Red),
@@ -108,7 +138,12 @@ fn say(file: &str, rendered: &Rendered) -> bool {
             Severity::Normal => ("note", anstyle::AnsiColor::Blue),
         };
         let style = style.on_default().bold();
-        anstream::eprintln!("{file}: {style}{word}{style:#} {}: {}", event.reason, event.message);
+        let Event { reason, message, .. } = event;
+        for message in message.lines() {
+            let path = message.split_once(": ").map_or("", |(path, _)| path);
+            let (line, column) = claim.at(path);
+            super::say(format_args!("{file}:{line}:{column}: {style}{word}{style:#} {reason}: {message}"));
+        }
     }
     let invalid = rendered.conditions.iter().any(|condition| condition.reason == "Invalid");
     rendered.fatal.is_some() || invalid
@@ -137,8 +172,7 @@ fn print(documents: &[Value], output: Output) -> anyhow::Result<()> {
             texts.join("---\n")
         }
     };
-    std::io::stdout().lock().write_all(text.as_bytes())?;
-    Ok(())
+    Ok(super::print(&text)?)
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! `schema`: the XRDs and CRDs, as the package has them.
 
-use super::{Outcome, Unreadable};
+use super::{GaveUp, Outcome};
 use anyhow::Context;
 use clap::Args;
 use function_database::api::schema::generated;
-use std::io::Write;
 use std::path::PathBuf;
 
 /// Print the XRDs and CRDs, all or those whose path contains NAME.
@@ -25,7 +24,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let files: Vec<(&str, String)> = generated().into_iter().filter(|(path, _)| path.contains(wanted)).collect();
     if files.is_empty() {
         let known: Vec<&str> = generated().into_iter().map(|(path, _)| path).collect();
-        return Err(Unreadable(format!("there is no {wanted:?}; write part of one of {}", known.join(", "))).into());
+        return Err(GaveUp::Usage(format!("there is no {wanted:?}; write part of one of {}", known.join(", "))).into());
     }
     match &arguments.write {
         Some(folder) => {
@@ -35,12 +34,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
                     std::fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
                 }
                 std::fs::write(&path, text).with_context(|| path.display().to_string())?;
-                anstream::eprintln!("wrote {}", path.display());
+                super::say(format_args!("wrote {}", path.display()));
             }
         }
         None => {
             let texts: Vec<&str> = files.iter().map(|(_, text)| text.as_str()).collect();
-            std::io::stdout().lock().write_all(texts.join("---\n").as_bytes())?;
+            super::print(&texts.join("---\n"))?;
         }
     }
     Ok(Outcome::Fine)

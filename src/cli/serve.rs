@@ -1,6 +1,6 @@
 //! `serve`: the function itself.
 
-use super::Outcome;
+use super::{GaveUp, Outcome};
 use clap::Args;
 use function_database::{pipeline, server};
 use std::net::SocketAddr;
@@ -34,6 +34,15 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         _ => server::Transport::Plaintext,
     };
     let options = server::Options { address: arguments.address, transport, debug: arguments.debug };
-    server::start(&options, pipeline::run)?;
-    Ok(Outcome::Fine)
+    match server::start(&options, pipeline::run) {
+        Ok(()) => Ok(Outcome::Fine),
+        Err(error @ server::Error::Certificate { .. }) => {
+            let right = "give the folder that Crossplane mounts, or --insecure for development";
+            Err(GaveUp::Unreadable(format!("{error}; {right}")).into())
+        }
+        Err(error @ server::Error::Address { .. }) => {
+            Err(GaveUp::Usage(format!("{error}; give another one with --address")).into())
+        }
+        Err(error @ (server::Error::Start(_) | server::Error::Serve(_))) => Err(error.into()),
+    }
 }

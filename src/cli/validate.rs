@@ -1,16 +1,21 @@
 //! `validate`: every problem of claims, approvals and Compositions, with its place.
 
 use super::documents::{self, Document};
-use super::{Outcome, render};
+use super::{GaveUp, Outcome, render};
 use clap::Args;
 use function_database::api::claim::Claim;
 use function_database::api::input::{Manifest, TierDefaults};
-use function_database::api::schema;
+use function_database::api::problem::Problem;
+use function_database::api::{self, schema};
+use function_database::pipeline::{self, stop::Stop};
 use function_database::plan;
 use function_database::render::Composition;
-use function_database::schema::{Schema, Violation};
+use function_database::schema::{Schema, Violation, path};
 use function_database::wire::Object;
+use serde_json::{Map, Value};
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::PathBuf;
 
 /// Check claims, approvals and Compositions: every problem with its file, line and column.
@@ -19,6 +24,7 @@ use std::path::PathBuf;
 Examples:
   function-database validate databases/
   function-database validate claim.yaml --composition compositions/ours.yaml
+  kubectl get sdb -A -o yaml | function-database validate -
   git diff --name-only origin/main -- '*.yaml' | xargs function-database validate")]
 pub struct Arguments {
     /// Files or folders; - is standard input.
@@ -27,51 +33,145 @@ pub struct Arguments {
     /// Another Composition than the shipped one, whose limits count.
     #[arg(long, value_name = "FILE")]
     composition: Option<PathBuf>,
-    /// The form of the output.
-    #[arg(long, default_value = "text", value_parser = ["text"])]
-    format: String,
+}
+
+/// What is wrong at one place of a document.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// Line and column, from 1.
+    at: (u64, u64),
+    message: String,
+}
+
+impl Finding {
+    fn new(document: &Document, path: &str, message: String) -> Finding {
+        Finding { at: document.at(path), message }
+    }
+
+    /// `file:line:column: message`
+    pub fn line(&self, file: &str) -> String {
+        let (style, (line, column)) = (anstyle::Style::new().bold(), self.at);
+        format!("{style}{file}:{line}:{column}:{style:#} {}", self.message)
+    }
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let policy = policy(&render::composition(arguments.composition.as_deref())?)?;
     let files = documents::read(&arguments.paths);
-    let mut problems = files.unreadable;
-    let (mut checked, mut others) = (0, 0);
+    if files.documents.is_empty() && files.unreadable.is_empty() {
+        let what = "there is nothing to check: no document in these files, or no .yaml, .yml or .json in the folder";
+        return Err(GaveUp::Unreadable(what.into()).into());
+    }
+    let mut lines = files.unreadable;
+    let (mut checked, mut skipped, mut seen) = (0, 0, BTreeMap::new());
     for document in &files.documents {
-        match document.value["kind"].as_str() {
-            Some("Database") if document.is("Database") => problems.extend(claim_problems(document, &policy)?),
-            Some("DatabaseApproval") if document.is("DatabaseApproval") => problems.extend(schema_problems(document)?),
-            Some("Composition") => problems.extend(composition_problems(document)),
-            _ => {
-                others += 1;
-                continue;
+        match findings(document, &policy)? {
+            Some(mut found) => {
+                found.extend(repeated(document, &mut seen));
+                lines.extend(found.iter().map(|finding| finding.line(&document.file)));
+                checked += 1;
             }
+            None => skipped += 1,
         }
-        checked += 1;
     }
-    for problem in &problems {
-        anstream::println!("{problem}");
+    super::print(&lines.iter().fold(String::new(), |text, line| text + line + "\n"))?;
+    let mut summary = format!("{checked} checked");
+    if skipped > 0 {
+        write!(summary, ", {skipped} of other kinds skipped")?;
     }
-    let skipped = if others == 0 { String::new() } else { format!(", {others} of other kinds skipped") };
-    let count = problems.len();
-    anstream::eprintln!("{checked} checked{skipped}: {count} problem{}", if count == 1 { "" } else { "s" });
-    Ok(if problems.is_empty() { Outcome::Fine } else { Outcome::Problems })
+    match lines.len() {
+        1 => write!(summary, ": 1 problem")?,
+        problems => write!(summary, ": {problems} problems")?,
+    }
+    super::say(summary);
+    if lines.is_empty() && checked > 0 {
+        super::hint("function-database render shows what Crossplane would apply");
+    }
+    Ok(if lines.is_empty() { Outcome::Fine } else { Outcome::Problems })
 }
 
-fn schema_problems(document: &Document) -> anyhow::Result<Vec<String>> {
-    let lines = violations(document)?.into_iter();
-    Ok(lines.map(|found| format!("{}: {found}", document.place(&found.path))).collect())
+/// Of two of the same name in one file, kubectl would keep the last and lose the other.
+fn repeated<'a>(document: &'a Document, seen: &mut BTreeMap<[&'a str; 4], u64>) -> Option<Finding> {
+    let metadata = &document.value["metadata"];
+    let (kind, name) = (document.value["kind"].as_str()?, metadata["name"].as_str()?);
+    let namespace = metadata["namespace"].as_str().unwrap_or_default();
+    let path = "metadata.name";
+    let first = seen.insert([&document.file, kind, namespace, name], document.at(path).0)?;
+    let message = format!("{path}: {kind} \"{name}\" stands in line {first} already; write another name");
+    Some(Finding::new(document, path, message))
 }
 
-/// What the API server would refuse.
-pub fn violations(document: &Document) -> anyhow::Result<Vec<Violation>> {
+/// What a document is to us.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    Claim,
+    Approval,
+    Composition,
+    /// Of our group, but nothing that a person writes.
+    Stranger,
+    Other,
+}
+
+pub fn kind(document: &Document) -> Kind {
+    let (api_version, kind) = (document.value["apiVersion"].as_str(), document.value["kind"].as_str());
+    let (api_version, kind) = (api_version.unwrap_or_default(), kind.unwrap_or_default());
+    let group = api_version.split_once('/').map_or(api_version, |(group, _)| group);
+    match (group, kind) {
+        (api::GROUP, "XDatabase" | "DatabaseRecord") => Kind::Other,
+        (api::GROUP, "Database") if api_version == api::API_VERSION => Kind::Claim,
+        (api::GROUP, api::approval::KIND) if api_version == api::API_VERSION => Kind::Approval,
+        (api::GROUP, _) => Kind::Stranger,
+        ("apiextensions.crossplane.io", "Composition") if steps(document).next().is_some() => Kind::Composition,
+        _ => Kind::Other,
+    }
+}
+
+/// All that is wrong with a document, by place; `None`: it is of a kind that is not checked.
+pub fn findings(document: &Document, policy: &TierDefaults) -> anyhow::Result<Option<Vec<Finding>>> {
+    let mut found = match kind(document) {
+        Kind::Claim => claim(document, policy)?,
+        Kind::Approval => refused(document)?,
+        Kind::Composition => composition(document),
+        Kind::Stranger => stranger(document),
+        Kind::Other => return Ok(None),
+    };
+    // Of a number that is read in two ways, the schema quotes the one that nobody wrote. A message begins with what is written.
+    let number =
+        |(_, what): &&(String, String)| what.starts_with(|first: char| first.is_ascii_digit() || "+-".contains(first));
+    let misread: Vec<_> = document.ambiguous.iter().filter(number).map(|(path, _)| document.at(path)).collect();
+    found.retain(|finding| !misread.contains(&finding.at));
+    found.extend(ambiguous(document));
+    found.sort();
+    found.dedup();
+    Ok(Some(found))
+}
+
+/// What the API server would refuse, or read differently; of kinds that are not ours, nothing.
+pub fn refused(document: &Document) -> anyhow::Result<Vec<Finding>> {
+    let mut found: Vec<Finding> = match kind(document) {
+        Kind::Claim | Kind::Approval => {
+            let violations = violations(document)?;
+            violations.iter().map(|it| Finding::new(document, &it.path, it.to_string())).collect()
+        }
+        Kind::Stranger => stranger(document),
+        Kind::Composition | Kind::Other => return Ok(vec![]),
+    };
+    found.extend(ambiguous(document));
+    Ok(found)
+}
+
+fn ambiguous(document: &Document) -> impl Iterator<Item = Finding> {
+    document.ambiguous.iter().map(|(path, what)| Finding::new(document, path, format!("{path}: {what}")))
+}
+
+fn violations(document: &Document) -> anyhow::Result<Vec<Violation>> {
     thread_local! {
         static CLAIM: OnceCell<Schema> = const { OnceCell::new() };
         static APPROVAL: OnceCell<Schema> = const { OnceCell::new() };
     }
-    let (cell, source) = match document.is("Database") {
-        true => (&CLAIM, schema::claim as fn() -> serde_json::Value),
-        false => (&APPROVAL, schema::approval as fn() -> serde_json::Value),
+    let (cell, source) = match kind(document) {
+        Kind::Approval => (&APPROVAL, schema::approval as fn() -> Value),
+        Kind::Claim | Kind::Composition | Kind::Stranger | Kind::Other => (&CLAIM, schema::claim as fn() -> Value),
     };
     cell.with(|cell| {
         let schema = match cell.get() {
@@ -81,51 +181,106 @@ pub fn violations(document: &Document) -> anyhow::Result<Vec<Violation>> {
                 cell.get_or_init(|| built)
             }
         };
-        Ok(schema.check(&document.value))
+        // The API server drops a status before it looks: only the status of what exists can be written.
+        Ok(schema.check(&without(&document.value, &["status"])))
     })
 }
 
 /// What the schema and the policy say against a claim, each path once: the policy knows better what would be right.
-pub fn claim_problems(document: &Document, policy: &TierDefaults) -> anyhow::Result<Vec<String>> {
-    let mut value = document.value.clone();
-    if value["metadata"]["namespace"].is_null() {
-        value["metadata"]["namespace"] = "default".into();
-    }
-    // A claim of the wrong shape cannot be understood, and the schema says why.
-    let claim = Object::try_of(&value).and_then(|object| object.decode::<Claim>("")).ok();
-    let planned = claim.map(|claim| plan::resolve(&claim, policy).and_then(|plan| plan::creation(&plan)));
-    let planned = match planned {
-        Some(Err(problems)) => problems.0,
-        Some(Ok(())) | None => vec![],
+pub fn claim(document: &Document, policy: &TierDefaults) -> anyhow::Result<Vec<Finding>> {
+    let violations = violations(document)?;
+    let planned = planned(document, &violations, policy);
+    let same = |violation: &Violation, problem: &Problem| {
+        let about = !problem.path.is_empty() && violation.message.contains(&problem.path);
+        violation.path == problem.path || about
     };
-    let mut found: Vec<(String, String)> =
-        planned.iter().map(|problem| (problem.path.clone(), problem.to_string())).collect();
-    for violation in violations(document)? {
-        if !planned.iter().any(|problem| problem.path == violation.path || violation.message.contains(&problem.path)) {
-            found.push((violation.path.clone(), violation.to_string()));
-        }
-    }
-    let mut lines: Vec<(u64, String)> = found
-        .into_iter()
-        .map(|(path, text)| (document.line(&path), format!("{}: {text}", document.place(&path))))
-        .collect();
-    lines.sort();
-    Ok(lines.into_iter().map(|(_, line)| line).collect())
+    let news = violations.iter().filter(|violation| !planned.iter().any(|problem| same(violation, problem)));
+    let news = news.map(|violation| Finding::new(document, &violation.path, violation.to_string()));
+    let planned = planned.iter().map(|problem| Finding::new(document, &problem.path, problem.to_string()));
+    Ok(planned.chain(news).collect())
 }
 
-fn composition_problems(document: &Document) -> Vec<String> {
-    let wrong = |error: String| vec![format!("{}: {error}", document.place("spec.pipeline"))];
-    match Composition::read(&document.value) {
-        Ok(composition) => composition.problems().into_iter().flat_map(wrong).collect(),
-        Err(error) => wrong(error.to_string()),
+/// What the policy says. Unknown fields stand in nobody's way; of a claim of another shape only the schema can speak.
+fn planned(document: &Document, violations: &[Violation], policy: &TierDefaults) -> Vec<Problem> {
+    let unknown = violations.iter().filter(|violation| violation.message.starts_with("unknown field"));
+    let unknown: Vec<&str> = unknown.map(|violation| violation.path.as_str()).collect();
+    let mut value = without(&document.value, &unknown);
+    if value["metadata"]["namespace"].is_null() && value["metadata"].is_object() {
+        value["metadata"]["namespace"] = "default".into();
     }
+    let Ok(claim) = Object::try_of(&value).and_then(|object| object.decode::<Claim>("")) else { return vec![] };
+    match plan::resolve(&claim, policy).and_then(|plan| plan::creation(&plan)) {
+        Ok(()) => vec![],
+        Err(problems) => problems.0,
+    }
+}
+
+/// A copy that lacks the fields at these paths.
+fn without(value: &Value, paths: &[&str]) -> Value {
+    fn copy(value: &Value, at: &str, paths: &[&str]) -> Value {
+        match value {
+            Value::Object(fields) => {
+                let kept = fields.iter().map(|(name, field)| (name, path::key(at, name), field));
+                let kept = kept.filter(|(_, at, _)| !paths.contains(&at.as_str()));
+                Value::Object(
+                    kept.map(|(name, at, field)| (name.clone(), copy(field, &at, paths))).collect::<Map<_, _>>(),
+                )
+            }
+            Value::Array(items) => {
+                items.iter().enumerate().map(|(index, item)| copy(item, &path::index(at, index), paths)).collect()
+            }
+            scalar => scalar.clone(),
+        }
+    }
+    copy(value, "", paths)
+}
+
+/// Our group has few kinds; another name or version is a mistake that would leave the document unchecked.
+fn stranger(document: &Document) -> Vec<Finding> {
+    let (api_version, kind) = (&document.value["apiVersion"], &document.value["kind"]);
+    let finding = |path, message: String| vec![Finding::new(document, path, format!("{path}: {message}"))];
+    match kind.as_str() {
+        Some("Database" | api::approval::KIND) => {
+            finding("apiVersion", format!("there is no {api_version}; write {}", api::API_VERSION))
+        }
+        _ => finding("kind", format!("{} has no kind {kind}; write Database or {}", api::GROUP, api::approval::KIND)),
+    }
+}
+
+/// The inputs of our steps, with their paths.
+fn steps(document: &Document) -> impl Iterator<Item = (String, &Value)> {
+    let steps = document.value["spec"]["pipeline"].as_array().into_iter().flatten().enumerate();
+    let inputs = steps.map(|(index, step)| (format!("spec.pipeline[{index}].input"), &step["input"]));
+    inputs.filter(|(_, input)| input["apiVersion"] == api::INPUT_API_VERSION)
+}
+
+pub fn composition(document: &Document) -> Vec<Finding> {
+    let mut found: Vec<Finding> = vec![];
+    for (path, input) in steps(document) {
+        let (path, message) = match Object::try_of(input).map_err(Stop::from).and_then(|it| pipeline::check_input(&it))
+        {
+            Ok(()) => continue,
+            Err(Stop::Input { source, .. }) if !source.path.is_empty() => {
+                (format!("{path}.{}", source.path), source.message)
+            }
+            Err(Stop::Input { source, .. }) => (path, source.message),
+            Err(stop) => (path, stop.to_string()),
+        };
+        found.push(Finding::new(document, &path, format!("{path}: {message}")));
+    }
+    if let Err(error) = Composition::read(&document.value) {
+        found.push(Finding::new(document, "spec", error.to_string()));
+    }
+    found
 }
 
 /// The tables of the first step.
 pub fn policy(composition: &Composition) -> anyhow::Result<TierDefaults> {
     let inputs = composition.steps.iter().map(|step| &step.input);
     let mut tables = inputs.filter_map(|input| input.decode::<Manifest<TierDefaults>>("TierDefaults").ok());
-    let first =
-        tables.next().ok_or_else(|| super::Unreadable("the Composition has no readable TierDefaults".into()))?;
+    let right = "check it with function-database validate";
+    let first = tables.next().ok_or_else(|| {
+        GaveUp::Unreadable(format!("the Composition has no input TierDefaults that can be read; {right}"))
+    })?;
     Ok(first.spec)
 }

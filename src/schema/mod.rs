@@ -27,7 +27,7 @@ mod keywords;
 mod rules;
 mod cel;
 mod message;
-mod path;
+pub mod path;
 
 use std::fmt;
 

@@ -1,0 +1,52 @@
+//! Transcripts of the command line: `tests/cli/<case>.txt` is a command as a person types it in the repository's folder,
+//! and what they read then: standard output, standard error and the exit status, which in a pipe is the last command's.
+//! `tests/cli/files` holds what the commands read.
+//!
+//! `UPDATE=1 cargo test --test cli` runs the first line of each file and rewrites the rest. A new case is a file with
+//! `$ function-database ...` in it. Read the difference as a first-time user would.
+#![cfg(test)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+#[test]
+fn transcripts() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let entries = std::fs::read_dir(root.join("tests/cli")).unwrap().map(|entry| entry.unwrap().path());
+    let mut cases: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|ending| ending == "txt")).collect();
+    cases.sort();
+    assert!(cases.len() >= 30, "the transcripts are missing: {}", cases.len());
+    let update = std::env::var_os("UPDATE").is_some();
+    let mut different = vec![];
+    for case in cases {
+        let expected = std::fs::read_to_string(&case).unwrap();
+        let command = expected.lines().next().and_then(|line| line.strip_prefix("$ ")).expect("a first line with $");
+        let text = play(root, command);
+        if update {
+            std::fs::write(&case, text).unwrap();
+        } else if text != expected {
+            let difference = pretty_assertions::StrComparison::new(&expected, &text).to_string();
+            different.push(format!("{}\n{difference}", case.display()));
+        }
+    }
+    let hint = "if this is what it shall be: UPDATE=1 cargo test --test cli";
+    assert!(different.is_empty(), "{}\n{hint}", different.join("\n"));
+}
+
+fn play(root: &Path, command: &str) -> String {
+    let binaries = Path::new(env!("CARGO_BIN_EXE_function-database")).parent().unwrap();
+    let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]).current_dir(root).stdin(Stdio::null());
+    shell
+        .env("PATH", path)
+        .env("LC_ALL", "C")
+        .env_remove("CLICOLOR_FORCE")
+        .env_remove("TLS_SERVER_CERTS_DIR")
+        .env("USER", "you");
+    let output = shell.output().unwrap();
+    let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    let status = output.status.code().unwrap();
+    format!("$ {command}\n--- stdout\n{out}--- stderr\n{err}--- exit {status}\n")
+}
