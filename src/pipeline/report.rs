@@ -42,7 +42,7 @@ pub fn run(request: &Request, _settings: &Report) -> Result<Response, Stop> {
     for condition in report::conditions(&view) {
         put(&mut conditions, condition);
     }
-    response.events = report::events(&request.composite, &conditions)?;
+    response.events = report::events(&request.composite, &conditions);
     response.conditions = conditions;
     response.desired.composite.object =
         response.desired.composite.object.merge(&Object::of(&json!({"status": status})));

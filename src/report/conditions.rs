@@ -7,7 +7,7 @@ use crate::gate::Standing;
 use crate::operators::State;
 use crate::operators::health::{BackupState, Storage};
 use crate::pipeline::condition;
-use crate::wire::{Condition, Event, Key, Object, Severity, Truth, Undecodable};
+use crate::wire::{Condition, Event, Key, Object, Severity, Truth};
 use serde::Deserialize;
 
 /// `Validated` and `Approved` were said by earlier steps.
@@ -79,9 +79,9 @@ fn monitored(view: &View, metrics: &str, alerts: &str) -> (Truth, &'static str, 
 const WARNINGS: [&str; 5] = ["Invalid", "AwaitingApproval", "Lost", "Failed", "Trouble"];
 
 /// One warning for each condition that begins to say something bad. What is observed may be forged, which then costs its
-/// author an event.
-pub fn events(composite: &Object, conditions: &[Condition]) -> Result<Vec<Event>, Undecodable> {
-    let Observed { status } = composite.decode("composite")?;
+/// author an event, and nobody a database: a status that cannot be read has said nothing.
+pub fn events(composite: &Object, conditions: &[Condition]) -> Vec<Event> {
+    let Observed { status } = composite.decode("composite").unwrap_or_default();
     let said = |condition: &Condition| {
         status.conditions.iter().any(|before| {
             before.kind == condition.kind
@@ -90,18 +90,17 @@ pub fn events(composite: &Object, conditions: &[Condition]) -> Result<Vec<Event>
         })
     };
     let new = conditions.iter().filter(|condition| WARNINGS.contains(&condition.reason.as_str()) && !said(condition));
-    Ok(new
-        .map(|condition| Event {
-            severity: Severity::Warning,
-            reason: condition.reason.clone(),
-            message: condition.message.clone().unwrap_or_default(),
-        })
-        .collect())
+    let warning = |condition: &Condition| Event {
+        severity: Severity::Warning,
+        reason: condition.reason.clone(),
+        message: condition.message.clone().unwrap_or_default(),
+    };
+    new.map(warning).collect()
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Observed {
-    #[serde(default)]
     status: ObservedStatus,
 }
 

@@ -84,7 +84,7 @@ fn delimited<'de>(rest: &mut &'de [u8], key: u8) -> Option<&'de [u8]> {
 }
 
 /// The only field, which begins with `key`.
-fn only<'de>(mut bytes: &'de [u8], key: u8) -> Option<&'de [u8]> {
+fn only(mut bytes: &[u8], key: u8) -> Option<&[u8]> {
     delimited(&mut bytes, key).filter(|_| bytes.is_empty())
 }
 

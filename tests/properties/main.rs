@@ -1,0 +1,251 @@
+//! What holds whatever is observed: properties over arbitrary damage to a running production database.
+//!
+//! `PROPTEST_CASES=10000 cargo test --test properties` looks longer.
+#![cfg(test)]
+
+mod crossplane;
+mod world;
+
+use function_database::pipeline;
+use function_database::render::Rendered;
+use function_database::wire::{self, Object, proto};
+use pretty_assertions::assert_eq;
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use prost::Message;
+use serde_json::{Value, json};
+use std::sync::LazyLock;
+use world::{Damage, STATEFUL, World, damage, heavy_damage, json, key, replace};
+
+static READY: LazyLock<World> = LazyLock::new(World::ready);
+/// What runs, as it was approved.
+static RUNS: LazyLock<Value> = LazyLock::new(|| by_key(&READY.run(), "cluster").expect("it runs").clone());
+
+fn config(cases: u32) -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(cases);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+fn by_key<'a>(rendered: &'a Rendered, wanted: &str) -> Option<&'a Value> {
+    rendered.resources.iter().find(|resource| key(resource) == wanted)
+}
+
+/// Everything that decides whether it is the same data: kind, name, namespace.
+fn identity(value: &Value) -> String {
+    let group = value["apiVersion"].as_str().unwrap_or_default().split('/').next().unwrap_or_default().to_owned();
+    format!("{group} {} {} {}", value["kind"], value["metadata"]["namespace"], value["metadata"]["name"])
+}
+
+fn bytes_of_data(value: &Value) -> Option<u64> {
+    value["metadata"]["annotations"][STATEFUL].as_str().map(|mark| mark.parse().unwrap_or(0))
+}
+
+/// Crossplane deletes what is observed and not desired, and replaces what is desired under another name.
+fn nothing_is_lost(world: &World, rendered: &Rendered) {
+    if rendered.fatal.is_some() {
+        return;
+    }
+    for observed in &world.observed {
+        let Some(bytes) = bytes_of_data(observed) else { continue };
+        let desired = by_key(rendered, key(observed)).unwrap_or_else(|| panic!("{} is deleted", key(observed)));
+        assert_eq!(identity(observed), identity(desired));
+        assert!(bytes_of_data(desired).unwrap_or(0) >= bytes, "{} shrinks", key(observed));
+    }
+}
+
+/// Whoever protects the data protects it for as long as it is there.
+fn protection_stays(world: &World, rendered: &Rendered) {
+    let there = |wanted: &str| world.observed.iter().any(|observed| key(observed) == wanted);
+    if rendered.fatal.is_some() || !there("cluster") {
+        return;
+    }
+    for usage in ["usage", "usage-data"] {
+        assert!(!there(usage) || by_key(rendered, usage).is_some(), "{usage} is deleted while the data is there");
+    }
+}
+
+fn runs_as_approved(rendered: &Rendered) {
+    if let Some(cluster) = by_key(rendered, "cluster") {
+        assert_eq!(cluster["spec"], RUNS["spec"]);
+        assert_eq!(identity(cluster), identity(&RUNS));
+    }
+}
+
+proptest! {
+    #![proptest_config(config(400))]
+
+    #[test]
+    fn what_runs_is_what_was_approved_and_nothing_is_lost(damage in damage()) {
+        let world = READY.after(&damage);
+        let rendered = world.run();
+        nothing_is_lost(&world, &rendered);
+        protection_stays(&world, &rendered);
+        runs_as_approved(&rendered);
+    }
+
+    #[test]
+    fn nothing_is_lost_whatever_stands_there(damage in heavy_damage()) {
+        let world = READY.after(&damage);
+        nothing_is_lost(&world, &world.run());
+    }
+
+    /// No approval, and nothing exists: whatever else is claimed or forged, nothing of it runs.
+    #[test]
+    fn nothing_begins_without_an_approval(damage in damage(), status in json(), approval in json(), place in any::<Index>()) {
+        let mut world = World { observed: vec![], ..READY.clone() };
+        world.claim["status"] = status;
+        // An approval that is not quite the right one.
+        for document in world.cluster.iter_mut().filter(|document| document["kind"] == "DatabaseApproval") {
+            let before = document.clone();
+            replace(&mut document["spec"], place, &approval);
+            let same = ["database", "operation", "digest", "decision", "approver", "expires"];
+            if same.iter().all(|field| document["spec"][field] == before["spec"][field]) {
+                *document = Value::Null;
+            }
+        }
+        let world = world.after(&damage);
+        let rendered = world.run();
+        let allowed = |resource: &Value| bytes_of_data(resource).is_none() && resource["kind"] != "DatabaseRecord";
+        let approved = world.cluster.iter().any(|document| {
+            let spec = &document["spec"];
+            let known = json!({"database": spec["database"], "operation": spec["operation"], "digest": spec["digest"],
+                "decision": spec["decision"]});
+            document["kind"] == "DatabaseApproval" && known == json!({"database": "orders", "operation": "Create",
+                "digest": "4b0d52c6d031e939c25be2a499773d0cb18796a1fb7317a4fcbd681dc1777e07", "decision": "Approved"})
+        });
+        if !approved && world.claim["spec"]["environment"] == "prod" {
+            prop_assert!(rendered.resources.iter().all(allowed), "{:?}", rendered.resources);
+        }
+    }
+
+    /// Status that users can write is never proof.
+    #[test]
+    fn a_forged_status_changes_nothing(damage in damage(), status in json()) {
+        let world = READY.after(&damage);
+        let forged = world.after(&[Damage::ForgedStatus(status)]);
+        let (honest, forged) = (world.run(), forged.run());
+        prop_assert_eq!(honest.fatal, forged.fatal);
+        prop_assert_eq!(honest.ready, forged.ready);
+        prop_assert!(honest.resources == forged.resources, "the resources differ");
+    }
+
+    /// In whatever order things are listed.
+    #[test]
+    fn the_order_of_lists_does_not_matter(damage in damage()) {
+        let world = READY.after(&damage);
+        let reversed = world.after(&[Damage::Reversed]);
+        let (once, again) = (world.run(), reversed.run());
+        prop_assert_eq!(once.fatal, again.fatal);
+        prop_assert!(once.resources == again.resources, "the resources differ");
+    }
+
+    #[test]
+    fn no_secret_leaves(damage in heavy_damage()) {
+        const PASSWORD: &str = "a-password-that-is-planted";
+        const ENCODED: &str = "YS1wYXNzd29yZC10aGF0LWlzLXBsYW50ZWQ=";
+        let mut world = READY.clone();
+        for secret in world.cluster.iter_mut().chain(&mut world.observed).filter(|value| value["kind"] == "Secret") {
+            secret["data"]["password"] = ENCODED.into();
+        }
+        let rendered = world.after(&damage).run();
+        let others: Vec<&Value> = rendered.resources.iter().filter(|value| value["kind"] != "Secret").collect();
+        // Whoever puts a secret into a claim has it there: its own status and spec are not looked at.
+        let said = format!(
+            "{others:?} {:?} {:?} {:?} {}",
+            rendered.events, rendered.conditions, rendered.fatal, rendered.composite["status"]
+        );
+        prop_assert!(!said.contains(PASSWORD) && !said.contains(ENCODED), "{}", said);
+    }
+}
+
+proptest! {
+    #![proptest_config(config(100))]
+
+    /// What other functions desired, put into the context or asked for goes on as it came; and the same request gives the
+    /// same bytes.
+    #[test]
+    fn what_others_want_is_passed_on(
+        resources in btree_map("other-[a-z]{1,6}", btree_map("[a-z]{1,6}", json(), 1..4), 0..4),
+        context in btree_map("[a-z]{1,6}/[a-z]{1,6}", json(), 0..4),
+        damage in damage(),
+    ) {
+        let world = READY.after(&damage);
+        let others: Vec<(String, Object)> =
+            resources.iter().map(|(name, fields)| (name.clone(), Object::of(fields))).collect();
+        let foreign = Object::of(&context);
+        crossplane::run(
+            &world,
+            |request| {
+                let mut request = request.clone();
+                let desired = request.desired.get_or_insert_default();
+                for (name, object) in &others {
+                    let resource = proto::Resource { resource: Some(object.clone().into()), ready: 1, ..Default::default() };
+                    desired.resources.insert(name.clone(), resource);
+                }
+                let earlier = Object::from(request.context.clone().unwrap_or_default());
+                request.context = Some(earlier.merge(&foreign).into());
+                request
+            },
+            |request, response| {
+                let desired = response.desired.clone().unwrap_or_default();
+                for (name, object) in &others {
+                    let passed = &desired.resources[name];
+                    assert_eq!((passed.resource.clone(), passed.ready), (Some(object.clone().into()), 1), "{name}");
+                }
+                let (before, after) = (values(&request.context), values(&response.context));
+                for (name, value) in before.as_object().into_iter().flatten() {
+                    if !name.starts_with("db.platform.io/") {
+                        assert_eq!(&after[name], value, "{name}");
+                    }
+                }
+                let again = answer(request.clone(), &world).encode_to_vec();
+                assert_eq!(response.encode_to_vec(), again);
+            },
+        );
+    }
+
+    /// Any step, any bytes: an answer, and no panic.
+    #[test]
+    fn any_bytes_get_an_answer(changes in vec((any::<Index>(), any::<u8>(), 0..3), 1..6), damage in damage()) {
+        crossplane::run(&READY.after(&damage), Clone::clone, |request, _| {
+            let mut bytes = request.encode_to_vec();
+            for (place, byte, change) in &changes {
+                let place = place.index(bytes.len());
+                match change {
+                    0 => bytes.insert(place, *byte),
+                    1 if bytes.len() > 1 => _ = bytes.remove(place),
+                    _ => bytes[place] = *byte,
+                }
+            }
+            if let Ok(request) = proto::RunFunctionRequest::decode(&bytes[..]) {
+                answer(request, &READY);
+            }
+        });
+    }
+
+    /// Any value anywhere in an input or in what an earlier step left: an answer, and a refusal that says what is wrong.
+    #[test]
+    fn any_document_gets_an_answer(place in any::<Index>(), value in json(), input in any::<bool>()) {
+        crossplane::run(&READY, Clone::clone, |request, _| {
+            let mut request = request.clone();
+            let document = if input { &mut request.input } else { &mut request.context };
+            let mut garbled = values(document);
+            replace(&mut garbled, place, &value);
+            *document = Some(Object::of(&garbled).into());
+            let response = answer(request, &READY);
+            for result in response.results.iter().filter(|result| result.severity() == proto::Severity::Fatal) {
+                assert!(!result.message.is_empty() && !result.reason().is_empty(), "{result:?}");
+            }
+        });
+    }
+}
+
+fn answer(request: proto::RunFunctionRequest, world: &World) -> proto::RunFunctionResponse {
+    wire::encode(pipeline::run(&wire::decode(request), world.now))
+}
+
+fn values(object: &Option<bytes::Bytes>) -> Value {
+    let object = Object::from(object.clone().unwrap_or_default());
+    object.decode("document").expect("it was made of JSON")
+}
