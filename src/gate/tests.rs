@@ -116,7 +116,8 @@ fn approval(operation: &Operation, changes: Value) -> Object {
 fn each_approval_says_whether_it_counts() {
     let plan = example::plan("prod", json!({}));
     let operation = Operation::Create { plan: &plan.terms };
-    let need = Need { approvers: 1, requester: Some("carl"), valid_days: 14 };
+    let need =
+        Need { approvers: 1, requester: Some("carl"), valid_days: 14, signatures: Default::default(), signers: &[] };
     let cases = [
         (json!({}), "one by anna: approved"),
         (json!({"spec": {"decision": "Rejected", "reason": "too dear"}}), "one by anna: rejected: too dear"),
@@ -154,7 +155,8 @@ fn each_approval_says_whether_it_counts() {
 fn as_many_different_people_as_needed_and_nobody_against_it() {
     let plan = example::plan("prod", json!({}));
     let operation = Operation::Create { plan: &plan.terms };
-    let need = |approvers| Need { approvers, requester: None, valid_days: 14 };
+    let need =
+        |approvers| Need { approvers, requester: None, valid_days: 14, signatures: Default::default(), signers: &[] };
     let by = |name: &str, approver: &str, decision: &str| {
         approval(&operation, json!({"metadata": {"name": name}, "spec": {"approver": approver, "decision": decision}}))
     };
