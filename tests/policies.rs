@@ -5,6 +5,7 @@ use kube_cel::KubeCelExt;
 use kube_cel::cel::{Context, Program, Value as Cel};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::path::Path;
 
 const COURIER: &str = "system:serviceaccount:argocd:argocd-application-controller";
@@ -21,18 +22,20 @@ fn policy(courier: bool) -> Value {
 
 /// The numbers of the validations that refuse. An error refuses too: the policy fails closed.
 fn refusals(policy: &Value, request: &Value, object: &Value, old: &Value) -> Vec<usize> {
-    let mut variables = json!({});
-    let evaluate = |expression: &Value, variables: &Value| {
-        let mut context = Context::default().with_kube_cel();
-        for (name, value) in [("request", request), ("object", object), ("oldObject", old), ("variables", variables)] {
+    let mut variables: HashMap<String, Cel> = HashMap::new();
+    let evaluate = |expression: &Value, variables: &HashMap<String, Cel>| {
+        let mut context = Context::default();
+        context.register_all();
+        for (name, value) in [("request", request), ("object", object), ("oldObject", old)] {
             context.add_variable(name, value).unwrap();
         }
+        context.add_variable_from_value("variables", variables.clone());
         let program = Program::compile(expression.as_str().unwrap()).unwrap();
         program.execute(&context)
     };
     for variable in policy["variables"].as_array().unwrap() {
         let value = evaluate(&variable["expression"], &variables).unwrap();
-        variables[variable["name"].as_str().unwrap()] = value.json().unwrap();
+        variables.insert(variable["name"].as_str().unwrap().into(), value);
     }
     let rules = policy["validations"].as_array().unwrap().iter();
     let refused = rules.enumerate().filter(|(_, rule)| {
