@@ -56,8 +56,8 @@ pub fn check(spec: &ApprovalSpec, signature: &str, signers: &[Signer]) -> Result
     }
     let mut owners = signers.iter().filter(|signer| signer.key.data() == signature.public_key());
     match owners.next() {
-        None => return Err(Flaw::UnknownKey(signature.public_key().fingerprint(HashAlg::Sha256).to_string())),
-        Some(Signer { approver, .. }) if *approver != spec.approver => return Err(Flaw::KeyOf(approver.clone())),
+        None => Err(Flaw::UnknownKey(signature.public_key().fingerprint(HashAlg::Sha256).to_string())),
+        Some(Signer { approver, .. }) if *approver != spec.approver => Err(Flaw::KeyOf(approver.clone())),
         Some(Signer { key, .. }) => arithmetic(key, &signature, canonical(spec).as_bytes()),
     }
 }

@@ -229,8 +229,7 @@ fn a_commit_waits_for_copies_only_where_one_replica_can_be_spared() {
 #[test]
 fn destinations_are_told_as_the_plugin_wants_them() {
     let mut generation = example::generation("dev", json!({}));
-    let destination =
-        json!({"path": "s3://bucket/", "endpoint": "http://store:9000", "access": {"workloadIdentity": {}}});
+    let destination = json!({"path": "s3://bucket/", "endpoint": "http://store:9000", "access": {"workloadIdentity": {}}});
     generation.plan.terms.backup.as_mut().unwrap().destination = serde_json::from_value(destination).unwrap();
     let found = compose(&generation, &Settings::default());
     let spec = &found["object-store"]["spec"];
