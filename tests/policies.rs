@@ -76,7 +76,8 @@ fn approvals_are_made_in_ones_own_name_and_never_edited() {
     let update = || request("UPDATE", "system:controller", json!([]));
     let (none, shipped, with_courier) = (Value::Null, policy(false), policy(true));
     let no_rule: [usize; 0] = [];
-    let cases: [(&str, &Value, Value, Value, Value, &[usize]); 16] = [
+    type Case<'a> = (&'a str, &'a Value, Value, Value, Value, &'a [usize]);
+    let cases: [Case; 16] = [
         ("own name, in the group", &shipped, create("anna"), plain(), none.clone(), &no_rule),
         ("another's name", &shipped, create("ben"), plain(), none.clone(), &[0]),
         ("not in the group", &shipped, request("CREATE", "anna", json!(["devs"])), plain(), none.clone(), &[0]),
