@@ -5,8 +5,12 @@ use super::Outcome;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use function_database::api::approval::{ApprovalSpec, DIGEST_LABEL, Decision, KIND, OperationKind};
+use function_database::gate::signature;
 use jiff::{Timestamp, ToSpan};
 use serde_json::json;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// Write the approval of an operation, as `status.approval.pending` of the database asks for it.
 #[derive(Args)]
@@ -41,6 +45,9 @@ pub struct Arguments {
     /// The time to count the days from, RFC 3339; now if left out.
     #[arg(long, value_name = "TIME", value_parser = super::time)]
     now: Option<Timestamp>,
+    /// Sign it with this key: a private key, or the public one of a key in the agent.
+    #[arg(long, value_name = "KEYFILE")]
+    sign: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -57,7 +64,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     // Fractions of a second would only make the file longer.
     let now = Timestamp::from_second(arguments.now.unwrap_or_else(Timestamp::now).as_second())?;
     let expires = now.checked_add((i64::from(arguments.days) * 24).hours()).context("--days is too far away")?;
-    let spec = ApprovalSpec {
+    let mut spec = ApprovalSpec {
         database: name.clone(),
         operation: match arguments.operation {
             Operation::Create => OperationKind::Create,
@@ -73,6 +80,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         expires: expires.to_string(),
         signature: None,
     };
+    if let Some(key) = &arguments.sign {
+        spec.signature = Some(sign(&signature::canonical(&spec), key)?);
+    }
     let label = arguments.digest.get(..32).unwrap_or_default();
     let approval = json!({
         "apiVersion": function_database::api::API_VERSION,
@@ -83,6 +93,24 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     super::print(&serde_saphyr::to_string(&approval)?)?;
     super::hint("function-database approve ... | kubectl create -f -");
     Ok(Outcome::Fine)
+}
+
+/// By the real `ssh-keygen`, which asks for passphrases, knows the agent and waits for a touch of the security key.
+fn sign(text: &str, key: &Path) -> anyhow::Result<String> {
+    let mut process = Command::new("ssh-keygen")
+        .args(["-q", "-Y", "sign", "-n", signature::NAMESPACE, "-f"])
+        .arg(key)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("--sign needs ssh-keygen of OpenSSH 8.0 or newer")?;
+    // Dropped at the end of the statement, so that ssh-keygen sees the end of the text. If it has stopped already, its
+    // exit code says more than a broken pipe.
+    let written = process.stdin.take().map(|mut input| input.write_all(text.as_bytes()));
+    let output = process.wait_with_output().context("ssh-keygen")?;
+    anyhow::ensure!(output.status.success(), "ssh-keygen did not sign with {}: {}", key.display(), output.status);
+    written.transpose().context("ssh-keygen did not read what to sign")?;
+    String::from_utf8(output.stdout).context("ssh-keygen wrote no text")
 }
 
 fn database(text: &str) -> Result<(String, String), String> {

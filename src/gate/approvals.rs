@@ -2,7 +2,9 @@
 //! approval whether it counts. Must not trust the label that found them.
 
 use super::digest::Operation;
+use super::signature::{self, Flaw};
 use crate::api::approval::{ApprovalName, ApprovalSpec, DatabaseApproval, Decision};
+use crate::api::input::{Signatures, Signer};
 use crate::api::plan::DatabaseName;
 use crate::observed::Answer;
 use crate::wire::{Object, Undecodable};
@@ -40,6 +42,8 @@ pub enum Verdict {
     OfSomethingElse(&'static str),
     /// Made by whoever asked for the change.
     OfTheRequester,
+    Unsigned,
+    Signature(Flaw),
 }
 
 /// What an operation needs.
@@ -51,6 +55,10 @@ pub struct Need<'a> {
     pub requester: Option<&'a str>,
     /// The longest time from an approval's making to its end, in days.
     pub valid_days: u32,
+    /// Whether one without a signature counts.
+    pub signatures: Signatures,
+    /// Whose signature counts.
+    pub signers: &'a [Signer],
 }
 
 /// One rejection that is in force outweighs every approval.
@@ -92,10 +100,22 @@ fn judge(operation: &Operation, need: &Need, approval: &Object, now: Timestamp) 
         (None, None) => match approval.spec.decision {
             Decision::Rejected => Verdict::Rejected(reason.clone().unwrap_or_else(|| "no reason given".into())),
             Decision::Approved if need.requester == Some(approver) => Verdict::OfTheRequester,
-            Decision::Approved => Verdict::InForce,
+            Decision::Approved => signed(&approval.spec, need),
         },
     };
     Finding { name: approval.metadata.name.clone(), approver: approver.clone(), verdict }
+}
+
+/// A rejection does not come here: it lets nothing run, so it needs no proof.
+fn signed(spec: &ApprovalSpec, need: &Need) -> Verdict {
+    match (&spec.signature, need.signatures) {
+        (None, Signatures::Optional) => Verdict::InForce,
+        (None, Signatures::Required) => Verdict::Unsigned,
+        (Some(text), _) => match signature::check(spec, text, need.signers) {
+            Ok(()) => Verdict::InForce,
+            Err(flaw) => Verdict::Signature(flaw),
+        },
+    }
 }
 
 /// The cluster's schema should not have let it in.
@@ -152,6 +172,8 @@ impl Finding {
             Verdict::NoTime(text) => format!("does not count: its expiry {text:?} is no time"),
             Verdict::Unreadable(why) => format!("does not count: {why}"),
             Verdict::OfSomethingElse(what) => format!("does not count: it is of {what}"),
+            Verdict::Unsigned => "does not count: it is not signed, and the platform counts only signed ones".into(),
+            Verdict::Signature(flaw) => format!("does not count: {flaw}"),
             Verdict::OfTheRequester => "does not count: who asks for a change cannot approve it".into(),
         };
         format!("{name} by {approver}: {verdict}")

@@ -4,6 +4,7 @@
 
 pub mod digest;
 pub mod changes;
+pub mod signature;
 pub mod approvals;
 pub mod protection;
 

@@ -116,7 +116,8 @@ fn approval(operation: &Operation, changes: Value) -> Object {
 fn each_approval_says_whether_it_counts() {
     let plan = example::plan("prod", json!({}));
     let operation = Operation::Create { plan: &plan.terms };
-    let need = Need { approvers: 1, requester: Some("carl"), valid_days: 14 };
+    let need =
+        Need { approvers: 1, requester: Some("carl"), valid_days: 14, signatures: Default::default(), signers: &[] };
     let cases = [
         (json!({}), "one by anna: approved"),
         (json!({"spec": {"decision": "Rejected", "reason": "too dear"}}), "one by anna: rejected: too dear"),
@@ -154,7 +155,8 @@ fn each_approval_says_whether_it_counts() {
 fn as_many_different_people_as_needed_and_nobody_against_it() {
     let plan = example::plan("prod", json!({}));
     let operation = Operation::Create { plan: &plan.terms };
-    let need = |approvers| Need { approvers, requester: None, valid_days: 14 };
+    let need =
+        |approvers| Need { approvers, requester: None, valid_days: 14, signatures: Default::default(), signers: &[] };
     let by = |name: &str, approver: &str, decision: &str| {
         approval(&operation, json!({"metadata": {"name": name}, "spec": {"approver": approver, "decision": decision}}))
     };
@@ -170,6 +172,30 @@ fn as_many_different_people_as_needed_and_nobody_against_it() {
     assert_eq!(permission(&operation, &need(0), Answer::NotAsked, now()), Permission::NotNeeded);
     assert_eq!(permission(&operation, &need(1), Answer::NotAsked, now()), Permission::NotAsked);
     assert_eq!(permission(&operation, &need(1), Answer::Nothing, now()), Permission::Missing(vec![]));
+}
+
+#[test]
+fn a_signature_is_checked_if_it_is_there_and_needed_if_the_platform_says_so() {
+    use crate::api::input::Signatures::{self, Optional, Required};
+    let plan = example::plan("prod", json!({}));
+    let operation = Operation::Create { plan: &plan.terms };
+    let sentence = |signatures: Signatures, changes: Value| {
+        let need = Need { approvers: 1, requester: None, valid_days: 14, signatures, signers: &[] };
+        match permission(&operation, &need, Answer::Found(&[approval(&operation, changes)]), now()) {
+            Permission::Given(people) => format!("approved by {}", people.join(",")),
+            Permission::Missing(findings) => findings[0].sentence(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(sentence(Optional, json!({})), "approved by anna");
+    let unsigned = "one by anna: does not count: it is not signed, and the platform counts only signed ones";
+    assert_eq!(sentence(Required, json!({})), unsigned);
+    for signatures in [Optional, Required] {
+        let forged = sentence(signatures, json!({"spec": {"signature": "anna"}}));
+        assert!(forged.starts_with("one by anna: does not count: its signature cannot be read"), "{forged}");
+        let rejected = json!({"spec": {"decision": "Rejected", "reason": "too dear"}});
+        assert_eq!(sentence(signatures, rejected), "one by anna: rejected: too dear", "which needs no proof");
+    }
 }
 
 /// Digests of released plans. They never change: whoever approved one of these approved exactly that.

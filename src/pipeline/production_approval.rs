@@ -232,7 +232,8 @@ impl Evidence<'_> {
         let question = Question::by_labels(crate::api::API_VERSION, KIND, namespace, &label);
         ask(&mut self.response, &question);
         let requester = self.composite.metadata.annotations.get(REQUESTED_BY).map(String::as_str);
-        let need = Need { approvers, requester, valid_days: self.policy.valid_days };
+        let ApprovalGate { valid_days, signatures, signers, .. } = self.policy;
+        let need = Need { approvers, requester, valid_days: *valid_days, signatures: *signatures, signers };
         let permission = permission(&operation, &need, self.observed.objects(&question), self.now);
         if let Permission::Missing(findings) = &permission {
             self.pending = Some(Pending {

@@ -1,6 +1,7 @@
 //! `ApprovalGate`: who must agree to what. In: the gate's input. Out: how many approvers an operation needs.
 //! Must not change what a digest covers: that is fixed, whatever this table says.
 
+use super::signer::{Signatures, Signer, signers};
 use crate::api::approval::OperationKind;
 use crate::api::claim::Environment;
 use crate::api::status::Class;
@@ -25,6 +26,12 @@ pub struct ApprovalGate {
     /// The longest time between making an approval and its expiry, in days.
     #[schemars(range(min = 1, max = 366))]
     pub valid_days: u32,
+    /// Whether an approval without an SSH signature counts.
+    pub signatures: Signatures,
+    /// Whose SSH signatures count, with which keys.
+    #[serde(deserialize_with = "signers")]
+    #[schemars(length(max = 500))]
+    pub signers: Vec<Signer>,
 }
 
 impl Default for ApprovalGate {
@@ -40,6 +47,8 @@ impl Default for ApprovalGate {
             approvers: 1,
             approvers_of_heavy_changes: 2,
             valid_days: 14,
+            signatures: Signatures::Optional,
+            signers: vec![],
         }
     }
 }

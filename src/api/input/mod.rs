@@ -3,6 +3,7 @@
 
 pub mod tier_defaults;
 pub mod approval_gate;
+mod signer;
 
 use crate::integrations;
 use crate::operators::cloudnative_pg;
@@ -10,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use approval_gate::ApprovalGate;
+pub use signer::{Signatures, Signer, SignerKey};
 pub use tier_defaults::TierDefaults;
 
 /// The manifest of an input, as it stands in a Composition.
