@@ -23,6 +23,6 @@ pub fn run(request: &Request, settings: &Engines) -> Result<Response, Stop> {
         deliver(request, &mut response, generation, engine.resources);
         facts = Some(engine.facts);
     }
-    Serving { facts, credentials: None }.hand_on(&mut response);
+    Serving { facts }.hand_on(&mut response);
     Ok(response)
 }

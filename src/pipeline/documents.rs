@@ -80,6 +80,12 @@ pub struct Ruling {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Serving {
     pub facts: Option<Facts>,
+}
+
+/// That the surroundings are desired. Without them Crossplane would delete the Services, the connection secret and the
+/// network policy of a running database.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Integrated {
     /// Why there are no credentials for applications yet.
     pub credentials: Option<String>,
 }
@@ -101,6 +107,11 @@ impl Document for Ruling {
 impl Document for Serving {
     const NAME: &'static str = "db.platform.io/facts";
     const WRITER: Step = Step::Engines;
+}
+
+impl Document for Integrated {
+    const NAME: &'static str = "db.platform.io/integrations";
+    const WRITER: Step = Step::Integrations;
 }
 
 impl Document for Conditions {

@@ -1,6 +1,7 @@
-//! Step `integrate`. In: the facts of the engine that serves. Out: what surrounds it. Must not know the operator.
+//! Step `integrate`. In: the facts of the engine that serves. Out: what surrounds it, and the document `integrations`. Must
+//! not know the operator.
 
-use super::documents::{Document, Ruling, Serving};
+use super::documents::{Document, Integrated, Ruling, Serving};
 use super::stop::Stop;
 use super::{ask, deliver, observe};
 use crate::api::input::{Integrations, Step};
@@ -10,8 +11,11 @@ use crate::wire::{Request, Response};
 pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop> {
     let mut response = Response::to(request);
     let ruling = Ruling::take(&request.context, Step::Integrations)?;
-    let Serving { facts, .. } = Serving::take(&request.context, Step::Integrations)?;
-    let (Some(record), Some(facts)) = (ruling.record, facts) else { return Ok(response) };
+    let Serving { facts } = Serving::take(&request.context, Step::Integrations)?;
+    let (Some(record), Some(facts)) = (ruling.record, facts) else {
+        Integrated { credentials: None }.hand_on(&mut response);
+        return Ok(response);
+    };
     let generation = &record.serving;
     let observed = observe(request)?;
     for question in integrations::requirements(generation, &facts) {
@@ -20,6 +24,6 @@ pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop>
     let resources = integrations::compose(generation, &facts, settings, &observed);
     deliver(request, &mut response, generation, resources);
     let credentials = integrations::connection_secret::problem(generation, &facts, &observed);
-    Serving { facts: Some(facts), credentials }.hand_on(&mut response);
+    Integrated { credentials }.hand_on(&mut response);
     Ok(response)
 }

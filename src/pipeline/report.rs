@@ -1,7 +1,7 @@
 //! Step `report`. In: everything observed and desired, what the gate ruled, the facts. Out: readiness of each resource,
 //! status, conditions, events; or the guard's veto. Must not desire anything: it is the last to look, and speaks for all.
 
-use super::documents::{Conditions, Document, Ruling, Serving};
+use super::documents::{Conditions, Document, Integrated, Ruling, Serving};
 use super::stop::Stop;
 use super::{AWAIT, health, observe, put};
 use crate::api::claim::Composite;
@@ -15,7 +15,8 @@ use serde_json::json;
 pub fn run(request: &Request, _settings: &Report) -> Result<Response, Stop> {
     let mut response = Response::to(request);
     let ruling = Ruling::take(&request.context, Step::Report)?;
-    let Serving { facts, credentials } = Serving::take(&request.context, Step::Report)?;
+    let Serving { facts } = Serving::take(&request.context, Step::Report)?;
+    let Integrated { credentials } = Integrated::take(&request.context, Step::Report)?;
     let losses = guard::losses(&request.observed, &request.desired.resources)?;
     if !losses.is_empty() {
         return Err(Stop::Guard(losses));

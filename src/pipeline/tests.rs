@@ -80,6 +80,30 @@ fn a_step_without_its_predecessor_says_which_one() {
     }
 }
 
+/// A step that somebody took out of the Composition would otherwise have its resources deleted.
+#[test]
+fn a_pipeline_without_a_step_is_refused() {
+    let cases = [
+        (Step::TierDefaults, "the context has no db.platform.io/plan; put the step tier-defaults before it"),
+        (Step::ApprovalGate, "the context has no db.platform.io/gate; put the step production-approval before it"),
+        (Step::Engines, "the context has no db.platform.io/facts; put the step compose-engine before it"),
+        (Step::Integrations, "the context has no db.platform.io/integrations; put the step integrate before it"),
+    ];
+    for (without, expected) in cases {
+        let mut context = Context::default();
+        let mut said = vec![];
+        for step in Step::ALL.into_iter().filter(|step| *step != without) {
+            let mut request = request(Some(shipped(step)));
+            request.context = context;
+            request.required = everything_asked(&mut request);
+            let response = run(&request, now());
+            said.extend(response.events.into_iter().map(|event| event.message));
+            context = response.context;
+        }
+        assert!(said.first().is_some_and(|said| said.ends_with(expected)), "{without:?}: {said:?}");
+    }
+}
+
 #[test]
 fn a_foreign_document_is_not_guessed_at() {
     let cases = [

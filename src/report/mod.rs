@@ -46,7 +46,10 @@ impl View<'_> {
 /// Whole, every time: what a successful response leaves out vanishes.
 pub fn status(view: &View) -> Status {
     let approval = Some(view.ruling.approval.clone()).filter(|approval| *approval != Default::default());
-    let observed_generation = view.composite.metadata.generation;
+    // Crossplane copies the status to a claim, where the generation of the composite behind it would be a wrong answer, for
+    // which those who wait for the claim would wait for ever.
+    let of_claim = view.composite.spec.claim_ref.is_some();
+    let observed_generation = view.composite.metadata.generation.filter(|_| !of_claim);
     let mut status =
         Status { phase: phase(view), stage: stage(view), observed_generation, approval, ..Status::default() };
     status.message = message(view);
