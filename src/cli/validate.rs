@@ -4,7 +4,7 @@ use super::documents::{self, Document};
 use super::{GaveUp, Outcome, render};
 use clap::Args;
 use function_database::api::claim::Claim;
-use function_database::api::input::{Manifest, TierDefaults};
+use function_database::api::input::{Manifest, Step, TierDefaults};
 use function_database::api::problem::Problem;
 use function_database::api::{self, schema};
 use function_database::pipeline::{self, stop::Stop};
@@ -268,10 +268,25 @@ pub fn composition(document: &Document) -> Vec<Finding> {
         };
         found.push(Finding::new(document, &path, format!("{path}: {message}")));
     }
+    found.extend(order(document).map(|message| Finding::new(document, "spec.pipeline", message)));
     if let Err(error) = Composition::read(&document.value) {
         found.push(Finding::new(document, "spec", error.to_string()));
     }
     found
+}
+
+/// Each of our steps has its place, and the last one is the guard: without it nobody would notice.
+fn order(document: &Document) -> Option<String> {
+    let kinds: Vec<&str> = steps(document).filter_map(|(_, input)| input["kind"].as_str()).collect();
+    let right = Step::ALL.map(Step::kind);
+    let of_ours = kinds.is_empty() || kinds == right;
+    (!of_ours).then(|| {
+        format!(
+            "spec.pipeline: has steps with the inputs {}; write all of {}, in this order",
+            kinds.join(", "),
+            right.join(", ")
+        )
+    })
 }
 
 /// The tables of the first step.

@@ -137,7 +137,7 @@ fn each_approval_says_whether_it_counts() {
         (json!({"spec": {"approver": "carl"}}), "one by carl: does not count: who asks for a change cannot approve it"),
         (
             json!({"spec": {"decision": "Maybe"}}),
-            "one by somebody: does not count: approval.spec.decision: unknown variant `Maybe`, expected `Approved` or `Rejected`",
+            "one by somebody: does not count: approval.spec.decision: is not allowed; write one of Approved, Rejected",
         ),
     ];
     for (changes, expected) in cases {

@@ -137,7 +137,7 @@ fn message(view: &View) -> Option<String> {
              database, or delete this one"
         ));
     }
-    let health = view.health?;
+    let Some(health) = view.health else { return waiting(view, "it") };
     let why = match &health.state {
         State::Ready => match &health.storage {
             Storage::NotYet(why) => Some(why.as_str()),
@@ -147,7 +147,16 @@ fn message(view: &View) -> Option<String> {
         State::Absent => Some("it does not exist yet"),
         State::Progressing(why) | State::Degraded(why) | State::Failed(why) => Some(why.as_str()),
     };
-    why.or(view.credentials).zip(name).map(|(why, name)| format!("{name}: {why}"))
+    why.or(view.credentials).zip(name).map(|(why, name)| format!("{name}: {why}")).or_else(|| waiting(view, "a change"))
+}
+
+/// Why what is claimed is not what runs.
+fn waiting(view: &View, what: &str) -> Option<String> {
+    match view.ruling.standing {
+        Standing::Invalid => Some(format!("{what} has mistakes and is not applied; see the condition Validated")),
+        Standing::AwaitingApproval => Some(format!("{what} waits for an approval; see status.approval.pending")),
+        Standing::Asking | Standing::Applied | Standing::Lost => None,
+    }
 }
 
 /// The applied plan in a few words.

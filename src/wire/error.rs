@@ -132,6 +132,14 @@ impl de::Error for Error {
         Error::new(format!("is {}, not {expected}", Found(found)))
     }
 
+    fn unknown_field(_field: &str, known: &'static [&'static str]) -> Self {
+        Error::new(format!("unknown field; write one of {}", known.join(", ")))
+    }
+
+    fn unknown_variant(_variant: &str, known: &'static [&'static str]) -> Self {
+        Error::new(format!("is not allowed; write one of {}", known.join(", ")))
+    }
+
     fn missing_field(field: &'static str) -> Self {
         Error::new(format!("{field} is missing"))
     }

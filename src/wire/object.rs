@@ -295,6 +295,10 @@ mod tests {
             "claim.spec.hosts[1].One: is a text, not a whole number from 0",
         );
         check(
+            json!({"spec": {"hosts": ["hunter2"]}}),
+            "claim.spec.hosts[0]: is not allowed; write one of Plain, One, Two, Named",
+        );
+        check(
             json!({"spec": {"hosts": [{"One": 1, "Two": [1, 2]}]}}),
             "claim.spec.hosts[0]: invalid length 2, expected an object with one entry",
         );

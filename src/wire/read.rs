@@ -136,7 +136,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
         let Some(entry) = self.entries.next() else { return Ok(None) };
         let name = self.current.insert(entry).name;
-        seed.deserialize(Name(name)).map(Some)
+        seed.deserialize(Name(name)).map(Some).map_err(|error: Error| error.in_entry(name))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
