@@ -65,18 +65,18 @@ fn next<'de>(rest: &mut &'de [u8]) -> Result<Option<(u32, Payload<'de>)>, Error>
 
 /// Takes a length off `rest`, or nothing.
 fn length(rest: &mut &[u8]) -> Option<usize> {
-    match rest {
-        [byte @ ..0x80, after @ ..] => {
-            *rest = after;
-            Some(usize::from(*byte))
-        }
-        _ => usize::try_from(decode_varint(rest).ok()?).ok(),
-    }
+    let (length, after) = match *rest {
+        [low @ ..0x80, after @ ..] => (usize::from(*low), after),
+        [low, high @ ..0x80, after @ ..] => (usize::from(low & 0x7f) | usize::from(*high) << 7, after),
+        _ => return usize::try_from(decode_varint(rest).ok()?).ok(),
+    };
+    *rest = after;
+    Some(length)
 }
 
 /// Takes the length-delimited field that begins with `key` off `rest`, or nothing.
 fn delimited<'de>(rest: &mut &'de [u8], key: u8) -> Option<&'de [u8]> {
-    let mut after = rest.strip_prefix(&[key])?;
+    let (_, mut after) = rest.split_first().filter(|(first, _)| **first == key)?;
     let length = length(&mut after)?;
     let (bytes, after) = after.split_at_checked(length)?;
     *rest = after;

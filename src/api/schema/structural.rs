@@ -131,7 +131,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     #[derive(Deserialize, JsonSchema)]
-    #[allow(dead_code)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
     #[serde(rename_all = "camelCase", deny_unknown_fields)]
     struct Shelf {
         /// How many.
@@ -144,7 +144,7 @@ mod tests {
 
     /// Of the shelf.
     #[derive(Deserialize, JsonSchema)]
-    #[allow(dead_code)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
     enum Kind {
         /// It hangs.
         Wall,
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[derive(Deserialize, JsonSchema)]
-    #[allow(dead_code)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
     #[serde(rename_all = "camelCase", deny_unknown_fields)]
     enum Cover {
         Glass {},
