@@ -144,7 +144,6 @@ mod tests {
 
     /// Of the shelf.
     #[derive(Deserialize, JsonSchema)]
-    #[expect(dead_code, reason = "only its schema is looked at")]
     enum Kind {
         /// It hangs.
         Wall,
