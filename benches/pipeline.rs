@@ -63,6 +63,8 @@ async fn bench() {
     }
     row("average", 0, sum / 5.0, sum_of_echo / 5.0, 0.2);
 
+    signatures(&function, &mut ours).await;
+
     println!("\nCPU per call of the whole pipeline by the number of observed resources");
     for count in [1, 10, 100, 500] {
         let mut sum = 0.0;
@@ -101,6 +103,60 @@ async fn cpu(server: &Server, client: &mut FunctionRunnerServiceClient<Channel>,
         client.run_function(request.clone()).await.unwrap();
     }
     (server.cpu() - before) / f64::from(CALLS)
+}
+
+/// What the gate costs with a signed approval to look at, more than where nobody needs to approve.
+async fn signatures(function: &Server, client: &mut FunctionRunnerServiceClient<Channel>) {
+    println!("\nCPU per call of the gate with a signed approval, in microseconds more than without; the budget is 300");
+    let (_, request) = pipeline(client, &[], "orders").await.remove(1);
+    let folder = tempfile::tempdir().unwrap();
+    for kind in ["ed25519", "ecdsa", "rsa"] {
+        let key = folder.path().join(kind);
+        let made = Command::new("ssh-keygen").args(["-q", "-t", kind, "-N", "", "-f"]).arg(&key).status();
+        if !made.is_ok_and(|status| status.success()) {
+            println!("skipped: ssh-keygen does not run");
+            return;
+        }
+        let public = std::fs::read_to_string(key.with_extension("pub")).unwrap();
+        let gate = |environments: Json| {
+            let signers = json!([{"approver": "anna", "key": public.trim()}]);
+            let spec = json!({"environments": environments, "signatures": "Required", "signers": signers});
+            structure(&json!({"apiVersion": "fn.db.platform.io/v1", "kind": "ApprovalGate", "spec": spec}))
+        };
+        let without = RunFunctionRequest { input: Some(gate(json!([]))), ..request.clone() };
+        let mut with = RunFunctionRequest { input: Some(gate(json!(["prod"]))), ..request.clone() };
+        let approval = Command::new(FUNCTION)
+            .args(["approve", "checkout/orders", "--operation", "create", "--approver", "anna", "--digest"])
+            .args([&digest(), "--sign"])
+            .arg(&key)
+            .output()
+            .unwrap();
+        let mut approval = yaml(&String::from_utf8(approval.stdout).unwrap()).remove(0);
+        approval["metadata"]["name"] = "orders-1".into();
+        for (name, found) in &mut with.required_resources {
+            if name.contains("DatabaseApproval") {
+                found.items = vec![resource(&approval)];
+            }
+        }
+        let answer = client.run_function(with.clone()).await.unwrap().into_inner();
+        assert!(answer.desired.unwrap().resources.contains_key("record"), "it counts");
+        let (mut cost, mut cost_without) = (f64::MAX, f64::MAX);
+        for _ in 0..3 {
+            cost = cost.min(cpu(function, client, &with).await);
+            cost_without = cost_without.min(cpu(function, client, &without).await);
+        }
+        let more = cost - cost_without;
+        println!("{kind:<10}{more:>7.0}  {}", if more <= 300.0 { "kept" } else { "EXCEEDED" });
+    }
+}
+
+/// Of creating the database of the example.
+fn digest() -> String {
+    let composition = yaml(include_str!("../compositions/database.yaml")).remove(0);
+    let composition = function_database::render::Composition::read(&composition).unwrap();
+    let now = "2026-11-21T12:00:00Z".parse().unwrap();
+    let rendered = function_database::render::render(&composition, &claim("orders"), &[], &[], now);
+    rendered.composite["status"]["approval"]["pending"]["digest"].as_str().unwrap().into()
 }
 
 /// Plays the pipeline once and keeps the request that each step was answered for.
