@@ -25,6 +25,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<Response, Stop> {
+    let wanted = match Wanted::take(&request.context, Step::ApprovalGate)? {
+        Wanted::Plan(plan) => Ok(*plan),
+        Wanted::Problems(problems) => Err(problems),
+    };
     let mut evidence = Evidence {
         request,
         policy,
@@ -34,10 +38,6 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
         response: Response::to(request),
         pending: None,
         quota: Quota::take(&request.context, Step::ApprovalGate)?,
-    };
-    let wanted = match Wanted::take(&request.context, Step::ApprovalGate)? {
-        Wanted::Plan(plan) => Ok(*plan),
-        Wanted::Problems(problems) => Err(problems),
     };
     let recorded = evidence.recorded();
     let situation = evidence.situation(&recorded, &wanted)?;

@@ -34,7 +34,10 @@ fn said(quota: &Quota, from: Option<&Plan>, to: &Plan, others: &[Plan]) -> Vec<S
 
 #[test]
 fn a_new_database_must_fit_beside_the_others() {
+    let mut foreign = dev("ledger", json!({"replicas": 3}));
+    foreign.terms.database.namespace = "bank".into();
     let others = [
+        foreign,
         dev("billing", json!({"replicas": 3, "storage": "30Gi"})),
         dev("audit", json!({"replicas": 2})),
         plan("elsewhere", "staging", json!({"replicas": 3})),
@@ -230,4 +233,21 @@ fn the_table_is_read_for_the_plan_and_must_make_sense() {
         problems.to_string(),
         "TierDefaults.quotas: a monthlyCost is limited, but there are no prices; the platform team adds prices"
     );
+}
+
+/// Whoever takes the marks of comments away has something that works.
+#[test]
+fn the_example_in_the_shipped_composition_works() {
+    let text = include_str!("../../compositions/database.yaml");
+    let lines = text.lines().map(str::trim_start).skip_while(|line| *line != "# quotas:");
+    let lines = lines.map_while(|line| line.strip_prefix("# ")).collect::<Vec<_>>().join("\n");
+    let mut policy = example::policy();
+    let example: Value = serde_saphyr::from_str(&lines).unwrap();
+    policy.quotas = serde_json::from_value(example["quotas"].clone()).unwrap();
+    let mut prod = example::plan("prod", json!({"owner": "group:default/checkout"}));
+    let limits = |plan: &Plan| (of(plan, &policy).namespace.databases, of(plan, &policy).owner.monthly_cost);
+    assert_eq!(limits(&prod), (Some(10), Some(10_000)));
+    prod.notes.owner = None;
+    assert_eq!(limits(&prod), (Some(10), Some(5_000)));
+    assert_eq!(limits(&example::plan("dev", json!({}))), (Some(10), None));
 }

@@ -26,7 +26,7 @@ pub struct QuotaTable {
     pub named: BTreeMap<String, BTreeMap<Environment, Limits>>,
 }
 
-/// Limits of sums, both over members, shards and what runs beside them. What is left out is not limited.
+/// Limits of sums over databases, with all members, shards and whatever runs beside them. What is left out is not limited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Limits {
