@@ -247,22 +247,27 @@ fn the_others_are_asked_for_only_where_a_limit_could_be_passed() {
         let record = response.desired.resources.get(&Key("record".into()));
         record.map(|record| record.object.decode::<DatabaseRecord>("record").unwrap().spec.serving.plan.terms.replicas)
     };
-    // What exists; answered rounds; the other records; asked; how many members run; the standing.
-    let cases: [(&[Value], u32, usize, &[Value], bool, Option<u32>, Standing); 9] = [
+    /// What exists, and how many members are wanted of it.
+    type Edit<'a> = (&'a [Value], u32);
+    /// So many rounds are answered, with these records.
+    type Answered<'a> = (usize, &'a [Value]);
+    /// Whether the others are asked for, how many members run, and how that is called.
+    type Outcome = (bool, Option<u32>, Standing);
+    let cases: [(Edit, Answered, Outcome); 9] = [
         // New: first the record and the data, then the others; nothing runs before all of it is known.
-        (&[], 2, 0, &[], false, None, Standing::Asking),
-        (&[], 2, 1, &[], true, None, Standing::Asking),
-        (&[], 2, 2, &[], true, Some(2), Standing::Applied),
-        (&[], 3, 2, &other, true, None, Standing::Invalid),
+        ((&[], 2), (0, &[]), (false, None, Standing::Asking)),
+        ((&[], 2), (1, &[]), (true, None, Standing::Asking)),
+        ((&[], 2), (2, &[]), (true, Some(2), Standing::Applied)),
+        ((&[], 3), (2, &other), (true, None, Standing::Invalid)),
         // Growing: what runs goes on while nobody has answered, and when there is no room.
-        (&own, 3, 0, &[], true, Some(2), Standing::Asking),
-        (&own, 3, 1, &own, true, Some(3), Standing::Applied),
-        (&own, 3, 1, &other, true, Some(2), Standing::Invalid),
+        ((&own, 3), (0, &[]), (true, Some(2), Standing::Asking)),
+        ((&own, 3), (1, &own), (true, Some(3), Standing::Applied)),
+        ((&own, 3), (1, &other), (true, Some(2), Standing::Invalid)),
         // Neither the same nor less needs to know.
-        (&own, 2, 0, &[], false, Some(2), Standing::Applied),
-        (&own, 1, 0, &[], false, Some(1), Standing::Applied),
+        ((&own, 2), (0, &[]), (false, Some(2), Standing::Applied)),
+        ((&own, 1), (0, &[]), (false, Some(1), Standing::Applied)),
     ];
-    for (observed, replicas, rounds, records, asked, members, standing) in cases {
+    for ((observed, replicas), (rounds, records), (asked, members, standing)) in cases {
         let response = gate(spec(replicas), observed, rounds, records);
         let case = format!("{} to {replicas}, {rounds} answered, {} others", observed.len(), records.len());
         assert_eq!(response.events, [], "{case}");
