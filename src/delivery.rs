@@ -8,6 +8,7 @@ use crate::observed::Question;
 use crate::operators::Reference;
 use crate::wire::{Key, Object, Undecodable};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// provider-kubernetes' namespaced kind.
@@ -27,6 +28,21 @@ pub fn wrap(delivery: &Delivery, database: &DatabaseName, key: &Key, object: Obj
                 provider_config_ref: ProviderConfigRef { kind: "ClusterProviderConfig", name: &remote.provider_config },
             },
         }),
+    }
+}
+
+/// The same resource, which now stays when its database is deleted: the cluster's garbage collector spares what has another
+/// owner left, and provider-kubernetes leaves alone what it may not delete. `namespace`: the UID of the database's own.
+pub fn retained(delivery: &Delivery, database: &DatabaseName, object: Object, namespace: Option<&str>) -> Object {
+    match (delivery, namespace) {
+        (Delivery::Object(_), _) => {
+            object.merge(&Object::of(&json!({"spec": {"managementPolicies": ["Create", "Observe", "Update"]}})))
+        }
+        (Delivery::Direct, None) => object,
+        (Delivery::Direct, Some(uid)) => {
+            let owner = json!({"apiVersion": "v1", "kind": "Namespace", "name": database.namespace, "uid": uid});
+            object.merge(&Object::of(&json!({"metadata": {"ownerReferences": [owner]}})))
+        }
     }
 }
 
@@ -152,7 +168,6 @@ struct WantedSpec {
 mod tests {
     use super::*;
     use crate::api::plan::ObjectDelivery;
-    use serde_json::json;
 
     fn database() -> DatabaseName {
         DatabaseName { namespace: "checkout".into(), name: "orders".into(), inside: "orders".into() }

@@ -36,6 +36,11 @@ impl Question {
         Question::of(api_version, kind, Some(namespace), Match::Labels(labels))
     }
 
+    /// The namespace itself.
+    pub fn namespace(name: &str) -> Question {
+        Question::of("v1", "Namespace", None, Match::Name(name.into()))
+    }
+
     fn of(api_version: &str, kind: &str, namespace: Option<&str>, matching: Match) -> Question {
         let namespace = namespace.map(String::from);
         Question { selector: Selector { api_version: api_version.into(), kind: kind.into(), namespace, matching } }

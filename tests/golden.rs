@@ -8,6 +8,7 @@
 //! | `since.yaml` | the same, but only since the claim was applied before |
 //! | `observed.yaml` | composed resources that exist, instead of those that were rendered before |
 //! | `statuses.yaml` | by key, what operators made of the resources rendered before |
+//! | `again` | how often the function ran since the claim became what it is now |
 //! | `withdrawn` | if it is there, the approvals that stood before are deleted |
 //! | `gone` | keys of resources that are there no more |
 //! | `hidden` | keys of resources that exist, but that nobody observes: a user emptied the references |
@@ -15,7 +16,7 @@
 //! | `expected.yaml` | the composite with its status, then each composed resource |
 //! | `said.txt` | what is ready, when to run again, events |
 //!
-//! An approval's digest `@Create` or `@Change` stands for the digest that is pending.
+//! An approval's digest `@Create`, `@Change` or `@Delete` stands for the digest that is pending.
 //!
 //! `UPDATE=1 cargo test --test golden` rewrites the last two. Read the difference as a reviewer would.
 #![cfg(test)]
@@ -132,6 +133,7 @@ struct Situation {
     observed: Option<Vec<Value>>,
     statuses: Option<Map<String, Value>>,
     withdrawn: bool,
+    again: usize,
     gone: Vec<String>,
     hidden: Vec<String>,
 }
@@ -155,6 +157,7 @@ impl Situation {
             observed: documents("observed.yaml"),
             statuses: one("statuses.yaml").map(|statuses| statuses.as_object().unwrap().clone()),
             withdrawn: case.join("withdrawn").exists(),
+            again: text("again").map_or(0, |text| text.trim().parse().unwrap()),
             gone: words("gone"),
             hidden: words("hidden"),
         }
@@ -188,7 +191,7 @@ impl Situation {
         let claim = self.before.as_ref().unwrap_or(&self.claim);
         let mut seen = vec![];
         // What the gate learns from the statuses stands in the record from the next run on.
-        for _ in 0..3 {
+        for claim in std::iter::repeat_n(claim, 3).chain(std::iter::repeat_n(&self.claim, self.again)) {
             let rendered = before.run(claim, &seen);
             assert!(!rendered.resources.is_empty(), "nothing was rendered before: {}", said(&rendered));
             seen = rendered.resources.into_iter().map(|value| settled(value, statuses)).collect();
@@ -207,6 +210,7 @@ impl Situation {
             observed: other.observed.clone(),
             statuses: other.statuses.clone(),
             withdrawn: other.withdrawn,
+            again: other.again,
             gone: other.gone.clone(),
             hidden: other.hidden.clone(),
         }
@@ -219,7 +223,8 @@ fn signed(mut approval: Value, without: &Rendered) -> Value {
     if approval["spec"]["digest"] != format!("@{operation}") {
         return approval;
     }
-    let pending = &without.composite["status"]["approval"]["pending"];
+    let waiting = &without.composite["status"]["approval"];
+    let pending = &waiting[if operation == "Delete" { "deletion" } else { "pending" }];
     let named = without.fatal.as_deref().and_then(|message| message.split("--digest ").nth(1));
     let digest = match pending["digest"].as_str() {
         Some(digest) if pending["operation"] == operation.as_str() => digest.to_string(),

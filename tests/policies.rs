@@ -11,9 +11,12 @@ use std::path::Path;
 const COURIER: &str = "system:serviceaccount:argocd:argocd-application-controller";
 
 fn policy(courier: bool) -> Value {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/policies/approvals.yaml");
-    let text = std::fs::read_to_string(file).unwrap();
-    let text = if courier { text.replace("\"['']\"", &format!("\"['{COURIER}']\"")) } else { text };
+    read("approvals.yaml", |text| if courier { text.replace("\"['']\"", &format!("\"['{COURIER}']\"")) } else { text })
+}
+
+fn read(file: &str, change: impl Fn(String) -> String) -> Value {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/policies").join(file);
+    let text = change(std::fs::read_to_string(file).unwrap());
     let documents: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
     assert_eq!(documents[1]["spec"]["policyName"], documents[0]["metadata"]["name"]);
     assert_eq!(documents[1]["spec"]["validationActions"], json!(["Deny"]));
@@ -22,17 +25,26 @@ fn policy(courier: bool) -> Value {
 
 /// The numbers of the validations that refuse. An error refuses too: the policy fails closed.
 fn refusals(policy: &Value, request: &Value, object: &Value, old: &Value) -> Vec<usize> {
+    refusals_with(policy, request, object, old, &Value::Null)
+}
+
+fn refusals_with(policy: &Value, request: &Value, object: &Value, old: &Value, params: &Value) -> Vec<usize> {
     let mut variables: HashMap<String, Cel> = HashMap::new();
     let evaluate = |expression: &Value, variables: &HashMap<String, Cel>| {
         let mut context = Context::default();
         context.register_all();
-        for (name, value) in [("request", request), ("object", object), ("oldObject", old)] {
+        for (name, value) in [("request", request), ("object", object), ("oldObject", old), ("params", params)] {
             context.add_variable(name, value).unwrap();
         }
         context.add_variable_from_value("variables", variables.clone());
         let program = Program::compile(expression.as_str().unwrap()).unwrap();
         program.execute(&context)
     };
+    for condition in policy["matchConditions"].as_array().into_iter().flatten() {
+        if evaluate(&condition["expression"], &variables) == Ok(Cel::Bool(false)) {
+            return vec![];
+        }
+    }
     for variable in policy["variables"].as_array().unwrap() {
         let value = evaluate(&variable["expression"], &variables).unwrap();
         variables.insert(variable["name"].as_str().unwrap().into(), value);
@@ -113,4 +125,40 @@ fn deleting_an_approval_is_free() {
     assert_eq!(rules[0]["operations"], json!(["CREATE", "UPDATE"]), "so a DELETE never gets here");
     assert_eq!(rules[0]["resources"], json!(["databaseapprovals"]));
     assert_eq!(policy(false)["failurePolicy"], "Fail");
+}
+
+#[test]
+fn a_protected_database_is_deleted_by_the_way_that_leads_there() {
+    let policy = read("databases.yaml", |text| text);
+    let database = |labels: Value| json!({"metadata": {"name": "orders", "namespace": "checkout", "labels": labels}});
+    let watched = || database(json!({"crossplane.io/in-use": "true"}));
+    let bare = || json!({"metadata": {"name": "orders", "namespace": "checkout"}});
+    let record = |name: &str, environment: &str, lifecycle: Value| {
+        let terms = json!({"environment": environment, "lifecycle": lifecycle});
+        json!({"metadata": {"name": name}, "spec": {"serving": {"plan": {"terms": terms}}}})
+    };
+    let prod = || record("orders", "prod", json!({}));
+    let (delete, update) = (request("DELETE", "dev", json!([])), request("UPDATE", "dev", json!([])));
+    let crossplane = request("DELETE", "system:serviceaccount:crossplane-system:crossplane", json!([]));
+    let no_lifecycle =
+        json!({"metadata": {"name": "orders"}, "spec": {"serving": {"plan": {"terms": {"environment": "dev"}}}}});
+    let switched_on = record("orders", "staging", json!({"deletionProtection": true}));
+    let no_rule: [usize; 0] = [];
+    type Case<'a> = (&'a str, &'a Value, Value, Value, Value, &'a [usize]);
+    let cases: [Case; 11] = [
+        ("the webhook sees it", &delete, Value::Null, watched(), prod(), &no_rule),
+        ("the webhook does not see it", &delete, Value::Null, bare(), prod(), &[0]),
+        ("with other labels", &delete, Value::Null, database(json!({"a": "b"})), prod(), &[0]),
+        ("another's record", &delete, Value::Null, bare(), record("baskets", "prod", json!({})), &no_rule),
+        ("dev", &delete, Value::Null, bare(), no_lifecycle, &no_rule),
+        ("switched on elsewhere", &delete, Value::Null, bare(), switched_on, &[0]),
+        ("Crossplane", &crossplane, Value::Null, bare(), prod(), &no_rule),
+        ("an edit", &update, watched(), watched(), prod(), &no_rule),
+        ("a replacement", &update, bare(), watched(), prod(), &[1]),
+        ("another value", &update, database(json!({"crossplane.io/in-use": "no"})), watched(), prod(), &[1]),
+        ("an edit of one that is not watched yet", &update, bare(), bare(), prod(), &no_rule),
+    ];
+    for (name, request, object, old, record, expected) in cases {
+        assert_eq!(refusals_with(&policy, request, &object, &old, &record), expected, "{name}");
+    }
 }

@@ -114,6 +114,9 @@ pub struct ApprovalStatus {
     /// What waits for an approval.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending: Option<Pending>,
+    /// The deletion that somebody tried, while it waits for its approval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deletion: Option<Pending>,
 }
 
 /// An operation that waits, and all that is needed to approve it.

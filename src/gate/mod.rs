@@ -6,6 +6,7 @@ pub mod digest;
 pub mod changes;
 pub mod signature;
 pub mod approvals;
+pub mod deletion;
 pub mod protection;
 
 use crate::api::plan::Plan;

@@ -1,8 +1,9 @@
 //! What refuses a deletion. In: the applied generation and what is observed. Out: `Usage` objects of
-//! protection.crossplane.io/v1beta1 (Crossplane 2.0 and newer). Must not delete anything, nor arm a deletion.
+//! protection.crossplane.io/v1beta1 (Crossplane 2.0 and newer). Must not decide whether they stand: `deletion` does.
 //!
 //! Functions are not run for a composite that is being deleted, so the protection stands before anyone tries.
 
+use super::deletion::{ATTEMPT, Protection};
 use crate::api::claim::Composite;
 use crate::api::record::Generation;
 use crate::delivery;
@@ -22,22 +23,28 @@ const IN_USE: &str = "crossplane.io/in-use";
 /// Changes when the label is missing, because any change of a Usage's metadata makes its controller put it back.
 const LABEL: &str = "db.platform.io/in-use-label";
 
-/// Of the applied plan's lifecycle, never the pending one's. Empty where nothing is protected.
+/// All of them, of what runs. `by_approval`: what opens the way, which the user who is refused reads. `armed`: what was
+/// refused is carried out when the Usage of the database goes.
 pub fn usages(
     composite: &Composite,
     object: &Object,
     generation: &Generation,
     observed: &Observed,
+    by_approval: bool,
+    armed: bool,
 ) -> Result<Vec<(Key, Object)>, Undecodable> {
     let terms = &generation.plan.terms;
-    if !terms.lifecycle.deletion_protection {
-        return Ok(vec![]);
-    }
     let name = &terms.database.name;
-    let way_out = format!(
-        "the database {name} is protected; to delete it, set spec.lifecycle.deletionProtection to false, wait until that \
-         is applied, and delete it again"
-    );
+    let way_out = match by_approval {
+        true => format!(
+            "the database {name} is deleted by approval; the attempt is noted, and its status.approval.deletion says what an \
+             approver runs; to take it back, remove the annotation {ATTEMPT}"
+        ),
+        false => format!(
+            "the database {name} is protected; to delete it, set spec.lifecycle.deletionProtection to false, wait until \
+             that is applied, and delete it again"
+        ),
+    };
     let database = Reference {
         key: Key(OF_DATABASE.into()),
         api_version: crate::api::API_VERSION,
@@ -46,7 +53,7 @@ pub fn usages(
     };
     // In the claims edition nobody sees the claim itself, so its label cannot be watched.
     let seen = composite.spec.claim_ref.is_none().then_some(object);
-    let mut usages = vec![usage(generation, &database, "Usage", "claim", &way_out, seen)?];
+    let mut usages = vec![usage(generation, &database, "Usage", "claim", &way_out, seen, armed)?];
     if composite.spec.claim_ref.is_some() {
         let behind = Reference {
             key: Key(OF_COMPOSITE.into()),
@@ -55,7 +62,7 @@ pub fn usages(
             ..database
         };
         let reason = format!("it stands behind the Database {name}; delete that one");
-        usages.push(usage(generation, &behind, "ClusterUsage", "composite", &reason, Some(object))?);
+        usages.push(usage(generation, &behind, "ClusterUsage", "composite", &reason, Some(object), false)?);
     }
     for data in operators::of(terms.operator).data(generation) {
         // A Usage of something that does not exist yet would only fail.
@@ -63,9 +70,31 @@ pub fn usages(
         let beside = delivery::locate(&terms.delivery, &terms.database, &data);
         let data = Reference { key: Key(generation.key(OF_DATA)), ..beside };
         let reason = format!("it holds the data of the database {name}; an empty one would take its place");
-        usages.push(usage(generation, &data, "Usage", "data", &reason, Some(there))?);
+        usages.push(usage(generation, &data, "Usage", "data", &reason, Some(there), false)?);
     }
     Ok(usages)
+}
+
+/// The Usage of the database, as it is observed.
+pub fn observed(observed: &Observed) -> Result<Protection, Undecodable> {
+    let usage: Option<Standing> = observed.get(OF_DATABASE)?;
+    Ok(match usage {
+        None => Protection::Absent,
+        Some(Standing { spec }) if spec.replay_deletion => Protection::Armed,
+        Some(_) => Protection::Standing,
+    })
+}
+
+#[derive(Deserialize)]
+struct Standing {
+    #[serde(default)]
+    spec: StandingSpec,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct StandingSpec {
+    replay_deletion: bool,
 }
 
 /// `of.key` is the key of the Usage itself.
@@ -76,6 +105,7 @@ fn usage(
     role: &str,
     reason: &str,
     used: Option<&Object>,
+    replay_deletion: bool,
 ) -> Result<(Key, Object), Undecodable> {
     let cluster_scoped = kind == "ClusterUsage";
     // The only one without a namespace of its own, so its name carries the namespace. A dot stands in no claim's name.
@@ -101,7 +131,7 @@ fn usage(
         spec: UsageSpec {
             of: Of { api_version: of.api_version, kind: of.kind, resource_ref: ResourceRef { name: &of.name } },
             reason,
-            replay_deletion: false,
+            replay_deletion,
         },
     };
     Ok((of.key.clone(), Object::of(&usage)))

@@ -8,7 +8,7 @@ pub mod health;
 pub mod postgresql;
 pub mod cloudnative_pg;
 
-use crate::api::claim::{BackupMethod, Engine as EngineName, Topology};
+use crate::api::claim::{BackupMethod, DeletionPolicy, Engine as EngineName, Topology};
 use crate::api::input::Engines;
 use crate::api::plan::{Operator as OperatorName, Plan, Terms};
 use crate::api::quantity::{Amounts, Bytes};
@@ -42,6 +42,12 @@ pub trait Operator {
 
     /// Cannot fail: a plan is valid and names everything. `observed` is for what goes in stages.
     fn compose(&self, generation: &Generation, settings: &Engines, observed: &Observed) -> Engine;
+
+    /// A full backup outside of the schedule, under the key `role`. `None`: there is nowhere to put it.
+    fn backup(&self, generation: &Generation, role: &str, name: String) -> Option<Resource>;
+
+    /// How such a backup stands, as it says itself.
+    fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable>;
 
     /// What the operator says, held against the plan. A status that cannot be read is an error, never "ready".
     fn health(&self, generation: &Generation, observed: &Observed) -> Result<Health, Undecodable>;
@@ -103,7 +109,30 @@ pub struct Resource {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holds {
     Data(Bytes),
+    /// What running data cannot do without, such as where its log goes.
+    Archive,
+    /// A backup that outlives the database.
+    Backup,
     Nothing,
+}
+
+impl Holds {
+    /// Whether it stays when the database is deleted.
+    pub fn stays(self, policy: DeletionPolicy) -> bool {
+        match self {
+            Holds::Data(_) | Holds::Archive => policy == DeletionPolicy::Retain,
+            Holds::Backup => true,
+            Holds::Nothing => false,
+        }
+    }
+}
+
+/// One backup, as its resource says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackupRun {
+    Running,
+    Completed,
+    Failed(String),
 }
 
 /// One object by its kind and name, in the database's namespace.

@@ -3,7 +3,7 @@
 
 use super::documents::{Document, Ruling, Serving};
 use super::stop::Stop;
-use super::{deliver, observe};
+use super::{LAST_BACKUP, deliver, observe};
 use crate::api::input::{Engines, Step};
 use crate::gate::Standing;
 use crate::operators::{self, Holds};
@@ -18,8 +18,10 @@ pub fn run(request: &Request, settings: &Engines) -> Result<Response, Stop> {
         let operator = operators::of(generation.plan.terms.operator);
         let mut engine = operator.compose(generation, settings, &observe(request)?);
         if ruling.standing == Standing::Lost {
-            engine.resources.retain(|resource| resource.holds == Holds::Nothing);
+            engine.resources.retain(|resource| !matches!(resource.holds, Holds::Data(_)));
         }
+        let last_backup = ruling.deletion.last_backup;
+        engine.resources.extend(last_backup.and_then(|name| operator.backup(generation, LAST_BACKUP, name)));
         deliver(request, &mut response, generation, engine.resources);
         facts = Some(engine.facts);
     }

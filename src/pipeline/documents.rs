@@ -75,6 +75,20 @@ pub struct Ruling {
     pub record: Option<Record>,
     pub standing: Standing,
     pub approval: ApprovalStatus,
+    #[serde(default)]
+    pub deletion: Deletion,
+}
+
+/// How far the deletion has come.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Deletion {
+    /// The name of the last backup, where one is to be there.
+    pub last_backup: Option<String>,
+    /// What there is to say of it.
+    pub message: Option<String>,
+    /// It was approved.
+    pub approved: bool,
+    pub backup_failed: bool,
 }
 
 /// What is known of the engine that serves; none where nothing runs.

@@ -9,6 +9,7 @@ pub mod stop;
 pub mod tier_defaults;
 pub mod others;
 pub mod production_approval;
+mod deletion;
 pub mod compose_engine;
 pub mod integrate;
 pub mod report;
@@ -29,6 +30,9 @@ use stop::Stop;
 
 /// The name under which the Composition asks for the platform's own values, and of the EnvironmentConfig that has them.
 pub const OVERLAY: &str = "database-platform";
+
+/// The permanent key of the backup that is made before a database is deleted.
+const LAST_BACKUP: &str = "last-backup";
 
 /// While anything is awaited, Crossplane runs the function again after this time; before 2.4 it does not watch what was
 /// asked for.
@@ -122,11 +126,23 @@ fn health(response: &mut Response, generation: &Generation, observed: &Observed)
 
 /// Desires resources where they are to go. They are ready once they exist, unless `report` knows better.
 fn deliver(request: &Request, response: &mut Response, generation: &Generation, resources: Vec<Resource>) {
-    let database: &DatabaseName = generation.database();
-    for Resource { key, object, .. } in resources {
-        let object = delivery::wrap(&generation.plan.terms.delivery, database, &key, object);
+    let terms = &generation.plan.terms;
+    for Resource { key, object, holds } in resources {
+        let mut object = delivery::wrap(&terms.delivery, &terms.database, &key, object);
+        if holds.stays(terms.lifecycle.deletion_policy) {
+            let namespace = namespace(request, response, &terms.database);
+            object = delivery::retained(&terms.delivery, &terms.database, object, namespace.as_deref());
+        }
         desire(request, response, key, object);
     }
+}
+
+/// The UID of the database's namespace, once Crossplane has found it.
+fn namespace(request: &Request, response: &mut Response, database: &DatabaseName) -> Option<String> {
+    let question = Question::namespace(&database.namespace);
+    let found = request.required.get(&question.name()).and_then(|found| found.first());
+    ask(response, &question);
+    found.and_then(|namespace| namespace.text("Namespace", &["metadata", "uid"]).ok().flatten()).map(String::from)
 }
 
 fn desire(request: &Request, response: &mut Response, key: crate::wire::Key, object: Object) {

@@ -1,21 +1,22 @@
 //! Step `production-approval`. In: the plan, the record, approvals, what exists. Out: the document `gate`, the record, what
 //! refuses a deletion. Gathers the evidence that the gate's table wants; must not decide.
 
-use super::documents::{Document, Ruling, Wanted};
+use super::deletion;
+use super::documents::{Deletion, Document, Ruling, Wanted};
 use super::others::{self, Room};
 use super::stop::Stop;
-use super::{AWAIT, ask, condition, desire, health, observe, say};
+use super::{AWAIT, ask, condition, desire, health, namespace, observe, say};
 use crate::api::approval::{DIGEST_LABEL, KIND, OperationKind, REQUESTED_BY};
-use crate::api::claim::Composite;
+use crate::api::claim::{Composite, DeletionPolicy, Environment};
 use crate::api::input::{ApprovalGate, Step};
-use crate::api::plan::Plan;
+use crate::api::plan::{Delivery, Plan};
 use crate::api::problem::Problems;
 use crate::api::record::{self, DatabaseRecord, Generation, Record};
 use crate::api::status::{ApprovalStatus, Class, ConditionType, Pending};
 use crate::delivery;
 use crate::gate::approvals::{Finding, Need, Permission, permission};
 use crate::gate::digest::Operation;
-use crate::gate::{self, Because, Data, Origin, Outcome, Refusal, Situation, changes, protection};
+use crate::gate::{self, Because, Data, Origin, Outcome, Refusal, Situation, changes};
 use crate::observed::{Answer, Observed, Question};
 use crate::operators::{self, GENERATION, LINEAGE, STATEFUL};
 use crate::plan;
@@ -25,10 +26,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<Response, Stop> {
-    let wanted = match Wanted::take(&request.context, Step::ApprovalGate)? {
-        Wanted::Plan(plan) => Ok(*plan),
-        Wanted::Problems(problems) => Err(problems),
-    };
+    let claimed = Wanted::take(&request.context, Step::ApprovalGate)?;
     let mut evidence = Evidence {
         request,
         policy,
@@ -39,34 +37,39 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
         pending: None,
         quota: Quota::take(&request.context, Step::ApprovalGate)?,
     };
+    let wanted = match claimed {
+        Wanted::Plan(plan) => match deletion::switched_off(&evidence, plan.terms.environment) {
+            Some(problem) => Err(Problems(vec![problem])),
+            None => Ok(*plan),
+        },
+        Wanted::Problems(problems) => Err(problems),
+    };
     let recorded = evidence.recorded();
     let situation = evidence.situation(&recorded, &wanted)?;
     let outcome = gate::decide(&situation);
-    let Evidence { mut response, composite, observed, pending, .. } = evidence;
-
     let record = match &recorded {
         Recorded::Is(record) => Some(&**record),
         Recorded::NotAsked | Recorded::Nothing | Recorded::Unreadable(_) => None,
     };
-    let ready = record.is_some_and(|record| health(&mut response, &record.serving, &observed).has_served());
-    let origin = origin(&composite, &observed);
+    let Evidence { response, composite, observed, .. } = &mut evidence;
+    let ready = record.is_some_and(|record| health(response, &record.serving, observed).has_served());
+    let origin = origin(composite, observed);
     let record = gate::settle(&outcome, record, &origin, ready);
     match &outcome {
         Outcome::Fatal(refusal) => {
             let validated = matches!(refusal, Refusal::RunsUnapproved(_));
-            let command = pending.map(|pending| format!("; {}", pending.command)).unwrap_or_default();
+            let command = evidence.pending.map(|pending| format!("; {}", pending.command)).unwrap_or_default();
             return Err(Stop::Refused { message: refusal.message() + &command, validated });
         }
-        Outcome::Hold => hold(request, &mut response),
+        Outcome::Hold => hold(request, &mut evidence.response),
         _ => {}
     }
+    let (mut deletion, mut pending_deletion) = (Deletion::default(), None);
     if let Some(record) = &record {
-        let object = Object::of(&DatabaseRecord::new(record.clone()));
-        desire(request, &mut response, Key(record::KEY.into()), object);
-        for (key, usage) in protection::usages(&composite, &request.composite, &record.serving, &observed)? {
-            desire(request, &mut response, key, usage);
-        }
+        remember(&mut evidence, record);
+        (deletion, pending_deletion) = deletion::run(&mut evidence, record, outcome == Outcome::Lost)?;
     }
+    let Evidence { mut response, pending, .. } = evidence;
     let approved_by = record.as_ref().map(|record| record.approved_by.clone()).unwrap_or_default();
     say(&mut response, approved(pending.as_ref(), &approved_by))?;
     // What the claim alone does not show: that what runs cannot become it.
@@ -77,8 +80,20 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
         response.ttl = Some(AWAIT);
     }
     let standing = outcome.standing();
-    Ruling { record, standing, approval: ApprovalStatus { approved_by, pending } }.hand_on(&mut response);
+    let approval = ApprovalStatus { approved_by, pending, deletion: pending_deletion };
+    Ruling { record, standing, approval, deletion }.hand_on(&mut response);
     Ok(response)
+}
+
+/// The record stays where the data stays.
+fn remember(evidence: &mut Evidence, record: &Record) {
+    let mut object = Object::of(&DatabaseRecord::new(record.clone()));
+    let terms = &record.serving.plan.terms;
+    if terms.lifecycle.deletion_policy == DeletionPolicy::Retain {
+        let namespace = namespace(evidence.request, &mut evidence.response, &terms.database);
+        object = delivery::retained(&Delivery::Direct, &terms.database, object, namespace.as_deref());
+    }
+    desire(evidence.request, &mut evidence.response, Key(record::KEY.into()), object);
 }
 
 fn approved(pending: Option<&Pending>, approved_by: &[String]) -> crate::wire::Condition {
@@ -109,13 +124,13 @@ enum Recorded {
 }
 
 /// What is gathered on the way to a situation; questions go straight into the response.
-struct Evidence<'a> {
-    request: &'a Request,
-    policy: &'a ApprovalGate,
+pub(super) struct Evidence<'a> {
+    pub request: &'a Request,
+    pub policy: &'a ApprovalGate,
     now: Timestamp,
-    composite: Composite,
-    observed: Observed,
-    response: Response,
+    pub composite: Composite,
+    pub observed: Observed,
+    pub response: Response,
     pending: Option<Pending>,
     quota: Quota,
 }
@@ -200,7 +215,8 @@ impl Evidence<'_> {
         };
         let operation = Operation::Create { plan: &plan.terms };
         let changes = changes::words(None, &plan.terms);
-        let permission = self.permission(plan, operation, Class::None, changes);
+        let permission;
+        (permission, self.pending) = self.permission(plan.terms.environment, operation, Class::None, changes);
         Ok(Situation::Unrecorded { data, claim: Ok((plan, within(room, permission))) })
     }
 
@@ -217,7 +233,9 @@ impl Evidence<'_> {
         if from == to {
             return Ok((plan, within(room, Permission::NotNeeded)));
         }
-        let permission = self.permission(plan, Operation::Change { from, to }, class, changes::words(Some(from), to));
+        let (operation, words) = (Operation::Change { from, to }, changes::words(Some(from), to));
+        let permission;
+        (permission, self.pending) = self.permission(to.environment, operation, class, words);
         Ok((plan, within(room, permission)))
     }
 
@@ -225,11 +243,18 @@ impl Evidence<'_> {
         others::room(&mut self.response, &self.observed, &self.quota, from, to)
     }
 
-    fn permission(&mut self, plan: &Plan, operation: Operation, class: Class, changes: Vec<String>) -> Permission {
+    /// Whether it may happen, and what to show of it while it may not.
+    pub(super) fn permission(
+        &mut self,
+        environment: Environment,
+        operation: Operation,
+        class: Class,
+        changes: Vec<String>,
+    ) -> (Permission, Option<Pending>) {
         let kind = operation.kind();
-        let approvers = self.policy.approvers_needed(plan.terms.environment, kind, class);
+        let approvers = self.policy.approvers_needed(environment, kind, class);
         if approvers == 0 {
-            return Permission::NotNeeded;
+            return (Permission::NotNeeded, None);
         }
         let digest = operation.digest();
         let (namespace, name) = self.composite.identity();
@@ -240,18 +265,17 @@ impl Evidence<'_> {
         let ApprovalGate { valid_days, signatures, signers, .. } = self.policy;
         let need = Need { approvers, requester, valid_days: *valid_days, signatures: *signatures, signers };
         let permission = permission(&operation, &need, self.observed.objects(&question), self.now);
-        if let Permission::Missing(findings) = &permission {
-            self.pending = Some(Pending {
-                operation: kind,
-                digest: digest.to_string(),
-                changes,
-                class,
-                approvers_needed: approvers,
-                found: findings.iter().map(Finding::sentence).collect(),
-                command: command(namespace, name, kind, &digest.to_string()),
-            });
-        }
-        permission
+        let Permission::Missing(findings) = &permission else { return (permission, None) };
+        let pending = Pending {
+            operation: kind,
+            digest: digest.to_string(),
+            changes,
+            class,
+            approvers_needed: approvers,
+            found: findings.iter().map(Finding::sentence).collect(),
+            command: command(namespace, name, kind, &digest.to_string()),
+        };
+        (permission, Some(pending))
     }
 
     /// Whether what holds a generation's data exists: observed, else asked for by name.

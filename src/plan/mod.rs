@@ -135,6 +135,15 @@ fn resolve_with(
         let wrong = format!("{} refuses connections that are not encrypted", name_of(&spec.environment));
         problems.push(Problem::new("spec.tls.enabled", wrong, "leave it out, or write true"));
     }
+    let lifecycle = lifecycle(spec, tier);
+    if lifecycle.deletion_policy == DeletionPolicy::Snapshot && backup.is_none() && problems.is_empty() {
+        let wrong = "Snapshot makes a last backup, and backups are off";
+        problems.push(Problem::new(
+            "spec.lifecycle.deletionPolicy",
+            wrong,
+            "write Delete or Retain, or switch them on",
+        ));
+    }
 
     // The one place where "no problems" becomes "everything is there", so that no default is invented twice.
     let (Some(storage), Some(replicas), Some(size), Some(tuned), Some(version), true) =
@@ -180,7 +189,7 @@ fn resolve_with(
             queries: monitoring.queries,
         },
         maintenance: Maintenance::default(),
-        lifecycle: lifecycle(spec, tier),
+        lifecycle,
         delivery: tier.object_delivery.clone().map_or(Delivery::Direct, Delivery::Object),
     };
     let notes = Notes {

@@ -1,7 +1,7 @@
 //! What the schema promises for later releases. In: a claim. Out: one problem for each field that this release cannot
 //! serve, because what is accepted and ignored is lost. Must shrink: whoever builds a feature takes its line out.
 
-use crate::api::claim::{CredentialSource, DatabaseSpec, DeletionPolicy};
+use crate::api::claim::{CredentialSource, DatabaseSpec};
 use crate::api::problem::Problem;
 
 pub fn problems(spec: &DatabaseSpec) -> Vec<Problem> {
@@ -29,7 +29,6 @@ pub fn problems(spec: &DatabaseSpec) -> Vec<Problem> {
         ("spec.lifecycle.hibernated", lifecycle.hibernated),
         ("spec.lifecycle.schedule", lifecycle.schedule.is_some()),
         ("spec.lifecycle.expires", lifecycle.expires.is_some()),
-        ("spec.lifecycle.deletionPolicy", lifecycle.deletion_policy == Some(DeletionPolicy::Retain)),
     ];
     let asked = later.into_iter().filter(|(_, asked)| *asked);
     asked.map(|(path, _)| Problem::new(path, "this release does not offer it yet", "leave it out")).collect()

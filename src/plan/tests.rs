@@ -73,6 +73,12 @@ fn every_mistake_has_its_sentence() {
         ),
         (
             "dev",
+            json!({"backup": {"enabled": false}, "lifecycle": {"deletionPolicy": "Snapshot"}}),
+            "spec.lifecycle.deletionPolicy: Snapshot makes a last backup, and backups are off; write Delete or Retain, or \
+             switch them on",
+        ),
+        (
+            "dev",
             json!({"backup": {"method": "Dump"}}),
             "spec.backup.method: CloudNativePG makes no backups by Dump; write Auto or Physical",
         ),

@@ -31,7 +31,12 @@ pub fn conditions(view: &View) -> Vec<Condition> {
         Storage::NotYet(why) => (Truth::False, "NotYet", format!("{name}: {why}")),
         Storage::Unknown(why) => (Truth::Unknown, "Unknown", format!("{name}: {why}")),
     };
+    let last_backup = Some(&view.ruling.deletion).filter(|deletion| deletion.backup_failed);
     let backup = match (&serving.plan.terms.backup, &health.backup.state) {
+        _ if last_backup.is_some() => {
+            let why = last_backup.and_then(|deletion| deletion.message.clone()).unwrap_or_default();
+            (Truth::False, "LastBackupFailed", format!("{name}: {why}"))
+        }
         (None, _) => (Truth::False, "Off", "the claim switches backups off".into()),
         (Some(_), BackupState::AsPlanned) => (Truth::True, "Configured", String::new()),
         (Some(_), BackupState::NotYet(why)) => (Truth::False, "NotYet", format!("{name}: {why}")),
@@ -76,7 +81,7 @@ fn monitored(view: &View, metrics: &str, alerts: &str) -> (Truth, &'static str, 
 }
 
 /// What deserves a warning when it begins, by the reason of the condition.
-const WARNINGS: [&str; 5] = ["Invalid", "AwaitingApproval", "Lost", "Failed", "Trouble"];
+const WARNINGS: [&str; 6] = ["Invalid", "AwaitingApproval", "Lost", "Failed", "Trouble", "LastBackupFailed"];
 
 /// One warning for each condition that begins to say something bad. What is observed may be forged, which then costs its
 /// author an event, and nobody a database: a status that cannot be read has said nothing.

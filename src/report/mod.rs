@@ -95,6 +95,9 @@ fn phase(view: &View) -> Phase {
     if view.ruling.standing == Standing::Lost {
         return Phase::Lost;
     }
+    if view.ruling.deletion.approved {
+        return Phase::Deleting;
+    }
     match &health.state {
         State::Ready => match health.storage {
             Storage::NotYet(_) => Phase::Scaling,
@@ -136,6 +139,9 @@ fn message(view: &View) -> Option<String> {
             "the data of {name} is gone, and no empty database is made in its place; restore a backup into a new \
              database, or delete this one"
         ));
+    }
+    if let (Some(name), Some(message)) = (&name, &view.ruling.deletion.message) {
+        return Some(format!("{name}: {message}"));
     }
     let Some(health) = view.health else { return waiting(view, "it") };
     let why = match &health.state {

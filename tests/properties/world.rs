@@ -70,6 +70,8 @@ pub enum Damage {
     ForgedStatus(Value),
     /// The claim is edited, well or badly.
     Edited { field: &'static str, value: Value },
+    /// Somebody tried to delete it, or wrote down that somebody did.
+    Attempted,
     /// So much time passes, in hours.
     Later(u16),
     /// A step was taken out of the Composition.
@@ -109,6 +111,10 @@ impl Damage {
             }
             Damage::ForgedStatus(status) => world.claim["status"] = status.clone(),
             Damage::Edited { field, value } => world.claim["spec"][*field] = value.clone(),
+            Damage::Attempted => {
+                let annotation = "usage.crossplane.io/deletion-attempt-with-policy";
+                world.claim["metadata"]["annotations"] = json!({annotation: "Foreground"});
+            }
             Damage::Later(hours) => world.now += jiff::Span::new().hours(i64::from(*hours)),
             Damage::WithoutStep(which) => {
                 world.composition.steps.remove(which.index(world.composition.steps.len()));
@@ -236,6 +242,7 @@ pub fn damage() -> impl Strategy<Value = Vec<Damage>> {
         1 => json().prop_map(Damage::ForgedStatus),
         3 => edit(),
         1 => (0..2000_u16).prop_map(Damage::Later),
+        1 => Just(Damage::Attempted),
         1 => Just(Damage::Reversed),
     ];
     vec(one, 1..8)

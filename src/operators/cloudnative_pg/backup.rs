@@ -1,11 +1,13 @@
 //! Where backups go and when they are made: `ObjectStore` and `ScheduledBackup`. In: a generation that is backed up.
 //! Out: both. The archive of the log is the `Cluster`'s, which names the store.
 
+use super::status::Backup;
 use super::{Name, key, kind, sized};
-use crate::api::plan::{Backup, DatabaseName, DestinationAccess, Terms};
+use crate::api::plan::{Backup as BackupPlan, DatabaseName, DestinationAccess, Terms};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
-use crate::operators::{Holds, Resource, resource};
+use crate::operators::{BackupRun, Holds, Resource, resource};
+use crate::wire::{Object, Undecodable};
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use serde::Serialize;
 
@@ -17,7 +19,7 @@ const SIDECAR_MEMORY: Bytes = Bytes(512 * Bytes::MI);
 const SIDECAR_CPU: Millicores = Millicores(500);
 const SIDECAR_CPU_PERCENT: u64 = 25;
 
-pub fn compose(generation: &Generation, backup: &Backup) -> [Resource; 2] {
+pub fn compose(generation: &Generation, backup: &BackupPlan) -> [Resource; 2] {
     let terms = &generation.plan.terms;
     let store = ObjectStore {
         configuration: Configuration {
@@ -47,9 +49,32 @@ pub fn compose(generation: &Generation, backup: &Backup) -> [Resource; 2] {
     };
     let name = || generation.name();
     [
-        resource(generation, key::OBJECT_STORE, kind::OBJECT_STORE, name(), Holds::Nothing, store),
+        resource(generation, key::OBJECT_STORE, kind::OBJECT_STORE, name(), Holds::Archive, store),
         resource(generation, key::SCHEDULED_BACKUP, kind::SCHEDULED_BACKUP, name(), Holds::Nothing, schedule),
     ]
+}
+
+/// One backup, made at once by the plugin.
+pub fn once(generation: &Generation, role: &str, name: String) -> Resource {
+    let spec = BackupSpec {
+        cluster: Name { name: generation.name() },
+        method: "plugin",
+        plugin_configuration: PluginName { name: PLUGIN },
+    };
+    resource(generation, role, kind::BACKUP, name, Holds::Backup, spec)
+}
+
+/// The phases of CloudNativePG 1.30, `api/v1/backup_types.go`.
+pub fn run(backup: &Object) -> Result<BackupRun, Undecodable> {
+    let Backup { status, metadata } = backup.decode("backup")?;
+    Ok(match status.phase.unwrap_or_default() {
+        // One that goes away was made for an attempt that was taken back.
+        _ if metadata.deletion_timestamp.is_some() => BackupRun::Running,
+        "completed" => BackupRun::Completed,
+        "failed" => BackupRun::Failed(status.error.unwrap_or("the operator says no more").into()),
+        "walArchivingFailing" => BackupRun::Failed("the log cannot be archived".into()),
+        _ => BackupRun::Running,
+    })
 }
 
 /// The lineage keeps a new database of an old name out of the old one's backups. The plugin adds the server's name.
@@ -142,6 +167,14 @@ struct Sidecar {
 struct Variable {
     name: &'static str,
     value: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BackupSpec {
+    cluster: Name,
+    method: &'static str,
+    plugin_configuration: PluginName,
 }
 
 #[derive(Serialize)]

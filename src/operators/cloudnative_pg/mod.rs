@@ -17,7 +17,7 @@ mod health;
 mod pooler;
 mod status;
 
-use super::{Engine, EngineName, Features, Health, Operator, Reference};
+use super::{BackupRun, Engine, EngineName, Features, Health, Operator, Reference, Resource};
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
 use crate::api::plan::{Delivery, Plan, Terms};
@@ -25,7 +25,7 @@ use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::api::status::Class;
 use crate::observed::{Observed, Question};
-use crate::wire::{Key, Undecodable};
+use crate::wire::{Key, Object, Undecodable};
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use schemars::JsonSchema;
@@ -112,6 +112,14 @@ impl Operator for CloudNativePg {
         Engine { resources, facts: facts::facts(generation, settings) }
     }
 
+    fn backup(&self, generation: &Generation, role: &str, name: String) -> Option<Resource> {
+        generation.plan.terms.backup.as_ref().map(|_| backup::once(generation, role, name))
+    }
+
+    fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable> {
+        backup::run(backup)
+    }
+
     fn health(&self, generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {
         health::health(generation, observed)
     }
@@ -131,6 +139,7 @@ mod kind {
     pub const CLUSTER: (&str, &str) = ("postgresql.cnpg.io/v1", "Cluster");
     pub const OBJECT_STORE: (&str, &str) = ("barmancloud.cnpg.io/v1", "ObjectStore");
     pub const SCHEDULED_BACKUP: (&str, &str) = ("postgresql.cnpg.io/v1", "ScheduledBackup");
+    pub const BACKUP: (&str, &str) = ("postgresql.cnpg.io/v1", "Backup");
     pub const POOLER: (&str, &str) = ("postgresql.cnpg.io/v1", "Pooler");
     pub const DATABASE: (&str, &str) = ("postgresql.cnpg.io/v1", "Database");
 }

@@ -194,3 +194,24 @@ pub struct VolumeStatus {
 pub struct Capacity {
     pub storage: Bytes,
 }
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Backup<'a> {
+    pub metadata: BackupMetadata,
+    #[serde(borrow)]
+    pub status: BackupStatus<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BackupMetadata {
+    pub deletion_timestamp: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct BackupStatus<'a> {
+    pub phase: Option<&'a str>,
+    pub error: Option<&'a str>,
+}

@@ -291,8 +291,11 @@ fn only_the_cluster_holds_data() {
     let generation = example::generation("prod", json!({"pooling": {"enabled": true}, "extensions": ["pgvector"]}));
     let engine = CloudNativePg.compose(&generation, &Engines::default(), &Observed::default());
     for resource in &engine.resources {
-        let expected =
-            if resource.key.0 == "cluster" { Holds::Data(generation.plan.terms.storage) } else { Holds::Nothing };
+        let expected = match resource.key.0.as_str() {
+            "cluster" => Holds::Data(generation.plan.terms.storage),
+            "object-store" => Holds::Archive,
+            _ => Holds::Nothing,
+        };
         assert_eq!(resource.holds, expected, "{}", resource.key.0);
     }
     let data = CloudNativePg.data(&generation);
