@@ -28,7 +28,8 @@ pub struct DatabaseRecord {
 pub struct RecordName {
     pub name: String,
     pub namespace: String,
-    #[serde(default)]
+    /// Written, never read.
+    #[serde(skip_deserializing)]
     pub labels: BTreeMap<String, String>,
 }
 
