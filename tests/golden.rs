@@ -5,6 +5,7 @@
 //! | `claim.yaml` | the claim as it is now |
 //! | `before.yaml` | the claim as it was applied before, if it was another one |
 //! | `cluster.yaml` | whatever else exists: approvals, secrets, volumes, an EnvironmentConfig |
+//! | `since.yaml` | the same, but only since the claim was applied before |
 //! | `observed.yaml` | composed resources that exist, instead of those that were rendered before |
 //! | `statuses.yaml` | by key, what operators made of the resources rendered before |
 //! | `again` | how often the function ran since the claim became what it is now |
@@ -128,6 +129,7 @@ struct Situation {
     claim: Value,
     before: Option<Value>,
     cluster: Vec<Value>,
+    since: Vec<Value>,
     observed: Option<Vec<Value>>,
     statuses: Option<Map<String, Value>>,
     withdrawn: bool,
@@ -151,6 +153,7 @@ impl Situation {
             claim: one("claim.yaml").unwrap(),
             before: one("before.yaml"),
             cluster: documents("cluster.yaml").unwrap_or_default(),
+            since: documents("since.yaml").unwrap_or_default(),
             observed: documents("observed.yaml"),
             statuses: one("statuses.yaml").map(|statuses| statuses.as_object().unwrap().clone()),
             withdrawn: case.join("withdrawn").exists(),
@@ -166,7 +169,7 @@ impl Situation {
             .iter()
             .cloned()
             .partition(|value| self.hidden.iter().any(|key| value["metadata"]["annotations"][KEY] == **key));
-        let cluster: Vec<Value> = self.cluster.iter().chain(&hidden).cloned().collect();
+        let cluster: Vec<Value> = self.cluster.iter().chain(&self.since).chain(&hidden).cloned().collect();
         let (approvals, others): (Vec<Value>, Vec<Value>) =
             cluster.into_iter().partition(|value| value["kind"] == "DatabaseApproval");
         if approvals.is_empty() || self.withdrawn {
@@ -184,7 +187,7 @@ impl Situation {
             return observed.clone();
         }
         let Some(statuses) = &self.statuses else { return vec![] };
-        let before = Situation { hidden: vec![], withdrawn: false, ..Situation::copy(self) };
+        let before = Situation { since: vec![], hidden: vec![], withdrawn: false, ..Situation::copy(self) };
         let claim = self.before.as_ref().unwrap_or(&self.claim);
         let mut seen = vec![];
         // What the gate learns from the statuses stands in the record from the next run on.
@@ -203,6 +206,7 @@ impl Situation {
             claim: other.claim.clone(),
             before: other.before.clone(),
             cluster: other.cluster.clone(),
+            since: other.since.clone(),
             observed: other.observed.clone(),
             statuses: other.statuses.clone(),
             withdrawn: other.withdrawn,

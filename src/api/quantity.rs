@@ -12,6 +12,14 @@ pub struct Bytes(pub u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millicores(pub u64);
 
+/// What containers and volumes take together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amounts {
+    pub cpu: Millicores,
+    pub memory: Bytes,
+    pub storage: Bytes,
+}
+
 /// Why a text is no quantity; the message says what would be one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not {wanted}")]
@@ -77,6 +85,25 @@ impl Millicores {
     /// This share of it, rounded up, so that a request never vanishes.
     pub fn percent(self, percent: u64) -> Millicores {
         Millicores((self.0 * percent).div_ceil(100))
+    }
+}
+
+/// Both stop at the largest amount there is.
+impl Amounts {
+    pub fn times(self, number: u64) -> Amounts {
+        Amounts {
+            cpu: Millicores(self.cpu.0.saturating_mul(number)),
+            memory: Bytes(self.memory.0.saturating_mul(number)),
+            storage: Bytes(self.storage.0.saturating_mul(number)),
+        }
+    }
+
+    pub fn plus(self, other: Amounts) -> Amounts {
+        Amounts {
+            cpu: Millicores(self.cpu.0.saturating_add(other.cpu.0)),
+            memory: Bytes(self.memory.0.saturating_add(other.memory.0)),
+            storage: Bytes(self.storage.0.saturating_add(other.storage.0)),
+        }
     }
 }
 

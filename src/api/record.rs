@@ -3,11 +3,15 @@
 
 use super::plan::{DatabaseName, Plan};
 use super::{API_VERSION, claim::Composite};
+use crate::operators::name_of;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 pub const KIND: &str = "DatabaseRecord";
 /// The permanent key of the record among the composed resources.
 pub const KEY: &str = "record";
+/// The permanent label with the environment, which is fixed at creation: quotas ask for the records of one environment.
+pub const ENVIRONMENT: &str = "db.platform.io/environment";
 /// The plan's schema. A record of a newer one is refused: after a downgrade its plan cannot be understood.
 pub const SCHEMA: u32 = 1;
 
@@ -24,6 +28,9 @@ pub struct DatabaseRecord {
 pub struct RecordName {
     pub name: String,
     pub namespace: String,
+    /// Written, never read.
+    #[serde(skip_deserializing)]
+    pub labels: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,7 +63,8 @@ pub struct Generation {
 impl DatabaseRecord {
     pub fn new(spec: Record) -> DatabaseRecord {
         let DatabaseName { namespace, name, .. } = spec.serving.plan.terms.database.clone();
-        let metadata = RecordName { name, namespace };
+        let labels = BTreeMap::from([(ENVIRONMENT.into(), name_of(&spec.serving.plan.terms.environment))]);
+        let metadata = RecordName { name, namespace, labels };
         DatabaseRecord { api_version: API_VERSION.into(), kind: KIND.into(), metadata, spec }
     }
 

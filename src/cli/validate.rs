@@ -8,7 +8,7 @@ use function_database::api::input::{Manifest, Step, TierDefaults};
 use function_database::api::problem::Problem;
 use function_database::api::{self, schema};
 use function_database::pipeline::{self, stop::Stop};
-use function_database::plan;
+use function_database::plan::{self, quota};
 use function_database::render::Composition;
 use function_database::schema::{Schema, Violation, path};
 use function_database::wire::Object;
@@ -209,10 +209,13 @@ fn planned(document: &Document, violations: &[Violation], policy: &TierDefaults)
         value["metadata"]["namespace"] = "default".into();
     }
     let Ok(claim) = Object::try_of(&value).and_then(|object| object.decode::<Claim>("")) else { return vec![] };
-    match plan::resolve(&claim, policy).and_then(|plan| plan::creation(&plan)) {
-        Ok(()) => vec![],
-        Err(problems) => problems.0,
-    }
+    let plan = match plan::resolve(&claim, policy) {
+        Ok(plan) => plan,
+        Err(problems) => return problems.0,
+    };
+    // Nobody knows the other databases here, but alone it must fit.
+    let checks = [plan::creation(&plan), quota::check(&quota::of(&plan, policy), None, &plan, &[])];
+    checks.into_iter().filter_map(Result::err).flat_map(|problems| problems.0).collect()
 }
 
 /// A copy that lacks the fields at these paths.

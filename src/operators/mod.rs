@@ -10,9 +10,9 @@ pub mod cloudnative_pg;
 
 use crate::api::claim::{BackupMethod, DeletionPolicy, Engine as EngineName, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Operator as OperatorName, Plan};
-use crate::api::quantity::Bytes;
-use crate::api::record::Generation;
+use crate::api::plan::{Operator as OperatorName, Plan, Terms};
+use crate::api::quantity::{Amounts, Bytes};
+use crate::api::record::{ENVIRONMENT, Generation};
 use crate::api::status::Class;
 use crate::observed::{Observed, Question};
 use crate::wire::{Key, Object, Undecodable};
@@ -30,6 +30,9 @@ pub trait Operator {
 
     /// What becoming `to` does to a database that runs `from`. The gate asks before anything is composed.
     fn change(&self, from: &Plan, to: &Plan) -> Class;
+
+    /// What runs all the time beside the members, over all of them: sidecars, poolers, routers.
+    fn helpers(&self, terms: &Terms) -> Amounts;
 
     /// What `health` wants to know beyond what was composed; the answers are in `Observed`.
     fn requirements(&self, generation: &Generation) -> Vec<Question>;
@@ -167,7 +170,7 @@ pub fn metadata(generation: &Generation, name: String) -> Metadata {
         ("app.kubernetes.io/instance", terms.database.name.clone()),
         ("app.kubernetes.io/managed-by", "function-database".into()),
         (DATABASE, terms.database.name.clone()),
-        ("db.platform.io/environment", name_of(&terms.environment)),
+        (ENVIRONMENT, name_of(&terms.environment)),
     ];
     Metadata {
         name,

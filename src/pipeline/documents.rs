@@ -9,6 +9,7 @@ use crate::api::record::Record;
 use crate::api::status::ApprovalStatus;
 use crate::gate::Standing;
 use crate::operators::Facts;
+use crate::plan::quota::Quota;
 use crate::wire::{Condition, Context, Object, Response};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -110,6 +111,12 @@ pub struct Conditions(pub Vec<Condition>);
 
 impl Document for Wanted {
     const NAME: &'static str = "db.platform.io/plan";
+    const WRITER: Step = Step::TierDefaults;
+}
+
+/// The limits that the plan is held against where it is more than what runs.
+impl Document for Quota {
+    const NAME: &'static str = "db.platform.io/quota";
     const WRITER: Step = Step::TierDefaults;
 }
 

@@ -7,6 +7,7 @@
 pub mod documents;
 pub mod stop;
 pub mod tier_defaults;
+pub mod others;
 pub mod production_approval;
 mod deletion;
 pub mod compose_engine;

@@ -3,6 +3,7 @@
 
 use super::deletion;
 use super::documents::{Deletion, Document, Ruling, Wanted};
+use super::others::{self, Room};
 use super::stop::Stop;
 use super::{AWAIT, ask, condition, desire, health, namespace, observe, say};
 use crate::api::approval::{DIGEST_LABEL, KIND, OperationKind, REQUESTED_BY};
@@ -19,11 +20,13 @@ use crate::gate::{self, Because, Data, Origin, Outcome, Refusal, Situation, chan
 use crate::observed::{Answer, Observed, Question};
 use crate::operators::{self, GENERATION, LINEAGE, STATEFUL};
 use crate::plan;
+use crate::plan::quota::Quota;
 use crate::wire::{Key, Object, Request, Response, Truth};
 use jiff::Timestamp;
 use serde::Deserialize;
 
 pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<Response, Stop> {
+    let claimed = Wanted::take(&request.context, Step::ApprovalGate)?;
     let mut evidence = Evidence {
         request,
         policy,
@@ -32,8 +35,9 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
         observed: observe(request)?,
         response: Response::to(request),
         pending: None,
+        quota: Quota::take(&request.context, Step::ApprovalGate)?,
     };
-    let wanted = match Wanted::take(&request.context, Step::ApprovalGate)? {
+    let wanted = match claimed {
         Wanted::Plan(plan) => match deletion::switched_off(&evidence, plan.terms.environment) {
             Some(problem) => Err(Problems(vec![problem])),
             None => Ok(*plan),
@@ -128,6 +132,7 @@ pub(super) struct Evidence<'a> {
     pub observed: Observed,
     pub response: Response,
     pending: Option<Pending>,
+    quota: Quota,
 }
 
 impl Evidence<'_> {
@@ -146,19 +151,11 @@ impl Evidence<'_> {
         }
     }
 
-    /// The schema first: a newer one may have any shape.
     fn read(&self, object: &Object) -> Recorded {
-        let newer = match object.decode::<Schema>("DatabaseRecord") {
-            Ok(Schema { spec }) => spec.schema > record::SCHEMA,
-            Err(error) => return Recorded::Unreadable(error.to_string()),
-        };
-        if newer {
-            return Recorded::Unreadable("it was written by a newer release; upgrade the function".into());
-        }
-        match object.decode::<DatabaseRecord>("DatabaseRecord") {
+        match read_record(object) {
             Ok(record) if record.is_of(&self.composite) => Recorded::Is(Box::new(record.spec)),
             Ok(_) => Recorded::Unreadable("it is the record of another database".into()),
-            Err(error) => Recorded::Unreadable(error.to_string()),
+            Err(why) => Recorded::Unreadable(why),
         }
     }
 
@@ -207,16 +204,20 @@ impl Evidence<'_> {
             }
         };
         let data = if stateful { Data::Present } else { self.data(&first(&self.composite, plan))? };
-        if data == Data::Absent
-            && let Err(problems) = plan::creation(plan)
-        {
-            return Ok(Situation::Unrecorded { data, claim: Err(problems) });
-        }
+        let room = match data {
+            Data::Absent => plan::creation(plan).and_then(|()| self.room(None, plan)),
+            // What exists is taken over as it is.
+            Data::Present | Data::NotAsked => Ok(Room::Enough),
+        };
+        let room = match room {
+            Ok(room) => room,
+            Err(problems) => return Ok(Situation::Unrecorded { data, claim: Err(problems) }),
+        };
         let operation = Operation::Create { plan: &plan.terms };
         let changes = changes::words(None, &plan.terms);
         let permission;
         (permission, self.pending) = self.permission(plan.terms.environment, operation, Class::None, changes);
-        Ok(Situation::Unrecorded { data, claim: Ok((plan, permission)) })
+        Ok(Situation::Unrecorded { data, claim: Ok((plan, within(room, permission))) })
     }
 
     /// The claim against the applied plan. Where no term differs, nobody needs to be asked.
@@ -227,14 +228,19 @@ impl Evidence<'_> {
     ) -> Result<(&'a Plan, Permission), Problems> {
         let plan = wanted.as_ref().map_err(Clone::clone)?;
         let class = plan::transition(&serving.plan, plan)?;
+        let room = self.room(Some(&serving.plan), plan)?;
         let (from, to) = (&serving.plan.terms, &plan.terms);
         if from == to {
-            return Ok((plan, Permission::NotNeeded));
+            return Ok((plan, within(room, Permission::NotNeeded)));
         }
         let (operation, words) = (Operation::Change { from, to }, changes::words(Some(from), to));
         let permission;
         (permission, self.pending) = self.permission(to.environment, operation, class, words);
-        Ok((plan, permission))
+        Ok((plan, within(room, permission)))
+    }
+
+    fn room(&mut self, from: Option<&Plan>, to: &Plan) -> Result<Room, Problems> {
+        others::room(&mut self.response, &self.observed, &self.quota, from, to)
     }
 
     /// Whether it may happen, and what to show of it while it may not.
@@ -301,12 +307,29 @@ impl Evidence<'_> {
     }
 }
 
+/// The schema first: a newer one may have any shape.
+pub fn read_record(object: &Object) -> Result<DatabaseRecord, String> {
+    let Schema { spec } = object.decode("DatabaseRecord").map_err(|error| error.to_string())?;
+    if spec.schema > record::SCHEMA {
+        return Err("it was written by a newer release; upgrade the function".into());
+    }
+    object.decode("DatabaseRecord").map_err(|error| error.to_string())
+}
+
 /// What an approver runs.
 fn command(namespace: &str, name: &str, operation: OperationKind, digest: &str) -> String {
     let operation = operators::name_of(&operation);
     format!(
         "function-database approve {namespace}/{name} --operation {operation} --digest {digest} | kubectl create -f -"
     )
+}
+
+/// Nobody's leave counts before it is known that there is room.
+fn within(room: Room, permission: Permission) -> Permission {
+    match room {
+        Room::Enough => permission,
+        Room::NotAsked => Permission::NotAsked,
+    }
 }
 
 /// What a new database would be.

@@ -1,6 +1,10 @@
 //! What a step says when the pipeline around it is wrong, and that it passes on what is not its own.
 
+use super::documents::Ruling;
 use super::*;
+use crate::api::record::{DatabaseRecord, Record};
+use crate::gate::Standing;
+use crate::plan;
 use crate::wire::{Context, Desired, DesiredResource, Key};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
@@ -201,4 +205,74 @@ fn the_platforms_own_values_are_laid_over_the_shipped_ones() {
         stranger.starts_with("EnvironmentConfig database-platform.data.Tiers: no step reads this section"),
         "{stranger}"
     );
+}
+
+/// The gate's step for a dev claim in a namespace that may use four cores; `rounds`: so often its questions are answered,
+/// with nothing but `records`.
+fn gate(spec: Value, observed: &[Value], rounds: usize, records: &[Value]) -> Response {
+    let mut request = request(Some(shipped(Step::TierDefaults)));
+    request.composite = request.composite.merge(&Object::of(&json!({"spec": spec})));
+    let quotas = json!({"namespaces": {"each": {"dev": {"cpu": "4"}}}});
+    let overlay = json!({"kind": "EnvironmentConfig", "data": {"TierDefaults": {"quotas": quotas}}});
+    request.required.insert(OVERLAY.into(), vec![Object::of(&overlay)]);
+    request.context = run(&request, now()).context;
+    request.input = Some(shipped(Step::ApprovalGate));
+    request.observed = observed.iter().map(|value| (Key(crate::api::record::KEY.into()), Object::of(value))).collect();
+    for _ in 0..rounds {
+        for (name, _) in run(&request, now()).requirements {
+            let found = if name == OTHERS { records.iter().map(Object::of).collect() } else { vec![] };
+            request.required.insert(name, found);
+        }
+    }
+    run(&request, now())
+}
+
+const OTHERS: &str = "db.platform.io/DatabaseRecord/checkout/db.platform.io/environment=dev";
+
+/// The record of a database without backups, so that each member is one core.
+fn record(name: &str, replicas: u32) -> Value {
+    let changes = json!({"replicas": replicas, "backup": {"enabled": false}});
+    let mut serving = plan::example::generation("dev", changes);
+    serving.plan.terms.database.name = name.into();
+    let record = Record { schema: 1, serving, restores: vec![], was_ready: false, approved_by: vec![] };
+    serde_json::to_value(DatabaseRecord::new(record)).unwrap()
+}
+
+#[test]
+fn the_others_are_asked_for_only_where_a_limit_could_be_passed() {
+    let spec = |replicas: u32| json!({"replicas": replicas, "storage": "20Gi", "backup": {"enabled": false}});
+    let own = [record("orders", 2)];
+    let other = [record("orders", 2), record("billing", 2)];
+    let runs = |response: &Response| {
+        let record = response.desired.resources.get(&Key("record".into()));
+        record.map(|record| record.object.decode::<DatabaseRecord>("record").unwrap().spec.serving.plan.terms.replicas)
+    };
+    /// What exists, and how many members are wanted of it.
+    type Edit<'a> = (&'a [Value], u32);
+    /// So many rounds are answered, with these records.
+    type Answered<'a> = (usize, &'a [Value]);
+    /// Whether the others are asked for, how many members run, and how that is called.
+    type Outcome = (bool, Option<u32>, Standing);
+    let cases: [(Edit, Answered, Outcome); 9] = [
+        // New: first the record and the data, then the others; nothing runs before all of it is known.
+        ((&[], 2), (0, &[]), (false, None, Standing::Asking)),
+        ((&[], 2), (1, &[]), (true, None, Standing::Asking)),
+        ((&[], 2), (2, &[]), (true, Some(2), Standing::Applied)),
+        ((&[], 3), (2, &other), (true, None, Standing::Invalid)),
+        // Growing: what runs goes on while nobody has answered, and when there is no room.
+        ((&own, 3), (0, &[]), (true, Some(2), Standing::Asking)),
+        ((&own, 3), (1, &own), (true, Some(3), Standing::Applied)),
+        ((&own, 3), (1, &other), (true, Some(2), Standing::Invalid)),
+        // Neither the same nor less needs to know.
+        ((&own, 2), (0, &[]), (false, Some(2), Standing::Applied)),
+        ((&own, 1), (0, &[]), (false, Some(1), Standing::Applied)),
+    ];
+    for ((observed, replicas), (rounds, records), (asked, members, standing)) in cases {
+        let response = gate(spec(replicas), observed, rounds, records);
+        let case = format!("{} to {replicas}, {rounds} answered, {} others", observed.len(), records.len());
+        assert_eq!(response.events, [], "{case}");
+        assert_eq!(response.requirements.contains_key(OTHERS), asked, "{case}");
+        assert_eq!(runs(&response), members, "{case}");
+        assert_eq!(Ruling::find(&response.context).unwrap().unwrap().standing, standing, "{case}");
+    }
 }

@@ -8,16 +8,17 @@ use crate::api::claim::Claim;
 use crate::api::input::{Step, TierDefaults};
 use crate::api::problem::{Problem, Problems};
 use crate::api::status::ConditionType;
-use crate::plan;
+use crate::plan::quota::{self, Quota};
+use crate::plan::{self, Plan};
 use crate::wire::{Request, Response, Truth};
 use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 
 pub fn run(request: &Request) -> Result<Response, Stop> {
     let mut response = Response::to(request);
-    let wanted = match wanted(request)? {
-        Ok(plan) => Wanted::Plan(Box::new(plan)),
-        Err(problems) => Wanted::Problems(problems),
+    let (wanted, quota) = match wanted(request)? {
+        Ok((plan, quota)) => (Wanted::Plan(Box::new(plan)), quota),
+        Err(problems) => (Wanted::Problems(problems), Quota::default()),
     };
     Conditions::default().hand_on(&mut response);
     say(
@@ -30,11 +31,12 @@ pub fn run(request: &Request) -> Result<Response, Stop> {
         },
     )?;
     wanted.hand_on(&mut response);
+    quota.hand_on(&mut response);
     Ok(response)
 }
 
 /// A mistake in the overlay is a problem of every claim, so that what runs goes on; one in the Composition is FATAL.
-fn wanted(request: &Request) -> Result<Result<plan::Plan, Problems>, Stop> {
+fn wanted(request: &Request) -> Result<Result<(Plan, Quota), Problems>, Stop> {
     let strangers = strangers(request)?;
     let policy: TierDefaults = match input(request, Step::TierDefaults) {
         Ok(policy) => policy,
@@ -55,7 +57,10 @@ fn wanted(request: &Request) -> Result<Result<plan::Plan, Problems>, Stop> {
             return Ok(Err(Problems(vec![Problem::new(error.path, error.message, right)])));
         }
     };
-    Ok(plan::resolve(&claim, &policy))
+    Ok(plan::resolve(&claim, &policy).map(|plan| {
+        let quota = quota::of(&plan, &policy);
+        (plan, quota)
+    }))
 }
 
 /// Sections of the overlay that no step reads.

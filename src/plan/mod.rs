@@ -9,7 +9,9 @@ pub mod schedule;
 pub mod backup;
 pub mod parameters;
 pub mod tuning;
+pub mod usage;
 pub mod cost;
+pub mod quota;
 pub mod transition;
 
 use crate::api::claim::{Claim, DatabaseSpec, DeletionPolicy, Topology};
@@ -30,6 +32,7 @@ pub use transition::{creation, transition};
 pub fn resolve(claim: &Claim, policy: &TierDefaults) -> Result<Plan, Problems> {
     let mut problems = rules::problems(claim);
     problems.extend(offered::problems(&claim.spec));
+    problems.extend(quota::problem(policy));
     match Tables::find(&claim.spec, policy, &mut problems) {
         Some(tables) => resolve_with(claim, policy, &tables, problems),
         None => Err(sorted(problems)),
@@ -197,7 +200,10 @@ fn resolve_with(
         description: spec.description.clone(),
         retired: !version.1.offered,
         end_of_life: Some(version.1.end_of_life.clone()),
-        monthly_cost: policy.prices.as_ref().map(|prices| cost::monthly(&terms, prices)),
+        monthly_cost: policy
+            .prices
+            .as_ref()
+            .map(|prices| format!("{} {}", prices.currency, cost::monthly(&terms, prices))),
     };
     Ok(Plan { terms, requests: Requests::default(), notes })
 }

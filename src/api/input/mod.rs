@@ -2,6 +2,7 @@
 //! Out: typed settings. The kind of its input is what a step does. Must not read a claim.
 
 pub mod tier_defaults;
+pub mod quotas;
 pub mod approval_gate;
 mod signer;
 
@@ -11,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use approval_gate::ApprovalGate;
+pub use quotas::{Limits, Quotas};
 pub use signer::{Signatures, Signer, SignerKey};
 pub use tier_defaults::TierDefaults;
 

@@ -1,6 +1,7 @@
 //! `TierDefaults`: what each environment allows and what it means if a claim says nothing. In: the first step's input.
 //! Out: tables. Must not know a claim; `plan` reads one against the other.
 
+use super::quotas::Quotas;
 use crate::api::claim::{CredentialSource, DeletionPolicy, Engine, Environment};
 use crate::api::plan::{Destination, ObjectDelivery, Operator, Placement};
 use crate::api::quantity::{Bytes, Millicores};
@@ -27,6 +28,9 @@ pub struct TierDefaults {
     /// Prices for an estimate of each database's cost.
     #[serde(default)]
     pub prices: Option<Prices>,
+    /// What the databases of a namespace, and of an owner in it, may use together.
+    #[serde(default)]
+    pub quotas: Quotas,
 }
 
 /// What one environment allows, and its defaults.

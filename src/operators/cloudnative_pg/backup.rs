@@ -4,7 +4,7 @@
 use super::status::Backup;
 use super::{Name, key, kind, sized};
 use crate::api::plan::{Backup as BackupPlan, DatabaseName, DestinationAccess, Terms};
-use crate::api::quantity::{Bytes, Millicores};
+use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::operators::{BackupRun, Holds, Resource, resource};
 use crate::wire::{Object, Undecodable};
@@ -20,6 +20,7 @@ const SIDECAR_CPU: Millicores = Millicores(500);
 const SIDECAR_CPU_PERCENT: u64 = 25;
 
 pub fn compose(generation: &Generation, backup: &BackupPlan) -> [Resource; 2] {
+    let terms = &generation.plan.terms;
     let store = ObjectStore {
         configuration: Configuration {
             destination_path: path(generation, &backup.destination.path),
@@ -30,7 +31,7 @@ pub fn compose(generation: &Generation, backup: &BackupPlan) -> [Resource; 2] {
         },
         retention_policy: &backup.retention,
         instance_sidecar_configuration: Sidecar {
-            resources: sidecar(&generation.plan.terms),
+            resources: sized(terms, sidecar(terms)),
             env: if backup.destination.endpoint.is_some() { CHECKSUMS.to_vec() } else { vec![] },
         },
     };
@@ -82,8 +83,10 @@ fn path(generation: &Generation, destination: &str) -> String {
     format!("{}/{namespace}/{name}/{}", destination.trim_end_matches('/'), generation.lineage)
 }
 
-fn sidecar(terms: &Terms) -> ResourceRequirements {
-    sized(terms, terms.cpu.percent(SIDECAR_CPU_PERCENT).max(SIDECAR_CPU), SIDECAR_MEMORY)
+/// What each member's sidecar may use.
+pub fn sidecar(terms: &Terms) -> Amounts {
+    let cpu = terms.cpu.percent(SIDECAR_CPU_PERCENT).max(SIDECAR_CPU);
+    Amounts { cpu, memory: SIDECAR_MEMORY, storage: Bytes(0) }
 }
 
 fn credentials(access: &DestinationAccess) -> S3Credentials<'_> {

@@ -21,7 +21,7 @@ use super::{BackupRun, Engine, EngineName, Features, Health, Operator, Reference
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
 use crate::api::plan::{Delivery, Plan, Terms};
-use crate::api::quantity::{Bytes, Millicores};
+use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::api::status::Class;
 use crate::observed::{Observed, Question};
@@ -75,6 +75,12 @@ impl Operator for CloudNativePg {
 
     fn change(&self, from: &Plan, to: &Plan) -> Class {
         change::class(from, to)
+    }
+
+    fn helpers(&self, terms: &Terms) -> Amounts {
+        let sidecars = terms.backup.is_some().then(|| backup::sidecar(terms).times(terms.replicas.into()));
+        let poolers = terms.pooling.as_ref().map(|pooling| pooler::INSTANCE.times(pooling.instances.into()));
+        sidecars.unwrap_or_default().plus(poolers.unwrap_or_default())
     }
 
     fn requirements(&self, generation: &Generation) -> Vec<Question> {
@@ -182,7 +188,8 @@ fn pooler_name(generation: &Generation) -> String {
 
 /// The size of a container beside a member. It is reserved to the same share as the member, so that pods whose members
 /// are guaranteed everything are guaranteed everything.
-fn sized(terms: &Terms, cpu: Millicores, memory: Bytes) -> ResourceRequirements {
+fn sized(terms: &Terms, size: Amounts) -> ResourceRequirements {
+    let Amounts { cpu, memory, .. } = size;
     let reserved = (cpu.0 * terms.cpu_request.0).div_ceil(terms.cpu.0.max(1));
     resources(Millicores(reserved), cpu, memory)
 }

@@ -4,7 +4,7 @@
 use super::{Name, key, kind, label, pooler_name, sized, workload};
 use crate::api::claim::PoolMode;
 use crate::api::plan::{Pooling, Terms};
-use crate::api::quantity::{Bytes, Millicores};
+use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::operators::{DATABASE, Holds, Resource, postgresql, resource};
 use k8s_openapi::api::core::v1::{
@@ -15,10 +15,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// PgBouncer has one thread.
-const CPU: Millicores = Millicores(500);
-/// A thousand encrypted clients, and the operator's own process beside them.
-const MEMORY: Bytes = Bytes(256 * Bytes::MI);
+/// PgBouncer has one thread. The memory is for a thousand encrypted clients, and the operator's own process beside them.
+pub const INSTANCE: Amounts = Amounts { cpu: Millicores(500), memory: Bytes(256 * Bytes::MI), storage: Bytes(0) };
 /// Clients of each instance.
 const CLIENTS: &str = "1000";
 /// What the pools may take of the server's connections; the rest is for who connects directly.
@@ -71,7 +69,7 @@ fn template(generation: &Generation) -> PodTemplateSpec {
 }
 
 fn size(terms: &Terms) -> ResourceRequirements {
-    sized(terms, CPU, MEMORY)
+    sized(terms, INSTANCE)
 }
 
 /// On different nodes where possible.
