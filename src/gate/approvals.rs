@@ -93,17 +93,19 @@ fn judge(operation: &Operation, need: &Need, approval: &Object, now: Timestamp) 
         Ok(approval) => approval,
         Err(error) => return unreadable(approval, &error),
     };
+    let verdict = mismatch(operation, &approval).map_or_else(|| alone(&approval, need, now), Verdict::OfSomethingElse);
+    Finding { name: approval.metadata.name.clone(), approver: approval.spec.approver.clone(), verdict }
+}
+
+/// As far as it can be told without the operation that it is for.
+pub fn alone(approval: &DatabaseApproval, need: &Need, now: Timestamp) -> Verdict {
     let ApprovalSpec { approver, reason, .. } = &approval.spec;
-    let verdict = match (mismatch(operation, &approval), time(&approval, need, now)) {
-        (Some(what), _) => Verdict::OfSomethingElse(what),
-        (None, Some(verdict)) => verdict,
-        (None, None) => match approval.spec.decision {
-            Decision::Rejected => Verdict::Rejected(reason.clone().unwrap_or_else(|| "no reason given".into())),
-            Decision::Approved if need.requester == Some(approver) => Verdict::OfTheRequester,
-            Decision::Approved => signed(&approval.spec, need),
-        },
-    };
-    Finding { name: approval.metadata.name.clone(), approver: approver.clone(), verdict }
+    match (time(approval, need, now), approval.spec.decision) {
+        (Some(verdict), _) => verdict,
+        (None, Decision::Rejected) => Verdict::Rejected(reason.clone().unwrap_or_else(|| "no reason given".into())),
+        (None, Decision::Approved) if need.requester == Some(approver) => Verdict::OfTheRequester,
+        (None, Decision::Approved) => signed(&approval.spec, need),
+    }
 }
 
 /// A rejection does not come here: it lets nothing run, so it needs no proof.
@@ -160,11 +162,10 @@ fn time(approval: &DatabaseApproval, need: &Need, now: Timestamp) -> Option<Verd
     }
 }
 
-impl Finding {
-    /// One sentence for the status; it does not change while nothing changes.
-    pub fn sentence(&self) -> String {
-        let Finding { name, approver, verdict } = self;
-        let verdict = match verdict {
+impl Verdict {
+    /// In words, which do not change while nothing changes.
+    pub fn words(&self) -> String {
+        match self {
             Verdict::InForce => "approved".into(),
             Verdict::Rejected(reason) => format!("rejected: {reason}"),
             Verdict::Expired(at) => format!("does not count: it expired at {at}"),
@@ -175,7 +176,14 @@ impl Finding {
             Verdict::Unsigned => "does not count: it is not signed, and the platform counts only signed ones".into(),
             Verdict::Signature(flaw) => format!("does not count: {flaw}"),
             Verdict::OfTheRequester => "does not count: who asks for a change cannot approve it".into(),
-        };
-        format!("{name} by {approver}: {verdict}")
+        }
+    }
+}
+
+impl Finding {
+    /// One sentence for the status.
+    pub fn sentence(&self) -> String {
+        let Finding { name, approver, verdict } = self;
+        format!("{name} by {approver}: {}", verdict.words())
     }
 }

@@ -1,10 +1,12 @@
 //! `validate`: every problem of claims, approvals and Compositions, with its place.
 
+mod approval;
+
 use super::documents::{self, Document};
 use super::{GaveUp, Outcome, render};
 use clap::Args;
 use function_database::api::claim::Claim;
-use function_database::api::input::{Manifest, Step, TierDefaults};
+use function_database::api::input::{ApprovalGate, Manifest, Step, TierDefaults};
 use function_database::api::problem::Problem;
 use function_database::api::{self, schema};
 use function_database::pipeline::{self, stop::Stop};
@@ -12,6 +14,8 @@ use function_database::plan::{self, quota};
 use function_database::render::Composition;
 use function_database::schema::{Schema, Violation, path};
 use function_database::wire::Object;
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -33,6 +37,15 @@ pub struct Arguments {
     /// Another Composition than the shipped one, whose limits count.
     #[arg(long, value_name = "FILE")]
     composition: Option<PathBuf>,
+    /// The time at which approvals are looked at, RFC 3339; now if left out.
+    #[arg(long, value_name = "TIME", value_parser = super::time)]
+    now: Option<Timestamp>,
+}
+
+/// What a Composition says, as far as files are held to it.
+pub struct Policy {
+    pub tiers: TierDefaults,
+    pub gate: ApprovalGate,
 }
 
 /// What is wrong at one place of a document.
@@ -62,11 +75,17 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         let what = "there is nothing to check: no document in these files, or no .yaml, .yml or .json in the folder";
         return Err(GaveUp::Unreadable(what.into()).into());
     }
+    let now = arguments.now.unwrap_or_else(Timestamp::now);
+    let claims: Vec<Claim> = files.documents.iter().filter(|it| kind(it) == Kind::Claim).filter_map(read).collect();
     let mut lines = files.unreadable;
     let (mut checked, mut skipped, mut seen) = (0, 0, BTreeMap::new());
     for document in &files.documents {
         match findings(document, &policy)? {
             Some(mut found) => {
+                if kind(document) == Kind::Approval {
+                    found.extend(approval::findings(document, &claims, &policy, now));
+                    found.sort();
+                }
                 found.extend(repeated(document, &mut seen));
                 lines.extend(found.iter().map(|finding| finding.line(&document.file)));
                 checked += 1;
@@ -127,7 +146,7 @@ pub fn kind(document: &Document) -> Kind {
 }
 
 /// All that is wrong with a document, by place; `None`: it is of a kind that is not checked.
-pub fn findings(document: &Document, policy: &TierDefaults) -> anyhow::Result<Option<Vec<Finding>>> {
+pub fn findings(document: &Document, policy: &Policy) -> anyhow::Result<Option<Vec<Finding>>> {
     let mut found = match kind(document) {
         Kind::Claim => claim(document, policy)?,
         Kind::Approval => refused(document)?,
@@ -187,9 +206,9 @@ fn violations(document: &Document) -> anyhow::Result<Vec<Violation>> {
 }
 
 /// What the schema and the policy say against a claim, each path once: the policy knows better what would be right.
-pub fn claim(document: &Document, policy: &TierDefaults) -> anyhow::Result<Vec<Finding>> {
+pub fn claim(document: &Document, policy: &Policy) -> anyhow::Result<Vec<Finding>> {
     let violations = violations(document)?;
-    let planned = planned(document, &violations, policy);
+    let planned = planned(document, &violations, &policy.tiers);
     let same = |violation: &Violation, problem: &Problem| {
         let about = !problem.path.is_empty() && violation.message.contains(&problem.path);
         violation.path == problem.path || about
@@ -204,11 +223,7 @@ pub fn claim(document: &Document, policy: &TierDefaults) -> anyhow::Result<Vec<F
 fn planned(document: &Document, violations: &[Violation], policy: &TierDefaults) -> Vec<Problem> {
     let unknown = violations.iter().filter(|violation| violation.message.starts_with("unknown field"));
     let unknown: Vec<&str> = unknown.map(|violation| violation.path.as_str()).collect();
-    let mut value = without(&document.value, &unknown);
-    if value["metadata"]["namespace"].is_null() && value["metadata"].is_object() {
-        value["metadata"]["namespace"] = "default".into();
-    }
-    let Ok(claim) = Object::try_of(&value).and_then(|object| object.decode::<Claim>("")) else { return vec![] };
+    let Some(claim) = claim_of(without(&document.value, &unknown)) else { return vec![] };
     let plan = match plan::resolve(&claim, policy) {
         Ok(plan) => plan,
         Err(problems) => return problems.0,
@@ -216,6 +231,18 @@ fn planned(document: &Document, violations: &[Violation], policy: &TierDefaults)
     // Nobody knows the other databases here, but alone it must fit.
     let checks = [plan::creation(&plan), quota::check(&quota::of(&plan, policy), None, &plan, &[])];
     checks.into_iter().filter_map(Result::err).flat_map(|problems| problems.0).collect()
+}
+
+fn read(document: &Document) -> Option<Claim> {
+    claim_of(document.value.clone())
+}
+
+/// As kubectl would send it, without a namespace into `default`.
+fn claim_of(mut value: Value) -> Option<Claim> {
+    if value["metadata"]["namespace"].is_null() && value["metadata"].is_object() {
+        value["metadata"]["namespace"] = "default".into();
+    }
+    Object::try_of(&value).and_then(|object| object.decode("")).ok()
 }
 
 /// A copy that lacks the fields at these paths.
@@ -292,13 +319,17 @@ fn order(document: &Document) -> Option<String> {
     })
 }
 
-/// The tables of the first step.
-pub fn policy(composition: &Composition) -> anyhow::Result<TierDefaults> {
-    let inputs = composition.steps.iter().map(|step| &step.input);
-    let mut tables = inputs.filter_map(|input| input.decode::<Manifest<TierDefaults>>("TierDefaults").ok());
+/// The inputs of the first two steps.
+pub fn policy(composition: &Composition) -> anyhow::Result<Policy> {
+    Ok(Policy { tiers: input(composition, Step::TierDefaults)?, gate: input(composition, Step::ApprovalGate)? })
+}
+
+fn input<Spec: DeserializeOwned>(composition: &Composition, step: Step) -> anyhow::Result<Spec> {
+    let kind = step.kind();
+    let header = |input: &&Object| input.text(kind, &["kind"]).is_ok_and(|found| found == Some(kind));
+    let input = composition.steps.iter().map(|step| &step.input).find(header);
+    let read = input.and_then(|input| input.decode::<Manifest<Spec>>(kind).ok());
     let right = "check it with function-database validate";
-    let first = tables.next().ok_or_else(|| {
-        GaveUp::Unreadable(format!("the Composition has no input TierDefaults that can be read; {right}"))
-    })?;
-    Ok(first.spec)
+    let missing = || GaveUp::Unreadable(format!("the Composition has no input {kind} that can be read; {right}"));
+    Ok(read.ok_or_else(missing)?.spec)
 }
