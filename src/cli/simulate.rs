@@ -88,6 +88,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         let until = arguments.until.as_deref().filter(|_| number == last);
         trouble |= !play.live(until)?;
     }
+    let is_invalid = |look: &Look| look.reason("Validated") == Some("Invalid");
+    trouble |= arguments.until.is_none() && play.looks.values().any(is_invalid);
     if arguments.delete {
         let databases: Vec<Id> = play.looks.keys().cloned().collect();
         for database in databases {

@@ -46,6 +46,11 @@ impl Look {
         }
     }
 
+    /// The reason of a condition.
+    pub fn reason(&self, kind: &str) -> Option<&str> {
+        self.conditions.get(kind).map(|(_, reason, _)| reason.as_str())
+    }
+
     /// What there is now and was not, or was different, before.
     pub fn since(&self, before: &Look) -> Option<Moment> {
         if self == before {
