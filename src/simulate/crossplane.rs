@@ -84,10 +84,11 @@ impl World {
         }
         for (key, value) in &observed {
             let ours = controller(value) == composite["metadata"]["uid"].as_str();
-            if ours && !desired.resources.contains_key(&Key(key.clone())) {
-                if let Err(refused) = self.request_deletion(&Id::of(value), Policy::Background) {
-                    return failed(refused.to_string(), conditions, false);
-                }
+            if ours
+                && !desired.resources.contains_key(&Key(key.clone()))
+                && let Err(refused) = self.request_deletion(&Id::of(value), Policy::Background)
+            {
+                return failed(refused.to_string(), conditions, false);
             }
         }
         let mut composed = vec![];

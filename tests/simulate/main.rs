@@ -326,7 +326,7 @@ fn a_deletion_is_replayed_only_where_the_usage_says_so() {
         life.world.delete(&usage, Policy::Background).unwrap();
         life.minutes(1);
         assert_eq!(life.world.get(&thing).is_none(), replay);
-        assert!(!replay == life.world.delete(&thing, Policy::Background).is_ok(), "without a Usage nothing refuses it");
+        assert_ne!(replay, life.world.delete(&thing, Policy::Background).is_ok(), "without a Usage nothing refuses it");
     }
 }
 

@@ -57,6 +57,7 @@ fn step() -> impl Strategy<Value = Step> {
         json!({"size": "medium"}),
         json!({"size": "large"}),
         json!({"storage": "200Gi"}),
+        json!({"version": "18"}),
         json!({"backup": {"retention": "10d"}}),
         json!({"backup": {"enabled": false}}),
         json!({"pooling": {"enabled": true}}),
@@ -164,6 +165,10 @@ impl Watched {
                 if !self.prod && more["storage"] == "200Gi" {
                     more["storage"] = "20Gi".into();
                 }
+                // Where the record is lost, the claim alone says which release the data is of.
+                if let Some(terms) = self.terms.as_ref().filter(|terms| terms.version == "18") {
+                    more["version"] = terms.version.as_str().into();
+                }
                 let manifest = self.life.manifest(more);
                 _ = self.world().apply(&manifest);
             }
@@ -267,7 +272,10 @@ impl Watched {
             (None, Some(spec)) => assert_eq!(*spec, self.spec, "something else runs without a record"),
             (_, None) => assert!(self.data.is_none()),
         }
-        self.spec = cluster.unwrap_or_default();
+        let was = std::mem::replace(&mut self.spec, cluster.unwrap_or_default());
+        let release =
+            |spec: &Value| spec["imageName"].as_str().map(|image| image.split(':').next_back().unwrap().to_owned());
+        assert!(release(&was) <= release(&self.spec), "the release goes down");
         let had_record = std::mem::replace(&mut self.had_record, record.is_some());
         if let Some(record) = record {
             let terms = record.serving.plan.terms;
@@ -312,7 +320,10 @@ impl Watched {
         self.take(&Step::Restart);
         let database = self.life.database.clone();
         let storage = self.life.world.get(&database).map(|claim| claim["spec"]["storage"].clone());
-        let more = storage.map_or(json!({}), |storage| json!({"storage": storage}));
+        let mut more = storage.map_or(json!({}), |storage| json!({"storage": storage}));
+        if let Some(terms) = &self.terms {
+            more["version"] = terms.version.as_str().into();
+        }
         // What is fixed at creation and was wrong from the start can only be claimed anew.
         if self.life.world.apply(&self.life.manifest(more.clone())).is_err() {
             assert_eq!(self.data, None, "a claim that runs can be corrected");
