@@ -90,7 +90,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::LoseRecord),
         1 => any::<(bool, bool)>().prop_map(|(members, backups)| Step::Outage { members, backups }),
         1 => Just(Step::Restart),
-        3 => select(vec![1, 5, 60, 24 * 60]).prop_map(Step::Minutes),
+        3 => select(vec![1, 5, 5, 30, 30, 24 * 60]).prop_map(Step::Minutes),
     ]
 }
 
