@@ -23,5 +23,6 @@ pub mod observed;
 pub mod delivery;
 pub mod wire;
 pub mod render;
+pub mod simulate;
 pub mod schema;
 pub mod server;

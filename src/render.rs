@@ -2,7 +2,7 @@
 //! each composed resource, and what was said.
 //!
 //! Plays Crossplane's part around [`pipeline::run`]: the steps in order, each asked again until its requirements are met.
-//! Has no clock and does no IO, so that the command line and the tests share it.
+//! Has no clock and does no IO, so that the command line, `simulate` and the tests share it.
 
 use crate::api::{self, input::Header};
 use crate::pipeline;
@@ -97,51 +97,87 @@ pub fn render(
     now: Timestamp,
 ) -> Rendered {
     let composite = composite(composition, claim);
-    let object = Object::of(&composite);
     let composed: BTreeMap<Key, Object> =
         observed.iter().filter_map(|value| Some((Key(key_of(value)?.into()), Object::of(value)))).collect();
     let exists: Vec<&Value> = observed.iter().chain(cluster).collect();
+    rendered(&composite, run(composition, &composite, &composed, &exists, &mut Asked::new(), now))
+}
+
+/// What each step asked for in its last run, by the step's name: Crossplane brings the answers to its next one at once.
+pub type Asked = BTreeMap<String, BTreeMap<String, Selector>>;
+
+/// What a whole pipeline said.
+#[derive(Clone, Debug, Default)]
+pub struct Run {
+    pub desired: Desired,
+    pub conditions: Vec<Condition>,
+    pub events: Vec<Event>,
+    /// Why Crossplane applies nothing and deletes nothing.
+    pub fatal: Option<String>,
+    /// After how long the function wants to be run again: the shortest that any step said.
+    pub ttl: Option<std::time::Duration>,
+}
+
+/// One run of the pipeline. `asked` is what Crossplane remembers of the run before, which is nothing after its restart.
+pub fn run(
+    composition: &Composition,
+    composite: &Value,
+    observed: &BTreeMap<Key, Object>,
+    exists: &[&Value],
+    asked: &mut Asked,
+    now: Timestamp,
+) -> Run {
+    let composite = Object::of(composite);
     let mut last = Response::default();
-    let mut events = vec![];
+    let mut run = Run::default();
     for step in &composition.steps {
         let request = Request {
             tag: step.name.clone(),
             capabilities: Capabilities { advertised: true, required_resources: true },
             input: Some(step.input.clone()),
-            composite: object.clone(),
-            observed: composed.clone(),
+            composite: composite.clone(),
+            observed: observed.clone(),
             desired: std::mem::take(&mut last.desired),
             context: std::mem::take(&mut last.context),
             required: BTreeMap::new(),
         };
-        last = run_step(step, request, &exists, now);
-        events.append(&mut last.events);
-        if events.iter().any(|event| event.severity == Severity::Fatal) {
+        last = run_step(step, request, exists, asked, now);
+        run.ttl = run.ttl.into_iter().chain(last.ttl).min();
+        run.fatal = fatal(&last).map(|event| event.message.clone());
+        run.events.append(&mut last.events);
+        if run.fatal.is_some() {
             break;
         }
     }
-    rendered(&composite, last, events)
+    let Response { desired, conditions, .. } = last;
+    Run { desired, conditions, ..run }
 }
 
-/// Asks again for as long as the step asks for something else.
-fn run_step(step: &Step, mut request: Request, exists: &[&Value], now: Timestamp) -> Response {
-    let mut asked = step.requirements.clone();
+/// Asks again for as long as the step asks for something else. Nothing that a FATAL answer asks for is looked up.
+fn run_step(step: &Step, mut request: Request, exists: &[&Value], asked: &mut Asked, now: Timestamp) -> Response {
+    let own = |more: &BTreeMap<String, Selector>| -> BTreeMap<String, Selector> {
+        step.requirements.iter().chain(more).map(|(name, by)| (name.clone(), by.clone())).collect()
+    };
+    let mut seeds = asked.get(&step.name).map_or_else(|| step.requirements.clone(), own);
     let mut response = Response::default();
     for _ in 0..=ROUNDS {
-        request.required = asked.iter().map(|(name, selector)| (name.clone(), find(selector, exists))).collect();
+        request.required = seeds.iter().map(|(name, selector)| (name.clone(), find(selector, exists))).collect();
         response = pipeline::run(&request, now);
-        let wanted: BTreeMap<String, Selector> = step
-            .requirements
-            .iter()
-            .chain(&response.requirements)
-            .map(|(name, by)| (name.clone(), by.clone()))
-            .collect();
-        if wanted == asked || response.events.iter().any(|event| event.severity == Severity::Fatal) {
+        if fatal(&response).is_some() {
             break;
         }
-        asked = wanted;
+        let wanted = own(&response.requirements);
+        asked.insert(step.name.clone(), response.requirements.clone());
+        if wanted == seeds {
+            break;
+        }
+        seeds = wanted;
     }
     response
+}
+
+fn fatal(response: &Response) -> Option<&Event> {
+    response.events.iter().find(|event| event.severity == Severity::Fatal)
 }
 
 fn find(selector: &Selector, exists: &[&Value]) -> Vec<Object> {
@@ -160,7 +196,7 @@ fn find(selector: &Selector, exists: &[&Value]) -> Vec<Object> {
 }
 
 /// The composite as Crossplane keeps it: a claim's own, or the one that stands behind it.
-fn composite(composition: &Composition, claim: &Value) -> Value {
+pub(crate) fn composite(composition: &Composition, claim: &Value) -> Value {
     let mut composite = claim.clone();
     let metadata = object(&mut composite["metadata"]);
     metadata.entry("namespace").or_insert_with(|| "default".into());
@@ -182,7 +218,7 @@ fn composite(composition: &Composition, claim: &Value) -> Value {
 }
 
 /// The value as a map, made one if it is none.
-fn object(value: &mut Value) -> &mut Map<String, Value> {
+pub(crate) fn object(value: &mut Value) -> &mut Map<String, Value> {
     if !value.is_object() {
         *value = Value::Object(Map::new());
     }
@@ -192,9 +228,9 @@ fn object(value: &mut Value) -> &mut Map<String, Value> {
     }
 }
 
-fn rendered(composite: &Value, last: Response, events: Vec<Event>) -> Rendered {
-    let Response { desired, conditions, ttl, .. } = last;
-    let fatal = events.iter().find(|event| event.severity == Severity::Fatal).map(|event| event.message.clone());
+fn rendered(composite: &Value, run: Run) -> Rendered {
+    let Run { desired, conditions, events, fatal, ttl } = run;
+    let mut ready = readiness(&desired);
     let Desired { composite: wanted, resources } = desired;
     let mut shown = composite.clone();
     // Crossplane takes nothing from a response that is FATAL but its conditions.
@@ -204,10 +240,9 @@ fn rendered(composite: &Value, last: Response, events: Vec<Event>) -> Rendered {
     }
     let said: Vec<Value> = conditions.iter().map(condition).collect();
     object(&mut shown["status"]).insert("conditions".into(), said.into());
-    let mut ready: BTreeMap<String, bool> =
-        resources.iter().map(|(key, resource)| (key.0.clone(), resource.ready == Ready::True)).collect();
-    let all = ready.values().all(|ready| *ready) && wanted.ready != Ready::False;
-    ready.insert(String::new(), all && fatal.is_none());
+    if fatal.is_some() {
+        ready.insert(String::new(), false);
+    }
     let resources = match fatal {
         Some(_) => vec![],
         None => resources.iter().map(|(key, resource)| composed(composite, key, &resource.object)).collect(),
@@ -215,8 +250,18 @@ fn rendered(composite: &Value, last: Response, events: Vec<Event>) -> Rendered {
     Rendered { composite: shown, resources, conditions, events, fatal, ready, ttl }
 }
 
+/// Whether each resource is ready, and the composite, under the empty key, with them.
+pub(crate) fn readiness(desired: &Desired) -> BTreeMap<String, bool> {
+    let resources = desired.resources.iter();
+    let mut ready: BTreeMap<String, bool> =
+        resources.map(|(key, resource)| (key.0.clone(), resource.ready == Ready::True)).collect();
+    let all = ready.values().all(|ready| *ready) && desired.composite.ready != Ready::False;
+    ready.insert(String::new(), all);
+    ready
+}
+
 /// With what Crossplane adds to each.
-fn composed(composite: &Value, key: &Key, resource: &Object) -> Value {
+pub(crate) fn composed(composite: &Value, key: &Key, resource: &Object) -> Value {
     let mut value = serde_json::to_value(resource).unwrap_or_default();
     let owner = json!({
         "apiVersion": composite["apiVersion"], "kind": composite["kind"], "name": composite["metadata"]["name"],
@@ -230,7 +275,7 @@ fn composed(composite: &Value, key: &Key, resource: &Object) -> Value {
     value
 }
 
-fn condition(condition: &Condition) -> Value {
+pub(crate) fn condition(condition: &Condition) -> Value {
     let status = match condition.status {
         Truth::True => "True",
         Truth::False => "False",
@@ -243,7 +288,7 @@ fn condition(condition: &Condition) -> Value {
     value
 }
 
-fn key_of(value: &Value) -> Option<&str> {
+pub(crate) fn key_of(value: &Value) -> Option<&str> {
     value["metadata"]["annotations"][KEY].as_str()
 }
 

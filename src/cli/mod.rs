@@ -6,6 +6,7 @@ mod documents;
 mod render;
 mod schema;
 mod serve;
+mod simulate;
 mod validate;
 
 use clap::{Parser, Subcommand};
@@ -32,6 +33,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Render(render::Arguments),
+    Simulate(simulate::Arguments),
     Validate(validate::Arguments),
     Approve(approve::Arguments),
     Schema(schema::Arguments),
@@ -86,6 +88,7 @@ pub fn run() -> ExitCode {
 fn dispatch(command: &Command) -> anyhow::Result<Outcome> {
     match command {
         Command::Render(arguments) => render::run(arguments),
+        Command::Simulate(arguments) => simulate::run(arguments),
         Command::Validate(arguments) => validate::run(arguments),
         Command::Approve(arguments) => approve::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),

@@ -1,0 +1,276 @@
+//! Crossplane's reconciles. In: composites and claims as they are. Out: composed resources, status and conditions, as
+//! Crossplane 2.4 leaves them. Must not know what the function means by them.
+
+use super::store::{Id, controller, set_condition, text};
+use super::{Policy, RAREST, World};
+use crate::api;
+use crate::render::{self, Asked, Run, object};
+use crate::wire::{Key, Object};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// The finalizer of a claim.
+pub const CLAIM: &str = "finalizer.apiextensions.crossplane.io";
+/// The longest wait after a failure.
+const BACKOFF: SignedDuration = SignedDuration::from_secs(30);
+
+/// What Crossplane remembers of a composite while it runs.
+#[derive(Clone, Debug)]
+pub struct Composer {
+    pub id: Id,
+    /// When it is run although nothing changed.
+    pub due: Option<Timestamp>,
+    pub is_dirty: bool,
+    asked: Asked,
+    /// How long nothing has changed.
+    quiet: SignedDuration,
+}
+
+impl Composer {
+    pub fn new(id: Id) -> Composer {
+        Composer { id, due: None, is_dirty: true, asked: Asked::new(), quiet: SignedDuration::ZERO }
+    }
+}
+
+/// What a reconcile came to.
+struct Reconciled {
+    synced: Result<(), String>,
+    /// Of what did run to its end.
+    ready: Option<BTreeMap<String, bool>>,
+    conditions: Vec<Value>,
+    /// Whether the conditions that were not said are unknown now.
+    is_fatal: bool,
+    after: Option<SignedDuration>,
+}
+
+impl World {
+    pub(super) fn compose(&mut self) {
+        let dirty: Vec<String> =
+            self.composers.iter().filter(|(_, composer)| composer.is_dirty).map(|(uid, _)| uid.clone()).collect();
+        for uid in dirty {
+            let Some(mut composer) = self.composers.remove(&uid) else { continue };
+            composer.is_dirty = false;
+            let before = self.store.get(&composer.id).cloned();
+            if let Some(composite) = before.as_ref().filter(|value| value["metadata"]["deletionTimestamp"].is_null()) {
+                let reconciled = self.reconcile(&mut composer, composite);
+                self.conclude(&composer.id, &reconciled);
+                let changed = self.store.get(&composer.id) != before.as_ref();
+                composer.quiet = if changed { SignedDuration::ZERO } else { composer.quiet };
+                composer.due = reconciled.after.map(|after| {
+                    let wait = after.max(composer.quiet.min(RAREST));
+                    composer.quiet += wait;
+                    self.now + wait
+                });
+            }
+            self.composers.insert(uid, composer);
+        }
+    }
+
+    /// In Crossplane's order: run, collect what is no longer desired, remember what will be there, apply.
+    fn reconcile(&mut self, composer: &mut Composer, composite: &Value) -> Reconciled {
+        let observed = match self.observe(composite) {
+            Ok(observed) => observed,
+            Err(why) => return failed(why, vec![], false),
+        };
+        let objects = observed.iter().map(|(key, value)| (Key(key.clone()), Object::of(value))).collect();
+        let exists: Vec<&Value> = self.store.all().collect();
+        let run = render::run(&self.composition, composite, &objects, &exists, &mut composer.asked, self.now);
+        let ready = render::readiness(&run.desired);
+        let Run { desired, conditions, fatal, ttl, .. } = run;
+        let conditions: Vec<Value> = conditions.iter().map(render::condition).collect();
+        if let Some(why) = fatal {
+            return failed(why, conditions, true);
+        }
+        for (key, value) in &observed {
+            let ours = controller(value) == composite["metadata"]["uid"].as_str();
+            if ours
+                && !desired.resources.contains_key(&Key(key.clone()))
+                && let Err(refused) = self.request_deletion(&Id::of(value), Policy::Background)
+            {
+                return failed(refused.to_string(), conditions, false);
+            }
+        }
+        let mut composed = vec![];
+        for (key, resource) in &desired.resources {
+            let mut value = render::composed(composite, key, &resource.object);
+            if !composer.id.namespace.is_empty() {
+                object(&mut value["metadata"]).insert("namespace".into(), composer.id.namespace.as_str().into());
+            }
+            composed.push(value);
+        }
+        self.refer(&composer.id, &composed);
+        let Id { kind, namespace, name, .. } = &composer.id;
+        let owner = format!("{kind}/{namespace}/{name}");
+        let mut synced = Ok(());
+        for value in composed {
+            // Invalid is a matter of that resource; everything else is applied.
+            if let Err(why) = self.store.apply(&owner, value, self.now) {
+                synced = Err(why);
+            }
+        }
+        let status = desired.composite.object.field("status").unwrap_or_default();
+        let mut status = serde_json::to_value(&status).unwrap_or_default();
+        object(&mut status).remove("conditions");
+        self.store.apply_status(&owner, &composer.id, &status);
+        let after = ttl.and_then(|ttl| SignedDuration::try_from(ttl).ok());
+        Reconciled { synced, ready: Some(ready), conditions, is_fatal: false, after }
+    }
+
+    /// What the composite refers to, by its key. What somebody else controls is not ours to see.
+    fn observe(&self, composite: &Value) -> Result<BTreeMap<String, Value>, String> {
+        let mut observed = BTreeMap::new();
+        let own = text(&composite["metadata"]["namespace"]);
+        for reference in self.references(composite) {
+            let namespace = if own.is_empty() { text(&reference["namespace"]) } else { own };
+            let (api_version, kind) = (text(&reference["apiVersion"]), text(&reference["kind"]));
+            let id = Id::new(api_version, kind, namespace, text(&reference["name"]));
+            let Some(value) = self.store.get(&id) else { continue };
+            if controller(value).is_some_and(|uid| composite["metadata"]["uid"] != uid) {
+                continue;
+            }
+            let key = render::key_of(value).ok_or_else(|| format!("{id} has no annotation {}", render::KEY))?;
+            observed.insert(key.to_owned(), value.clone());
+        }
+        Ok(observed)
+    }
+
+    fn references(&self, composite: &Value) -> Vec<Value> {
+        let spec = &composite["spec"];
+        let list = if self.has_claims() { &spec["resourceRefs"] } else { &spec["crossplane"]["resourceRefs"] };
+        list.as_array().cloned().unwrap_or_default()
+    }
+
+    fn refer(&mut self, id: &Id, composed: &[Value]) {
+        let reference = |value: &Value| {
+            let metadata = &value["metadata"];
+            let mut reference =
+                json!({"apiVersion": value["apiVersion"], "kind": value["kind"], "name": metadata["name"]});
+            if id.namespace.is_empty() && !metadata["namespace"].is_null() {
+                object(&mut reference).insert("namespace".into(), metadata["namespace"].clone());
+            }
+            reference
+        };
+        let references: Vec<Value> = composed.iter().map(reference).collect();
+        let has_claims = self.has_claims();
+        self.store.edit(id, |value| {
+            let spec = object(object(value).entry("spec").or_insert(Value::Null));
+            let place = if has_claims { spec } else { object(spec.entry("crossplane").or_insert(Value::Null)) };
+            place.insert("resourceRefs".into(), references.into());
+        });
+    }
+
+    /// Conditions, those of Crossplane itself among them.
+    fn conclude(&mut self, id: &Id, reconciled: &Reconciled) {
+        let Reconciled { synced, ready, conditions, is_fatal, .. } = reconciled;
+        let mut said: Vec<Value> =
+            conditions.iter().filter(|condition| !RESERVED.contains(&text(&condition["type"]))).cloned().collect();
+        let status = self.store.get(id).map(|value| value["status"].clone()).unwrap_or_default();
+        let before = status["conditions"].as_array().cloned().unwrap_or_default();
+        if *is_fatal {
+            let unsaid = before.iter().map(|condition| text(&condition["type"]));
+            let unsaid =
+                unsaid.filter(|kind| !RESERVED.contains(kind) && !said.iter().any(|said| said["type"] == *kind));
+            let unknown = |kind: &str| json!({"type": kind, "status": "Unknown", "reason": "FatalError"});
+            let unknown: Vec<Value> = unsaid.map(unknown).collect();
+            said.extend(unknown);
+        }
+        said.push(match synced {
+            Ok(()) => json!({"type": "Synced", "status": "True", "reason": "ReconcileSuccess"}),
+            Err(why) => json!({"type": "Synced", "status": "False", "reason": "ReconcileError", "message": why}),
+        });
+        if let Some(ready) = ready {
+            let unready: Vec<&str> =
+                ready.iter().filter(|(key, ready)| !key.is_empty() && !**ready).map(|(key, _)| key.as_str()).collect();
+            said.push(match ready.get("") {
+                Some(true) => json!({"type": "Ready", "status": "True", "reason": "Available"}),
+                _ if unready.is_empty() => json!({"type": "Ready", "status": "False", "reason": "Creating"}),
+                _ => {
+                    let message = format!("Unready resources: {}", unready.join(", "));
+                    json!({"type": "Ready", "status": "False", "reason": "Creating", "message": message})
+                }
+            });
+        }
+        self.say(id, said);
+    }
+
+    fn say(&mut self, id: &Id, conditions: Vec<Value>) {
+        let now = self.now;
+        self.store.edit(id, |value| {
+            let status = object(value).entry("status").or_insert(Value::Null);
+            conditions.into_iter().for_each(|condition| set_condition(status, condition, now));
+        });
+    }
+
+    fn has_claims(&self) -> bool {
+        self.composition.kind != "Database"
+    }
+
+    pub(super) fn is_claim(&self, id: &Id) -> bool {
+        self.has_claims() && id.group == api::GROUP && id.kind == "Database"
+    }
+
+    /// The composite behind a claim, once it was given a name.
+    fn behind(&self, claim: &Value) -> Option<Id> {
+        let name = claim["spec"]["resourceRef"]["name"].as_str()?;
+        Some(Id::new(api::API_VERSION, &self.composition.kind, "", name))
+    }
+
+    /// Each claim has a composite behind it, which says how it is; and takes it along when it goes.
+    pub(super) fn claims(&mut self) {
+        for id in self.store.of_kind(api::GROUP, "Database") {
+            let Some(claim) = self.store.get(&id).filter(|_| self.is_claim(&id)).cloned() else { continue };
+            let behind = self.behind(&claim);
+            if !claim["metadata"]["deletionTimestamp"].is_null() {
+                let gone = behind.is_none_or(|behind| {
+                    self.store.get(&behind).is_none() || self.request_deletion(&behind, Policy::Background).is_ok()
+                });
+                if gone {
+                    self.remove(&id);
+                }
+                continue;
+            }
+            let behind = behind.unwrap_or_else(|| self.name_composite(&id));
+            let mut composite = render::composite(&self.composition, &claim);
+            let metadata = object(&mut composite["metadata"]);
+            metadata.retain(|field, _| ["labels", "annotations"].contains(&field.as_str()));
+            metadata.insert("name".into(), behind.name.as_str().into());
+            object(&mut composite).remove("status");
+            object(&mut composite["spec"]).remove("resourceRef");
+            // By force, so it cannot fail: a composite has no owner.
+            let _ = self.store.apply("claim", composite, self.now);
+            self.report(&id, &behind);
+        }
+    }
+
+    fn name_composite(&mut self, claim: &Id) -> Id {
+        self.claimed += 1;
+        let name = format!("{}-x{:04}", claim.name, self.claimed);
+        let composite = Id::new(api::API_VERSION, &self.composition.kind, "", &name);
+        let reference = json!({"apiVersion": api::API_VERSION, "kind": self.composition.kind, "name": composite.name});
+        self.store.edit(claim, |value| {
+            object(&mut value["spec"]).insert("resourceRef".into(), reference);
+        });
+        composite
+    }
+
+    /// A FATAL does not reach the claim, but for the conditions that were said with it.
+    fn report(&mut self, claim: &Id, composite: &Id) {
+        let Some(Value::Object(mut status)) = self.store.get(composite).map(|value| value["status"].clone()) else {
+            return;
+        };
+        let conditions = status.remove("conditions").and_then(|value| value.as_array().cloned()).unwrap_or_default();
+        let reaches = |condition: &&Value| condition["reason"] != "FatalError" && condition["type"] != "Synced";
+        let mut said: Vec<Value> = conditions.iter().filter(reaches).cloned().collect();
+        said.push(json!({"type": "Synced", "status": "True", "reason": "ReconcileSuccess"}));
+        self.store.apply_status("claim", claim, &Value::Object(status));
+        self.say(claim, said);
+    }
+}
+
+/// They belong to Crossplane; from a function they are ignored.
+const RESERVED: [&str; 5] = ["Ready", "Synced", "Healthy", "UpToDate", "Responsive"];
+
+fn failed(why: String, conditions: Vec<Value>, is_fatal: bool) -> Reconciled {
+    Reconciled { synced: Err(why), ready: None, conditions, is_fatal, after: Some(BACKOFF) }
+}

@@ -1,0 +1,307 @@
+//! A control plane in memory: the API server, Crossplane with its protection, and stand-ins for the operators. In: a
+//! Composition, what people and accidents do, how much time passes. Out: what exists then.
+//!
+//! For tests that play a database's whole life, and for `function-database simulate`. It behaves as a live Crossplane 2.4
+//! was seen to behave. No clock, no randomness, no IO: the same steps give the same world.
+//!
+//! Not played: access rights, admission policies, other functions' steps, other clusters, the circuit breaker.
+
+mod store;
+mod usage;
+mod deletion;
+mod crossplane;
+mod operators;
+pub mod story;
+
+pub use operators::Outage;
+pub use store::Id;
+pub use usage::{ATTEMPT, IN_USE, Policy};
+
+use crate::api::approval::{DIGEST_LABEL, Decision, KIND};
+use crate::api::{self, schema};
+use crate::render::{Composition, object};
+use crate::schema::{Schema, Violation};
+use crossplane::Composer;
+use jiff::{SignedDuration, Timestamp};
+use operators::Operators;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use store::{Store, Touched, text};
+
+/// How long operators and the garbage collector take for one step.
+const TICK: SignedDuration = SignedDuration::from_secs(10);
+/// A composite whose run changed nothing for a while is run more rarely, so that weeks can pass in a moment; but so often.
+const RAREST: SignedDuration = SignedDuration::from_hours(1);
+/// So many rounds without an end are a circle.
+const CIRCLE: usize = 50;
+
+/// Why the API server does not do what it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("{0} does not exist")]
+    NotFound(Id),
+    #[error("{id}: {}", violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Invalid { id: Id, violations: Vec<Violation> },
+    #[error("{id}: {why}")]
+    InUse { id: Id, why: String },
+}
+
+#[derive(Clone)]
+pub struct World {
+    composition: Composition,
+    /// Of the kinds that people write.
+    schemas: Arc<BTreeMap<&'static str, Schema>>,
+    now: Timestamp,
+    store: Store,
+    /// What Crossplane remembers of each composite, by UID.
+    composers: BTreeMap<String, Composer>,
+    /// Usages that were not looked at since they changed.
+    usages: BTreeSet<Id>,
+    /// Composites made for claims so far.
+    claimed: u32,
+    operators: Operators,
+    operators_due: Option<Timestamp>,
+    /// Whether Crossplane watches what functions asked for, as it does since 2.4; else the TTL decides when they look again.
+    pub watches: bool,
+    /// Reconciles that went on and on; there should be none.
+    pub circles: u32,
+}
+
+impl World {
+    /// An empty cluster in which the Composition is installed.
+    ///
+    /// # Errors
+    /// If the schema of a claim or of an approval cannot be compiled.
+    pub fn new(composition: Composition, now: Timestamp) -> Result<World, crate::schema::BuildError> {
+        let schemas = [("Database", Schema::build(&schema::claim())?), (KIND, Schema::build(&schema::approval())?)];
+        Ok(World {
+            composition,
+            schemas: Arc::new(schemas.into()),
+            now,
+            store: Store::default(),
+            composers: BTreeMap::new(),
+            usages: BTreeSet::new(),
+            claimed: 0,
+            operators: Operators::default(),
+            operators_due: None,
+            watches: true,
+            circles: 0,
+        })
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    pub fn get(&self, id: &Id) -> Option<&Value> {
+        self.store.get(id)
+    }
+
+    /// Everything that exists, by group, kind, namespace and name.
+    pub fn all(&self) -> impl Iterator<Item = &Value> {
+        self.store.all()
+    }
+
+    /// `kubectl apply`: creates the object, or replaces all of it that people write.
+    ///
+    /// # Errors
+    /// What the API server would refuse, by the schema of our own kinds.
+    pub fn apply(&mut self, manifest: &Value) -> Result<Id, Refused> {
+        let mut value = manifest.clone();
+        let metadata = object(&mut value["metadata"]);
+        if !["Namespace", "EnvironmentConfig"].contains(&text(&manifest["kind"])) {
+            metadata.entry("namespace").or_insert_with(|| "default".into());
+        }
+        object(&mut value).remove("status");
+        let id = Id::of(&value);
+        if let Some(before) = self.store.get(&id) {
+            value = edited(before, value);
+        }
+        self.check(&id, &value)?;
+        if !id.namespace.is_empty() {
+            let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": id.namespace}});
+            if self.store.get(&Id::of(&namespace)).is_none() {
+                self.store.put(namespace, self.now);
+            }
+        }
+        self.store.put(value, self.now);
+        self.settle();
+        Ok(id)
+    }
+
+    fn check(&self, id: &Id, value: &Value) -> Result<(), Refused> {
+        let schema = self.schemas.get(id.kind.as_str()).filter(|_| id.group == api::GROUP);
+        let Some(schema) = schema else { return Ok(()) };
+        let violations = match self.store.get(id) {
+            Some(before) => schema.check_update(&bare(before), &bare(value)),
+            None => schema.check(&bare(value)),
+        };
+        if violations.is_empty() { Ok(()) } else { Err(Refused::Invalid { id: id.clone(), violations }) }
+    }
+
+    /// Whatever somebody with the rights, or an accident, does to an object; no schema is looked at.
+    pub fn edit(&mut self, id: &Id, edit: impl FnOnce(&mut Value)) {
+        self.store.edit(id, edit);
+        self.settle();
+    }
+
+    /// `kubectl delete`.
+    ///
+    /// # Errors
+    /// If it does not exist, or a Usage protects it.
+    pub fn delete(&mut self, id: &Id, policy: Policy) -> Result<(), Refused> {
+        let outcome = self.request_deletion(id, policy);
+        self.settle();
+        outcome
+    }
+
+    /// An accident that goes around everything: the object is gone.
+    pub fn destroy(&mut self, id: &Id) {
+        self.remove(id);
+        self.settle();
+    }
+
+    /// The platform installs another version of its Composition.
+    pub fn install(&mut self, composition: Composition) {
+        self.composition = composition;
+        self.restart();
+    }
+
+    /// The decision of a person on what a database waits for, as `function-database approve` writes it, good for `days`;
+    /// `None` if it waits for nothing.
+    pub fn decide(&mut self, database: &Id, approver: &str, decision: Decision, days: i64) -> Option<Id> {
+        let pending = self.get(database)?["status"]["approval"]["pending"].clone();
+        let (operation, digest) = (pending["operation"].as_str()?, pending["digest"].as_str()?);
+        let expires = self.now + SignedDuration::from_hours(days * 24);
+        let word = if decision == Decision::Approved { "approved" } else { "rejected" };
+        let short = digest.get(..8).unwrap_or(digest);
+        let approval = json!({
+            "apiVersion": api::API_VERSION, "kind": KIND,
+            "metadata": {
+                "name": format!("{}-{short}-{word}-by-{approver}", database.name), "namespace": database.namespace,
+                "labels": {DIGEST_LABEL: digest.get(..32).unwrap_or(digest)},
+            },
+            "spec": {
+                "database": database.name, "operation": operation, "digest": digest, "decision": decision,
+                "approver": approver, "reason": "decided in a simulation", "expires": expires.to_string(),
+            },
+        });
+        self.apply(&approval).ok()
+    }
+
+    /// Operators stop or go on doing their work.
+    pub fn set_outage(&mut self, outage: Outage) {
+        self.operators.outage = outage;
+        self.operators_due = Some(self.now);
+        self.settle();
+    }
+
+    /// Crossplane starts anew: it remembers nothing, and looks at everything.
+    pub fn restart(&mut self) {
+        self.composers.clear();
+        self.usages = self.store.ids().into_iter().filter(usage::is_usage).collect();
+        self.settle();
+    }
+
+    /// Lets time pass, with all that happens in it.
+    pub fn advance(&mut self, by: SignedDuration) {
+        let end = self.now + by;
+        while self.step(end) {}
+    }
+
+    /// The same up to the next moment in which anything can happen; `false`: there is none before the end.
+    pub fn step(&mut self, end: Timestamp) -> bool {
+        let due = self.composers.values().filter_map(|composer| composer.due);
+        let next = due.chain(self.operators_due).chain(self.operators.wake(&self.store)).min();
+        let Some(next) = next.filter(|next| *next <= end) else {
+            self.now = end;
+            return false;
+        };
+        self.now = self.now.max(next);
+        self.tick();
+        true
+    }
+
+    fn tick(&mut self) {
+        let wakes = self.operators_due.into_iter().chain(self.operators.wake(&self.store)).any(|due| due <= self.now);
+        if wakes {
+            self.operators_due = None;
+            self.collect();
+            let gone = self.operators.step(&mut self.store, self.now);
+            gone.iter().for_each(|id| self.carry_out(id, Policy::Background));
+        }
+        for composer in self.composers.values_mut().filter(|composer| composer.due.is_some_and(|due| due <= self.now)) {
+            (composer.due, composer.is_dirty) = (None, true);
+        }
+        self.settle();
+    }
+
+    /// Until nothing more happens without time passing.
+    fn settle(&mut self) {
+        for _ in 0..CIRCLE {
+            let changed = self.notice();
+            if !changed && !self.composers.values().any(|composer| composer.is_dirty) {
+                return;
+            }
+            self.collect();
+            self.protect();
+            self.claims();
+            self.compose();
+        }
+        self.circles += 1;
+    }
+
+    /// Who has to look at what changed.
+    fn notice(&mut self) -> bool {
+        let touched = self.store.take_touched();
+        for Touched { id, controller } in &touched {
+            if usage::is_usage(id) {
+                self.usages.insert(id.clone());
+            }
+            for (uid, composer) in &mut self.composers {
+                composer.is_dirty |= self.watches || controller.as_ref() == Some(uid) || composer.id == *id;
+            }
+        }
+        for id in self.store.of_kind(api::GROUP, &self.composition.kind) {
+            let uid = self.store.get(&id).map(|composite| text(&composite["metadata"]["uid"]).to_owned());
+            self.composers.entry(uid.unwrap_or_default()).or_insert_with(|| Composer::new(id));
+        }
+        let there = |composer: &Composer, uid: &str| {
+            self.store.get(&composer.id).is_some_and(|composite| composite["metadata"]["uid"] == uid)
+        };
+        self.composers.retain(|uid, composer| there(composer, uid));
+        if !touched.is_empty() {
+            self.operators_due.get_or_insert(self.now + TICK);
+        }
+        !touched.is_empty()
+    }
+}
+
+/// What a person writes, over what only the cluster writes.
+fn edited(before: &Value, mut written: Value) -> Value {
+    object(&mut written).insert("status".into(), before["status"].clone());
+    let metadata = object(&mut written["metadata"]);
+    for (field, value) in before["metadata"].as_object().into_iter().flatten() {
+        let kept = metadata.entry(field.clone()).or_insert_with(|| value.clone());
+        // Labels and annotations of others stay.
+        if let (Value::Object(kept), Value::Object(before)) = (kept, value) {
+            before.iter().for_each(|(name, value)| _ = kept.entry(name.clone()).or_insert_with(|| value.clone()));
+        }
+    }
+    // Crossplane's own fields, which people leave out.
+    for field in ["crossplane", "resourceRef"] {
+        if let Some(value) = before["spec"].get(field) {
+            object(&mut written["spec"]).entry(field).or_insert_with(|| value.clone());
+        }
+    }
+    written
+}
+
+/// Without what the schema of a written object does not know.
+fn bare(value: &Value) -> Value {
+    let mut bare = value.clone();
+    object(&mut bare).remove("status");
+    object(&mut bare["spec"]).remove("resourceRef");
+    bare
+}
