@@ -20,6 +20,8 @@ const ROUNDS: usize = 5;
 pub const KEY: &str = "crossplane.io/composition-resource-name";
 /// The UID of a claim that was never in a cluster. Names and paths that carry a UID look the same every time.
 pub const UID: &str = "00000000-0000-4000-8000-000000000000";
+/// Where a claim without a namespace goes, as kubectl has it.
+const NAMESPACE: &str = "default";
 /// Stands for the five letters that Crossplane adds to the name of a claim's composite.
 const SUFFIX: &str = "x1x2x";
 
@@ -99,7 +101,9 @@ pub fn render(
     let composite = composite(composition, claim);
     let composed: BTreeMap<Key, Object> =
         observed.iter().filter_map(|value| Some((Key(key_of(value)?.into()), Object::of(value)))).collect();
-    let exists: Vec<&Value> = observed.iter().chain(cluster).collect();
+    let mut claim = claim.clone();
+    object(&mut claim["metadata"]).entry("namespace").or_insert_with(|| NAMESPACE.into());
+    let exists: Vec<&Value> = std::iter::once(&claim).chain(observed).chain(cluster).collect();
     rendered(&composite, run(composition, &composite, &composed, &exists, &mut Asked::new(), now))
 }
 
@@ -199,7 +203,7 @@ fn find(selector: &Selector, exists: &[&Value]) -> Vec<Object> {
 pub(crate) fn composite(composition: &Composition, claim: &Value) -> Value {
     let mut composite = claim.clone();
     let metadata = object(&mut composite["metadata"]);
-    metadata.entry("namespace").or_insert_with(|| "default".into());
+    metadata.entry("namespace").or_insert_with(|| NAMESPACE.into());
     metadata.entry("uid").or_insert_with(|| UID.into());
     if composition.kind == claim["kind"] {
         return composite;
@@ -271,7 +275,9 @@ pub(crate) fn composed(composite: &Value, key: &Key, resource: &Object) -> Value
     object(metadata.entry("annotations").or_insert(Value::Null)).insert(KEY.into(), key.0.clone().into());
     let labels = object(metadata.entry("labels").or_insert(Value::Null));
     labels.insert("crossplane.io/composite".into(), composite["metadata"]["name"].clone());
-    metadata.insert("ownerReferences".into(), json!([owner]));
+    // Beside what the function itself desires.
+    let owners = metadata.entry("ownerReferences").or_insert_with(|| json!([]));
+    owners.as_array_mut().into_iter().for_each(|owners| owners.push(owner.clone()));
     value
 }
 

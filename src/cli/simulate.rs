@@ -7,7 +7,7 @@ use clap::Args;
 use function_database::api::approval::Decision;
 use function_database::api::status::Phase;
 use function_database::simulate::story::{Look, Moment};
-use function_database::simulate::{Id, Policy, World};
+use function_database::simulate::{Id, Policy, Waits, World};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -30,7 +30,9 @@ Examples:
   function-database simulate before.yaml after.yaml --approve
 
 A claim that is given again is an edit, made once nothing more happens. Whatever else stands in the files, approvals for
-instance, exists from the start. Crossplane and the operators are stand-ins; times are theirs, not your cluster's.")]
+instance, exists from the start. + is new, - is gone, = stays though its database is gone.
+
+Crossplane and the operators are stand-ins; times are theirs, not your cluster's.")]
 pub struct Arguments {
     /// Files or folders with claims; - is standard input.
     #[arg(required = true, value_name = "CLAIM")]
@@ -164,7 +166,7 @@ impl Play<'_> {
     fn show(&mut self) -> anyhow::Result<bool> {
         let mut text = String::new();
         for (database, before) in &mut self.looks {
-            let look = Look::at(&self.world, database);
+            let look = Look::at(&self.world, database, before);
             if let Some(moment) = look.since(before) {
                 let is_there = self.world.get(database).is_some();
                 let at = self.world.now().duration_since(self.arguments.now);
@@ -185,12 +187,12 @@ impl Play<'_> {
     fn approve(&mut self) -> anyhow::Result<bool> {
         let databases: Vec<Id> = self.looks.keys().cloned().collect();
         let mut approved = false;
-        for database in databases {
-            let pending = self.world.get(&database).map(|value| value["status"]["approval"]["pending"].clone());
+        for (database, waits) in databases.iter().flat_map(|database| Waits::ALL.map(|waits| (database, waits))) {
+            let pending = self.world.get(database).map(|value| value["status"]["approval"][waits.field()].clone());
             let pending = pending.unwrap_or_default();
             let needed = pending["approversNeeded"].as_u64().unwrap_or(0);
             for approver in APPROVERS.iter().take(usize::try_from(needed)?) {
-                let Some(made) = self.world.decide(&database, approver, Decision::Approved, 7) else { continue };
+                let Some(made) = self.world.decide(database, waits, approver, Decision::Approved, 7) else { continue };
                 approved = true;
                 self.note(&format!("{approver} approves: {made}"))?;
             }
@@ -199,9 +201,8 @@ impl Play<'_> {
     }
 
     fn waits(&self) -> bool {
-        self.looks
-            .keys()
-            .any(|id| self.world.get(id).is_some_and(|value| !value["status"]["approval"]["pending"].is_null()))
+        let waits = |approval: &serde_json::Value| Waits::ALL.iter().any(|waits| !approval[waits.field()].is_null());
+        self.looks.keys().filter_map(|id| self.world.get(id)).any(|value| waits(&value["status"]["approval"]))
     }
 }
 
@@ -212,7 +213,7 @@ fn write_moment(
     moment: &Moment,
     is_there: bool,
 ) -> std::fmt::Result {
-    let Moment { phase, message, conditions, came, went } = moment;
+    let Moment { phase, message, conditions, came, went, kept } = moment;
     let style = anstyle::Style::new().bold();
     let phase = match phase.as_str() {
         _ if !is_there => "gone",
@@ -222,7 +223,7 @@ fn write_moment(
     let message = if message.is_empty() { String::new() } else { format!(", {message}") };
     let Id { namespace, name, .. } = database;
     writeln!(text, "{}  {style}{namespace}/{name}: {phase}{style:#}{message}", clock(at))?;
-    for (sign, lines) in [("+", came), ("-", went), (" ", conditions)] {
+    for (sign, lines) in [("+", came), ("-", went), ("=", kept), (" ", conditions)] {
         for line in lines {
             writeln!(text, "          {sign} {}", line.replace('\n', "; "))?;
         }

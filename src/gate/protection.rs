@@ -4,7 +4,7 @@
 //! Functions are not run for a composite that is being deleted, so the protection stands before anyone tries.
 
 use super::deletion::{ATTEMPT, Protection};
-use crate::api::claim::Composite;
+use crate::api::claim::{self, Composite};
 use crate::api::record::Generation;
 use crate::delivery;
 use crate::observed::Observed;
@@ -23,11 +23,12 @@ const IN_USE: &str = "crossplane.io/in-use";
 /// Changes when the label is missing, because any change of a Usage's metadata makes its controller put it back.
 const LABEL: &str = "db.platform.io/in-use-label";
 
-/// All of them, of what runs. `by_approval`: what opens the way, which the user who is refused reads. `armed`: what was
-/// refused is carried out when the Usage of the database goes.
+/// All of them, of what runs. `composite`: what is read of it, and itself. `claim`: what users delete, once it is found.
+/// `by_approval`: what opens the way, which the user who is refused reads. `armed`: what was refused is carried out when the
+/// Usage of the database goes.
 pub fn usages(
-    composite: &Composite,
-    object: &Object,
+    (composite, object): (&Composite, &Object),
+    claim: Option<&Object>,
     generation: &Generation,
     observed: &Observed,
     by_approval: bool,
@@ -48,12 +49,10 @@ pub fn usages(
     let database = Reference {
         key: Key(OF_DATABASE.into()),
         api_version: crate::api::API_VERSION,
-        kind: "Database",
+        kind: claim::KIND,
         name: name.clone(),
     };
-    // In the claims edition nobody sees the claim itself, so its label cannot be watched.
-    let seen = composite.spec.claim_ref.is_none().then_some(object);
-    let mut usages = vec![usage(generation, &database, "Usage", "claim", &way_out, seen, armed)?];
+    let mut usages = vec![usage(generation, &database, "Usage", "claim", &way_out, claim, armed)?];
     if composite.spec.claim_ref.is_some() {
         let behind = Reference {
             key: Key(OF_COMPOSITE.into()),

@@ -3,8 +3,9 @@
 
 use super::documents::Deletion;
 use super::production_approval::Evidence;
-use super::{AWAIT, LAST_BACKUP, desire};
+use super::{AWAIT, LAST_BACKUP, ask, desire};
 use crate::api::approval::OperationKind;
+use crate::api::claim;
 use crate::api::problem::Problem;
 use crate::api::record::Record;
 use crate::api::status::{Class, Pending};
@@ -12,8 +13,9 @@ use crate::gate::approvals::Permission;
 use crate::gate::deletion::{self, ATTEMPT, LastBackup, Next, Way};
 use crate::gate::digest::Operation;
 use crate::gate::protection;
+use crate::observed::{Answer, Question};
 use crate::operators::{self, BackupRun};
-use crate::wire::{Key, Undecodable};
+use crate::wire::{Key, Object, Undecodable};
 use serde::Deserialize;
 
 /// Desires what protects, and says how far the deletion has come and what it waits for.
@@ -24,7 +26,9 @@ pub(super) fn run(
 ) -> Result<(Deletion, Option<Pending>), Undecodable> {
     let terms = &record.serving.plan.terms;
     let by_approval = evidence.policy.gates(terms.environment, OperationKind::Delete);
-    let attempted = evidence.composite.metadata.annotations.contains_key(ATTEMPT);
+    let claim = claim(evidence);
+    let attempt = claim.as_ref().map(|claim| claim.text("claim", &["metadata", "annotations", ATTEMPT]));
+    let attempted = attempt.transpose()?.flatten().is_some();
     let (permission, pending) = match by_approval && attempted {
         false => (Permission::NotAsked, None),
         true => {
@@ -43,8 +47,9 @@ pub(super) fn run(
         deletion::next(&way, stands(evidence, record, name.is_some())?, protection::observed(&evidence.observed)?);
     if next.protects() {
         let armed = next == Next::Arming;
-        let (composite, object) = (&evidence.composite, &evidence.request.composite);
-        let usages = protection::usages(composite, object, &record.serving, &evidence.observed, by_approval, armed)?;
+        let composite = (&evidence.composite, &evidence.request.composite);
+        let usages =
+            protection::usages(composite, claim.as_ref(), &record.serving, &evidence.observed, by_approval, armed)?;
         for (key, usage) in usages {
             desire(evidence.request, &mut evidence.response, key, usage);
         }
@@ -60,6 +65,22 @@ pub(super) fn run(
         last_backup: name,
     };
     Ok((deletion, pending))
+}
+
+/// What users delete: the composite, else the claim that it stands behind, once Crossplane has found it. Crossplane copies the
+/// note of an attempt from the claim to the composite; what stands on that alone was an attempt on that alone, which stays
+/// refused.
+fn claim(evidence: &mut Evidence) -> Option<Object> {
+    if evidence.composite.spec.claim_ref.is_none() {
+        return Some(evidence.request.composite.clone());
+    }
+    let (namespace, name) = evidence.composite.identity();
+    let question = Question::by_name(crate::api::API_VERSION, claim::KIND, namespace, name);
+    ask(&mut evidence.response, &question);
+    match evidence.observed.objects(&question) {
+        Answer::NotAsked | Answer::Nothing => None,
+        Answer::Found(found) => found.first().cloned(),
+    }
 }
 
 /// The composite's UID keeps the next database of the same name from taking this one's last backup for its own. A dot stands

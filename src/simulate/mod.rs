@@ -68,6 +68,26 @@ pub struct World {
     pub circles: u32,
 }
 
+/// What of a database waits for an approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// It, or its change.
+    Change,
+    Deletion,
+}
+
+impl Waits {
+    pub const ALL: [Waits; 2] = [Waits::Change, Waits::Deletion];
+
+    /// In `status.approval`.
+    pub fn field(self) -> &'static str {
+        match self {
+            Waits::Change => "pending",
+            Waits::Deletion => "deletion",
+        }
+    }
+}
+
 impl World {
     /// An empty cluster in which the Composition is installed.
     ///
@@ -170,8 +190,8 @@ impl World {
 
     /// The decision of a person on what a database waits for, as `function-database approve` writes it, good for `days`;
     /// `None` if it waits for nothing.
-    pub fn decide(&mut self, database: &Id, approver: &str, decision: Decision, days: i64) -> Option<Id> {
-        let pending = self.get(database)?["status"]["approval"]["pending"].clone();
+    pub fn decide(&mut self, database: &Id, waits: Waits, approver: &str, decision: Decision, days: i64) -> Option<Id> {
+        let pending = self.get(database)?["status"]["approval"][waits.field()].clone();
         let (operation, digest) = (pending["operation"].as_str()?, pending["digest"].as_str()?);
         let expires = self.now + SignedDuration::from_hours(days * 24);
         let word = if decision == Decision::Approved { "approved" } else { "rejected" };

@@ -95,7 +95,7 @@ impl Store {
         if before.is_none() {
             self.made += 1;
         }
-        let fresh = || json!({"uid": format!("00000000-0000-4000-8000-{:012}", self.made), "creationTimestamp": now.to_string()});
+        let fresh = || json!({"uid": format!("{:08}-0000-4000-8000-000000000000", self.made), "creationTimestamp": now.to_string()});
         let identity = before.map_or_else(fresh, |before| before["metadata"].clone());
         let generation = before.map_or(Some(1), |before| {
             let number = before["metadata"]["generation"].as_u64();
@@ -298,6 +298,6 @@ mod tests {
         assert_eq!((touched(&mut store), store.get(&id()).unwrap()["metadata"]["generation"].as_u64()), (1, Some(1)));
         store.edit(&id(), |value| value["data"]["a"] = 2.into());
         assert_eq!(store.get(&id()).unwrap()["metadata"]["generation"].as_u64(), Some(2));
-        assert_eq!(store.get(&id()).unwrap()["metadata"]["uid"], "00000000-0000-4000-8000-000000000001");
+        assert_eq!(store.get(&id()).unwrap()["metadata"]["uid"], "00000001-0000-4000-8000-000000000000");
     }
 }

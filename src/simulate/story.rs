@@ -14,7 +14,9 @@ pub struct Look {
     pub message: String,
     /// By type: status, reason and message.
     conditions: BTreeMap<String, (String, String, String)>,
-    resources: BTreeSet<(String, String)>,
+    resources: BTreeSet<Id>,
+    /// What was its own and stays without it.
+    kept: BTreeSet<Id>,
 }
 
 /// What became different.
@@ -27,10 +29,12 @@ pub struct Moment {
     /// `Cluster orders`.
     pub came: Vec<String>,
     pub went: Vec<String>,
+    pub kept: Vec<String>,
 }
 
 impl Look {
-    pub fn at(world: &World, database: &Id) -> Look {
+    /// `before`: the look before this one.
+    pub fn at(world: &World, database: &Id, before: &Look) -> Look {
         let status = world.get(database).map(|value| value["status"].clone()).unwrap_or_default();
         let conditions = status["conditions"].as_array().into_iter().flatten();
         let condition = |condition: &Value| {
@@ -38,11 +42,15 @@ impl Look {
                 ["type", "status", "reason", "message"].map(|field| text(&condition[field]).to_owned());
             (kind, (status, reason, message))
         };
+        let resources = belongings(world, database);
+        let no_longer = before.resources.union(&before.kept).filter(|id| !resources.contains(id));
+        let kept = no_longer.filter(|id| world.get(id).is_some()).cloned().collect();
         Look {
             phase: text(&status["phase"]).into(),
             message: text(&status["message"]).into(),
             conditions: conditions.map(condition).collect(),
-            resources: belongings(world, database),
+            resources,
+            kept,
         }
     }
 
@@ -56,7 +64,13 @@ impl Look {
         if self == before {
             return None;
         }
-        let named = |(kind, name): &(String, String)| format!("{kind} {name}");
+        let named = |ids: BTreeSet<&Id>| {
+            let names: BTreeSet<String> = ids.into_iter().map(|id| format!("{} {}", id.kind, id.name)).collect();
+            names.into_iter().collect()
+        };
+        let came = self.resources.difference(&before.resources).collect();
+        let went = before.resources.difference(&self.resources).filter(|id| !self.kept.contains(id)).collect();
+        let kept = self.kept.difference(&before.kept).collect();
         let conditions = self.conditions.iter().filter(|(kind, said)| before.conditions.get(*kind) != Some(said));
         let in_words = |(kind, (status, reason, message)): (&String, &(String, String, String))| {
             let message = if message.is_empty() { String::new() } else { format!(": {message}") };
@@ -66,14 +80,15 @@ impl Look {
             phase: self.phase.clone(),
             message: self.message.clone(),
             conditions: conditions.map(in_words).collect(),
-            came: self.resources.difference(&before.resources).map(named).collect(),
-            went: before.resources.difference(&self.resources).map(named).collect(),
+            came: named(came),
+            went: named(went),
+            kept: named(kept),
         })
     }
 }
 
 /// Everything that would go with the database: what it owns, and what that owns.
-fn belongings(world: &World, database: &Id) -> BTreeSet<(String, String)> {
+fn belongings(world: &World, database: &Id) -> BTreeSet<Id> {
     let mut owners: BTreeSet<String> = BTreeSet::new();
     let claim = world.get(database);
     owners.extend(claim.map(|claim| text(&claim["metadata"]["uid"]).to_owned()));
@@ -88,7 +103,7 @@ fn belongings(world: &World, database: &Id) -> BTreeSet<(String, String)> {
                 reference["name"] == database.name.as_str() && reference["namespace"] == database.namespace.as_str();
             if owned || behind {
                 owners.insert(text(&value["metadata"]["uid"]).into());
-                found.insert((text(&value["kind"]).to_owned(), text(&value["metadata"]["name"]).to_owned()));
+                found.insert(Id::of(value));
             }
         }
         if found.len() + owners.len() == before {

@@ -2,7 +2,7 @@
 
 use function_database::api::approval::Decision;
 use function_database::render::Composition;
-use function_database::simulate::{Id, World};
+use function_database::simulate::{Id, Waits, World};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -143,9 +143,13 @@ impl Life {
 
     /// By as many as it needs.
     pub fn approve(&mut self) {
-        let needed = self.status()["approval"]["pending"]["approversNeeded"].as_u64().expect("something waits");
+        self.agree(Waits::Change);
+    }
+
+    fn agree(&mut self, waits: Waits) {
+        let needed = self.status()["approval"][waits.field()]["approversNeeded"].as_u64().expect("something waits");
         for approver in ["anna", "ben", "cleo"].iter().take(needed as usize) {
-            self.world.decide(&self.database, approver, Decision::Approved, 7).expect("it waits");
+            self.world.decide(&self.database, waits, approver, Decision::Approved, 7).expect("it waits");
         }
     }
 

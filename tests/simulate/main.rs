@@ -6,7 +6,7 @@ mod random;
 
 use function_database::api::approval::Decision;
 use function_database::render::Composition;
-use function_database::simulate::{ATTEMPT, IN_USE, Id, Outage, Policy, Refused};
+use function_database::simulate::{ATTEMPT, IN_USE, Id, Outage, Policy, Refused, Waits};
 use life::{Edition, Life};
 use serde_json::json;
 
@@ -68,7 +68,7 @@ fn a_prod_database_runs_only_as_approved() {
         life.minutes(60);
         assert_eq!((life.phase(), life.members()), ("Ready".into(), 3));
         assert_eq!(life.condition("Approved"), "False AwaitingApproval");
-        let rejection = life.world.decide(&life.database, "ben", Decision::Rejected, 7).unwrap();
+        let rejection = life.world.decide(&life.database, Waits::Change, "ben", Decision::Rejected, 7).unwrap();
         life.approve();
         let found = life.status()["approval"]["pending"]["found"].to_string();
         assert!(found.contains("by ben: rejected") && found.contains("by anna: approved"), "{found}");
@@ -106,11 +106,11 @@ fn a_prod_database_runs_only_as_approved() {
 }
 
 #[test]
-fn a_deletion_is_refused_until_protection_is_switched_off() {
+fn a_deletion_is_refused_noted_approved_and_then_carried_out() {
     for edition in BOTH {
         let mut life = Life::ready(edition, "prod");
         let refused = life.world.delete(&life.database, Policy::Background).unwrap_err().to_string();
-        assert!(refused.contains("the database orders is protected"), "{refused}");
+        assert!(refused.contains("the database orders is deleted by approval"), "{refused}");
         assert_eq!(life.get(&life.database)["metadata"]["annotations"][ATTEMPT], "Background");
         let refused = life.world.delete(&life.id("Cluster", "orders"), Policy::Background).unwrap_err().to_string();
         assert!(refused.contains("an empty one would take its place"), "{refused}");
@@ -121,19 +121,57 @@ fn a_deletion_is_refused_until_protection_is_switched_off() {
         }
         life.minutes(60);
         assert_eq!(life.phase(), "Ready");
-
         life.claim(json!({"lifecycle": {"deletionProtection": false}}));
-        life.world.delete(&life.database, Policy::Background).unwrap_err();
-        life.approve();
-        life.minutes(1);
-        assert!(!life.has("Usage", "orders.claim") && !life.has("Usage", "orders.data"));
-        assert_eq!((life.phase(), life.volumes()), ("Ready".into(), 3), "nothing is replayed");
-        life.world.delete(&life.database, Policy::Background).unwrap();
-        life.minutes(1);
+        assert_eq!(life.condition("Validated"), "False Invalid");
+        life.claim(json!({}));
+
+        // One approver is not enough, and an outage of the backups holds it up.
+        life.world.decide(&life.database, Waits::Deletion, "anna", Decision::Approved, 7).unwrap();
+        life.minutes(60);
+        assert_eq!(life.phase(), "Ready");
+        life.world.set_outage(Outage { members: false, backups: true });
+        life.world.decide(&life.database, Waits::Deletion, "ben", Decision::Approved, 7).unwrap();
+        life.minutes(60);
+        let backup = life.status()["message"].to_string();
+        assert_eq!(life.phase(), "Deleting");
+        assert!(backup.contains("the last backup orders.last-") && backup.contains("failed"), "{backup}");
+        assert_eq!((life.volumes(), life.condition("BackupConfigured")), (3, "False LastBackupFailed".into()));
+
+        // Taken back, it is as before; tried again, the backup is made anew.
+        let database = life.database.clone();
+        let composite = life.composite();
+        for id in [&database, &composite] {
+            life.world.edit(id, |value| _ = value["metadata"]["annotations"].as_object_mut().unwrap().remove(ATTEMPT));
+        }
+        life.minutes(5);
+        assert_eq!((life.phase(), life.has("Usage", "orders.claim")), ("Ready".into(), true), "{edition:?}");
+        life.world.set_outage(Outage::default());
+        life.world.delete(&database, Policy::Background).unwrap_err();
+        life.minutes(15);
+        assert!(life.world.get(&database).is_none(), "{edition:?} {:#}", life.status());
         life.remove_approvals();
         assert_eq!(life.everything(), ["Namespace checkout"], "{edition:?}");
+        let last = life.world.all().find(|value| value["metadata"]["name"].as_str().unwrap().contains(".last-"));
+        assert_eq!(last.expect("the last backup stays")["status"]["phase"], "completed");
         life.is_sound();
     }
+}
+
+#[test]
+fn what_is_retained_is_taken_over_by_the_next_claim() {
+    let mut life = Life::ready(Edition::Namespaced, "dev");
+    life.claim(json!({"lifecycle": {"deletionPolicy": "Retain"}}));
+    life.minutes(5);
+    let before = life.fingerprint();
+    life.world.delete(&life.database, Policy::Background).unwrap();
+    life.minutes(60);
+    assert!(life.world.get(&life.database).is_none());
+    assert_eq!(life.fingerprint(), before);
+    assert!(life.has("DatabaseRecord", "orders") && life.has("ObjectStore", "orders"));
+    life.claim(json!({}));
+    life.minutes(10);
+    assert_eq!((life.phase(), life.fingerprint()), ("Ready".into(), before));
+    life.is_sound();
 }
 
 /// `kubectl replace` without the label switches the webhook off.
@@ -277,7 +315,7 @@ fn an_older_crossplane_looks_again_after_the_time_that_the_function_asks_for() {
     let mut life = Life::begin(Edition::Namespaced, "prod");
     life.world.watches = false;
     life.minutes(1);
-    life.world.decide(&life.database, "anna", Decision::Approved, 7).unwrap();
+    life.world.decide(&life.database, Waits::Change, "anna", Decision::Approved, 7).unwrap();
     assert_eq!(life.phase(), "AwaitingApproval");
     life.minutes(2);
     assert_eq!(life.phase(), "Provisioning");
@@ -346,4 +384,26 @@ fn what_others_set_on_a_composed_resource_stays() {
     assert_eq!(parameters["statement_timeout"], "60s");
     assert_ne!(parameters["random_page_cost"], "2.0");
     assert_eq!(life.get(&cluster)["metadata"]["labels"]["team"], "checkout");
+}
+
+/// The note of an attempt on the composite alone is not copied to the claim, and opens nothing.
+#[test]
+fn nobody_deletes_what_stands_behind_a_claim() {
+    let mut life = Life::ready(Edition::Claims, "prod");
+    let before = life.fingerprint();
+    let refused = life.world.delete(&life.composite(), Policy::Background).unwrap_err().to_string();
+    assert!(refused.contains("it stands behind the Database orders; delete that one"), "{refused}");
+    assert_eq!(life.get(&life.composite())["metadata"]["annotations"][ATTEMPT], "Background");
+    life.minutes(5);
+    assert_eq!((life.phase(), &life.status()["approval"]["deletion"]), ("Ready".into(), &serde_json::Value::Null));
+
+    life.world.delete(&life.database, Policy::Background).unwrap_err();
+    for approver in ["anna", "ben"] {
+        life.world.decide(&life.database, Waits::Deletion, approver, Decision::Approved, 7).unwrap();
+    }
+    // Whoever takes it back does so where the attempt was made.
+    life.world.edit(&life.database.clone(), |claim| claim["metadata"]["annotations"] = json!({}));
+    life.minutes(60);
+    assert_eq!((life.phase(), life.fingerprint()), ("Ready".into(), before));
+    life.is_sound();
 }

@@ -11,7 +11,7 @@ use function_database::api::record::Record;
 use function_database::gate::digest::Operation;
 use function_database::observed::Observed;
 use function_database::operators;
-use function_database::simulate::{IN_USE, Id, Outage, Policy, World};
+use function_database::simulate::{ATTEMPT, IN_USE, Id, Outage, Policy, Waits, World};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -24,6 +24,8 @@ enum Step {
     /// The claim says this and what is smallest, or does again what it was deleted for.
     Edit(Value),
     Approve,
+    /// Of the deletion that somebody tried.
+    ApproveDeletion,
     /// By somebody whose word is not of what waits, whatever the label says.
     Forge,
     Reject,
@@ -77,6 +79,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => select(edits.to_vec()).prop_map(Step::Edit),
         5 => Just(Step::Approve),
+        1 => Just(Step::ApproveDeletion),
         1 => Just(Step::Forge),
         1 => Just(Step::Reject),
         1 => Just(Step::Withdraw),
@@ -104,14 +107,30 @@ struct Watched {
     terms: Option<Terms>,
     spec: Value,
     had_record: bool,
+    /// The composite's UID.
+    composite: Value,
+    /// Somebody tried to delete it.
+    attempted: bool,
+    was_ready: bool,
 }
 
 impl Watched {
     fn new(life: Life, prod: bool) -> Watched {
-        let mut watched = Watched { life, prod, data: None, terms: None, spec: Value::Null, had_record: false };
+        let mut watched = Watched {
+            life,
+            prod,
+            data: None,
+            terms: None,
+            spec: Value::Null,
+            had_record: false,
+            composite: Value::Null,
+            attempted: false,
+            was_ready: false,
+        };
         watched.data = watched.data_now();
         watched.terms = watched.record().map(|record| record.serving.plan.terms);
         watched.had_record = watched.terms.is_some();
+        watched.composite = watched.composite_uid();
         watched.spec = watched.cluster().map(|cluster| cluster["spec"].clone()).unwrap_or_default();
         watched
     }
@@ -147,7 +166,7 @@ impl Watched {
     }
 
     fn is_protected(&self) -> bool {
-        self.terms.as_ref().is_some_and(|terms| terms.lifecycle.deletion_protection)
+        self.terms.as_ref().is_some_and(|terms| self.prod || terms.lifecycle.deletion_protection)
     }
 
     fn take(&mut self, step: &Step) {
@@ -174,11 +193,16 @@ impl Watched {
             }
             Step::Approve => {
                 for approver in ["anna", "ben"] {
-                    self.world().decide(&database, approver, Decision::Approved, 1);
+                    self.world().decide(&database, Waits::Change, approver, Decision::Approved, 1);
+                }
+            }
+            Step::ApproveDeletion => {
+                for approver in ["anna", "ben"] {
+                    self.world().decide(&database, Waits::Deletion, approver, Decision::Approved, 1);
                 }
             }
             Step::Forge => self.forge(),
-            Step::Reject => _ = self.world().decide(&database, "cleo", Decision::Rejected, 1),
+            Step::Reject => _ = self.world().decide(&database, Waits::Change, "cleo", Decision::Rejected, 1),
             Step::Withdraw => self.life.remove_approvals(),
             Step::EraseStatus { cluster } => {
                 let id = if *cluster { self.cluster_id() } else { composite };
@@ -209,12 +233,8 @@ impl Watched {
             }
             Step::Delete(policy) => {
                 let deleted = self.world().delete(&database, *policy).is_ok();
-                if deleted {
-                    assert!(self.data.is_none() || !self.is_protected(), "a protected database is deleted");
-                    self.life.minutes(2);
-                    (self.data, self.terms, self.spec) = (None, None, Value::Null);
-                    assert!(self.cluster().is_none() && self.record().is_none(), "something is left");
-                }
+                assert!(!deleted || !self.is_protected(), "a protected database is deleted");
+                self.life.minutes(2);
             }
             // Where nothing protects it, whoever deletes it wanted to.
             Step::DeleteCluster if self.is_protected() && self.data.is_some() => {
@@ -253,8 +273,49 @@ impl Watched {
         }
     }
 
+    /// Whether what ran is gone, then because people wanted it so: somebody tried, two others agreed, and the last backup is
+    /// there.
+    fn is_deleted(&self, before: &[Value]) -> bool {
+        let composite = self.composite_uid();
+        if self.spec.is_null() || self.composite.is_null() || composite == self.composite {
+            return false;
+        }
+        if !self.is_protected() || !self.prod {
+            return true;
+        }
+        assert!(self.attempted, "nobody tried to delete it");
+        let approvals = before.iter().cloned().chain(self.approvals());
+        let agreed: BTreeSet<String> = approvals
+            .filter(|value| value["spec"]["operation"] == "Delete" && value["spec"]["decision"] == "Approved")
+            .filter_map(|value| value["spec"]["approver"].as_str().map(String::from))
+            .collect();
+        assert_eq!(agreed.len(), 2, "two people agree to a deletion");
+        let completed = |value: &Value| {
+            value["kind"] == "Backup"
+                && value["metadata"]["name"].as_str().is_some_and(|name| name.contains(".last-"))
+                && value["status"]["phase"] == "completed"
+        };
+        assert!(!self.was_ready || self.life.world.all().any(completed), "there is no last backup");
+        true
+    }
+
+    fn composite_uid(&self) -> Value {
+        self.life.world.get(&self.life.composite()).map(|it| it["metadata"]["uid"].clone()).unwrap_or_default()
+    }
+
     fn holds(&mut self, before: &[Value], since: jiff::Timestamp, record_was_lost: bool) {
         assert_eq!(self.life.world.circles, 0, "it runs in circles");
+        if self.is_deleted(before) {
+            self.life.minutes(2);
+            assert!(self.cluster().is_none() && self.record().is_none(), "something is left");
+            (self.data, self.terms, self.spec) = (None, None, Value::Null);
+            (self.attempted, self.was_ready) = (false, false);
+        }
+        self.composite = self.composite_uid();
+        let tried = [self.life.database.clone(), self.life.composite()];
+        let tried = tried.iter().filter_map(|id| self.life.world.get(id));
+        self.attempted |= tried.map(|it| &it["metadata"]["annotations"][ATTEMPT]).any(|attempt| !attempt.is_null());
+        self.was_ready |= self.record().is_some_and(|record| record.was_ready);
         let now = self.data_now();
         assert!(self.data.is_none() || self.data == now, "the data is lost, or another's: {:?} {now:?}", self.data);
         self.data = now;

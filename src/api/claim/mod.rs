@@ -11,6 +11,9 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The claim's kind, which in both editions is what users write and delete.
+pub const KIND: &str = "Database";
+
 /// The claim, or the `XDatabase` that the claims edition makes of it. Status is left unread: users can write it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
