@@ -159,6 +159,8 @@ pub struct Resolved {
     pub replicas: u32,
     /// Such as 2 cpu, 8Gi memory, 100Gi storage.
     pub size: String,
+    /// Of each member, such as 100Gi; the claim cannot ask for less.
+    pub storage: String,
     pub backup: String,
     pub deletion: String,
 }

@@ -181,8 +181,8 @@ impl Refusal<'_> {
             }
             Refusal::RunsUnrecorded(problems) => {
                 format!(
-                    "a database of this name runs, but there is no record of it, and the claim has mistakes: {problems}; \
-                         correct the claim, and it is taken over as it stands there"
+                    "a database of this name runs, but there is no record of it; correct the claim, and it is taken over as it \
+                     stands there: {problems}"
                 )
             }
             Refusal::RunsUnapproved(findings) => {

@@ -149,6 +149,7 @@ pub const STATEFUL: &str = "db.platform.io/stateful";
 /// On everything that holds data, so that adoption without a record finds them.
 pub const LINEAGE: &str = "db.platform.io/lineage";
 pub const GENERATION: &str = "db.platform.io/generation";
+pub const VERSION: &str = "db.platform.io/version";
 /// On everything composed: the claim's name.
 pub const DATABASE: &str = "db.platform.io/database";
 
@@ -212,6 +213,7 @@ pub fn resource(
             (STATEFUL.into(), bytes.0.to_string()),
             (LINEAGE.into(), generation.lineage.clone()),
             (GENERATION.into(), generation.number.to_string()),
+            (VERSION.into(), generation.plan.terms.version.clone()),
         ]);
     }
     let object = Object::of(&Manifest { api_version: kind.0, kind: kind.1, metadata, spec });

@@ -10,7 +10,8 @@ use crate::api::approval::{DIGEST_LABEL, KIND, OperationKind, REQUESTED_BY};
 use crate::api::claim::{Composite, DeletionPolicy, Environment};
 use crate::api::input::{ApprovalGate, Step};
 use crate::api::plan::{Delivery, Plan};
-use crate::api::problem::{Problem, Problems};
+use crate::api::problem::Problems;
+use crate::api::quantity::Bytes;
 use crate::api::record::{self, DatabaseRecord, ENVIRONMENT, Generation, Record};
 use crate::api::status::{ApprovalStatus, Class, ConditionType, Pending};
 use crate::delivery;
@@ -18,9 +19,9 @@ use crate::gate::approvals::{Finding, Need, Permission, permission};
 use crate::gate::digest::Operation;
 use crate::gate::{self, Because, Data, Origin, Outcome, Refusal, Situation, changes};
 use crate::observed::{Answer, Observed, Question};
-use crate::operators::{self, GENERATION, LINEAGE, STATEFUL};
-use crate::plan;
+use crate::operators::{self, GENERATION, LINEAGE, STATEFUL, VERSION};
 use crate::plan::quota::Quota;
+use crate::plan::{self, Found};
 use crate::wire::{Key, Object, Request, Response, Truth};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -206,10 +207,7 @@ impl Evidence<'_> {
         let data = if stateful { Data::Present } else { self.data(&first(&self.composite, plan))? };
         let room = match data {
             Data::Absent => plan::creation(plan).and_then(|()| self.room(None, plan)),
-            // What exists is taken over as it is, and not by a claim that needs less of an approval.
-            Data::Present => {
-                self.same_environment(plan).map_or(Ok(Room::Enough), |problem| Err(Problems(vec![problem])))
-            }
+            Data::Present => plan::adoption(&self.found(), plan).map(|()| Room::Enough),
             Data::NotAsked => Ok(Room::Enough),
         };
         let room = match room {
@@ -223,14 +221,16 @@ impl Evidence<'_> {
         Ok(Situation::Unrecorded { data, claim: Ok((plan, within(room, permission))) })
     }
 
-    /// What is wrong if the data that is there says of itself that it is of another environment.
-    fn same_environment(&self, plan: &Plan) -> Option<Problem> {
-        let claimed = operators::name_of(&plan.terms.environment);
-        let stateful = self.observed.composed.values().filter(|object| mark(object, STATEFUL).is_some());
-        let label = |object| Object::text(object, "resource", &["metadata", "labels", ENVIRONMENT]).ok().flatten();
-        let there = stateful.filter_map(label).find(|there| *there != claimed)?;
-        let wrong = format!("the database that is there is of {there}");
-        Some(Problem::new("spec.environment", wrong, format!("write {there}, or another name for the claim")))
+    /// What the data that is there says of itself.
+    fn found(&self) -> Found {
+        let mut stateful = self.observed.composed.values().filter(|object| mark(object, STATEFUL).is_some());
+        let Some(object) = stateful.next() else { return Found::default() };
+        let label = object.text("resource", &["metadata", "labels", ENVIRONMENT]).ok().flatten();
+        Found {
+            environment: label.map(String::from),
+            version: mark(object, VERSION).map(String::from),
+            storage: mark(object, STATEFUL).and_then(|bytes| bytes.parse().ok()).map(Bytes),
+        }
     }
 
     /// The claim against the applied plan. Where no term differs, nobody needs to be asked.

@@ -26,7 +26,7 @@ use crate::operators::{self, Features, name_of};
 use std::collections::BTreeMap;
 
 pub use crate::api::plan::Plan;
-pub use transition::{creation, transition};
+pub use transition::{Found, adoption, creation, transition};
 
 /// Every default resolved and every rule checked. The plan depends on nothing but the two arguments.
 pub fn resolve(claim: &Claim, policy: &TierDefaults) -> Result<Plan, Problems> {

@@ -4,6 +4,7 @@
 
 use crate::api::plan::{Plan, Terms};
 use crate::api::problem::{Problem, Problems};
+use crate::api::quantity::Bytes;
 use crate::api::status::Class;
 use crate::operators::{self, name_of};
 
@@ -13,6 +14,32 @@ pub fn creation(plan: &Plan) -> Result<(), Problems> {
         Some(problem) => Err(Problems(vec![problem])),
         None => Ok(()),
     }
+}
+
+/// What a database says of itself whose record is gone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    pub environment: Option<String>,
+    pub version: Option<String>,
+    /// Of a member's volume.
+    pub storage: Option<Bytes>,
+}
+
+/// The same for one that is there without a record: it is taken over as it is, and not by a claim that needs less of an approval.
+pub fn adoption(found: &Found, to: &Plan) -> Result<(), Problems> {
+    let Terms { environment, version, storage, .. } = &to.terms;
+    let mut problems = vec![];
+    if let Some(there) = found.environment.as_ref().filter(|there| **there != name_of(environment)) {
+        let wrong = format!("the database that is there is of {there}");
+        problems.push(Problem::new("spec.environment", wrong, format!("write {there}, or another name for the claim")));
+    }
+    if let Some(there) = found.storage.filter(|there| storage < there) {
+        problems.push(less_storage(*storage, there));
+    }
+    if let Some(there) = found.version.as_ref().filter(|there| release(version) < release(there)) {
+        problems.push(older(version, there));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
 }
 
 /// The same for one that runs.
@@ -26,12 +53,10 @@ pub fn transition(from: &Plan, to: &Plan) -> Result<Class, Problems> {
         })
         .collect();
     if new.storage < old.storage {
-        let wrong = format!("{} is less than what runs; storage only grows", new.storage);
-        problems.push(Problem::new("spec.storage", wrong, format!("write {} or more", old.storage)));
+        problems.push(less_storage(new.storage, old.storage));
     }
     if release(&new.version) < release(&old.version) {
-        let wrong = format!("{} is older than what runs; no engine goes back", new.version);
-        problems.push(Problem::new("spec.version", wrong, format!("write {}, or restore a backup", old.version)));
+        problems.push(older(&new.version, &old.version));
     } else if new.version != old.version {
         problems.extend(retired(to));
     }
@@ -41,6 +66,16 @@ pub fn transition(from: &Plan, to: &Plan) -> Result<Class, Problems> {
         problems.push(Problem::new("spec", wrong, "take it back, or make another database"));
     }
     if problems.is_empty() { Ok(class) } else { Err(Problems(problems)) }
+}
+
+fn less_storage(wanted: Bytes, runs: Bytes) -> Problem {
+    let wrong = format!("{wanted} is less than what runs; storage only grows");
+    Problem::new("spec.storage", wrong, format!("write {runs} or more"))
+}
+
+fn older(wanted: &str, runs: &str) -> Problem {
+    let wrong = format!("{wanted} is older than what runs; no engine goes back");
+    Problem::new("spec.version", wrong, format!("write {runs}, or restore a backup"))
 }
 
 /// What cannot change while the data lives, with the text of both sides.

@@ -183,6 +183,7 @@ fn resolved(plan: &Plan) -> Resolved {
         version: terms.version.clone(),
         replicas: terms.replicas,
         size: format!("{} cpu, {} memory, {} storage", terms.cpu, terms.memory, terms.storage),
+        storage: terms.storage.to_string(),
         backup,
         deletion: format!("{}{protected}", name_of(&policy)),
     }

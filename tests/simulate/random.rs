@@ -74,6 +74,7 @@ fn step() -> impl Strategy<Value = Step> {
         json!({"size": "enormous"}),
         json!({"parameters": {"fsync": "off"}}),
         json!({"storageClass": "elsewhere"}),
+        json!({"storage": "900Ti"}),
     ];
     let policy = select(vec![Policy::Background, Policy::Foreground]);
     prop_oneof![
@@ -183,10 +184,6 @@ impl Watched {
                 }
                 if !self.prod && more["storage"] == "200Gi" {
                     more["storage"] = "20Gi".into();
-                }
-                // Where the record is lost, the claim alone says which release the data is of.
-                if let Some(terms) = self.terms.as_ref().filter(|terms| terms.version == "18") {
-                    more["version"] = terms.version.as_str().into();
                 }
                 let manifest = self.life.manifest(more);
                 _ = self.world().apply(&manifest);
@@ -382,16 +379,11 @@ impl Watched {
         self.world().set_outage(Outage::default());
         self.take(&Step::Restart);
         let database = self.life.database.clone();
-        let storage = self.life.world.get(&database).map(|claim| claim["spec"]["storage"].clone());
-        let mut more = storage.map_or(json!({}), |storage| json!({"storage": storage}));
+        let mut more = json!({});
         if let Some(terms) = &self.terms {
-            more["version"] = terms.version.as_str().into();
+            more = json!({"version": terms.version, "storage": terms.storage.to_string()});
         }
-        // What is fixed at creation and was wrong from the start can only be claimed anew.
-        if self.life.world.apply(&self.life.manifest(more.clone())).is_err() {
-            assert_eq!(self.data, None, "a claim that runs can be corrected");
-            self.take(&Step::Delete(Policy::Background));
-        }
+        self.life.world.apply(&self.life.manifest(more.clone())).expect("every claim can be corrected");
         self.take(&Step::Edit(more));
         for _ in 0..3 {
             // A FATAL says in its condition alone what would help.

@@ -10,28 +10,11 @@ pub const LONGEST_COMPOSITE: u32 = 46;
 
 /// Left out, the engine is PostgreSQL; a rule cannot see a default.
 const ENGINE: &str = "(has(self.engine) ? self.engine : 'postgresql')";
-const OLD_ENGINE: &str = "(has(oldSelf.engine) ? oldSelf.engine : 'postgresql')";
 
 /// On `spec`.
 pub fn spec() -> Value {
-    let fixed = "it is fixed at creation; write the value it had, or make another database";
-    let optional = |field: &str| {
-        format!("has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})")
-    };
     let sharded = "['clickhouse', 'redis', 'mongodb', 'mysql']";
     let rules = [
-        (".name", "self.name == oldSelf.name".to_string(), fixed),
-        (".environment", "self.environment == oldSelf.environment".into(), fixed),
-        (".engine", format!("{ENGINE} == {OLD_ENGINE}"), fixed),
-        (".topology", optional("topology"), fixed),
-        (".storageClass", optional("storageClass"), fixed),
-        (
-            ".storage",
-            "isQuantity(self.storage) && isQuantity(oldSelf.storage) && \
-             quantity(self.storage).compareTo(quantity(oldSelf.storage)) >= 0"
-                .into(),
-            "storage only grows; write the amount it had, or more",
-        ),
         (
             ".name",
             format!("{ENGINE} != 'postgresql' || !(self.name in ['postgres', 'template0', 'template1'])"),
@@ -130,10 +113,44 @@ pub fn spec() -> Value {
         .collect()
 }
 
+/// On the root: what an edit cannot change. These are for whoever edits; the function itself holds against the applied plan.
+///
+/// While nothing runs, everything can be corrected. Storage is held against what runs, or an edit beyond the limit could
+/// never be taken back.
+fn edits() -> Vec<Value> {
+    let free = "has(oldSelf.status) && !has(oldSelf.status.resolved)";
+    let fixed = "it is fixed at creation; write the value it had, or make another database";
+    let optional = |field: &str| {
+        format!(
+            "has(self.spec.{field}) == has(oldSelf.spec.{field}) && \
+             (!has(self.spec.{field}) || self.spec.{field} == oldSelf.spec.{field})"
+        )
+    };
+    let engine = |of: &str| format!("(has({of}.spec.engine) ? {of}.spec.engine : 'postgresql')");
+    let runs = "(has(oldSelf.status) ? oldSelf.status.resolved.storage : oldSelf.spec.storage)";
+    let rules = [
+        ("name", "self.spec.name == oldSelf.spec.name".to_string(), fixed),
+        ("environment", "self.spec.environment == oldSelf.spec.environment".into(), fixed),
+        ("engine", format!("{} == {}", engine("self"), engine("oldSelf")), fixed),
+        ("topology", optional("topology"), fixed),
+        ("storageClass", optional("storageClass"), fixed),
+        (
+            "storage",
+            format!(
+                "self.spec.storage == oldSelf.spec.storage || (isQuantity(self.spec.storage) && isQuantity({runs}) && \
+                 quantity(self.spec.storage).compareTo(quantity({runs})) >= 0)"
+            ),
+            "storage only grows; write the amount it had, or more",
+        ),
+    ];
+    let rule = |(field, rule, message): (&str, String, &str)| json!({"rule": format!("({free}) || ({rule})"), "message": message, "fieldPath": format!(".spec.{field}")});
+    rules.into_iter().map(rule).collect()
+}
+
 /// On the root of the namespaced edition.
 pub fn root_namespaced() -> Value {
     let machinery = "!has(self.spec.crossplane) || !has(self.spec.crossplane.";
-    list(&[
+    let rules = list(&[
         (format!("size(self.metadata.name) <= {LONGEST_NAME}"), LONG),
         (NAME.into(), FORM),
         (ENDING.into(), RESERVED),
@@ -142,7 +159,8 @@ pub fn root_namespaced() -> Value {
             MANUAL,
         ),
         (format!("{machinery}compositionRevisionSelector)"), SELECTOR),
-    ])
+    ]);
+    rules.into_iter().chain(edits()).collect()
 }
 
 /// On the root of the claims edition, for the claim and for the composite behind it.
@@ -150,18 +168,19 @@ pub fn root_claims() -> Value {
     let longest =
         format!("size(self.metadata.name) <= (self.kind == 'XDatabase' ? {LONGEST_COMPOSITE} : {LONGEST_NAME})");
     let manual = "!has(self.spec.compositionUpdatePolicy) || self.spec.compositionUpdatePolicy != 'Manual'";
-    list(&[
+    let rules = list(&[
         (longest, LONG),
         (NAME.into(), FORM),
         (format!("self.kind == 'XDatabase' || {ENDING}"), RESERVED),
         (manual.into(), MANUAL),
         ("!has(self.spec.compositionRevisionSelector)".into(), SELECTOR),
-    ])
+    ]);
+    rules.into_iter().chain(edits()).collect()
 }
 
 /// On the spec of an approval.
 pub fn approval() -> Value {
-    list(&[("self == oldSelf".into(), "an approval cannot be changed; delete it and make another one")])
+    list(&[("self == oldSelf".into(), "an approval cannot be changed; delete it and make another one")]).into()
 }
 
 const NAME: &str = "self.metadata.name.matches('^[a-z]([a-z0-9-]*[a-z0-9])?$')";
@@ -174,6 +193,6 @@ const RESERVED: &str =
 const MANUAL: &str = "the platform chooses the Composition's revision; leave compositionUpdatePolicy out";
 const SELECTOR: &str = "the platform chooses the Composition's revision; leave compositionRevisionSelector out";
 
-fn list(rules: &[(String, &str)]) -> Value {
+fn list(rules: &[(String, &str)]) -> Vec<Value> {
     rules.iter().map(|(rule, message)| json!({"rule": rule, "message": message})).collect()
 }
