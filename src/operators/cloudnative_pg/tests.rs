@@ -101,6 +101,7 @@ fn a_production_database() {
     );
     cluster["metadata"]["annotations"] = json!({
         "db.platform.io/stateful": "107374182400", "db.platform.io/lineage": "u-1", "db.platform.io/generation": "1",
+        "db.platform.io/version": "17",
     });
     let store = json!({
         "configuration": {
