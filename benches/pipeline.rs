@@ -126,7 +126,7 @@ async fn signatures(function: &Server, client: &mut FunctionRunnerServiceClient<
         let without = RunFunctionRequest { input: Some(gate(json!([]))), ..request.clone() };
         let mut with = RunFunctionRequest { input: Some(gate(json!(["prod"]))), ..request.clone() };
         let approval = Command::new(FUNCTION)
-            .args(["approve", "checkout/orders", "--operation", "create", "--approver", "anna", "--digest"])
+            .args(["approve", "checkout/orders", "--operation", "Create", "--approver", "anna", "--digest"])
             .args([&digest(), "--sign"])
             .arg(&key)
             .output()
