@@ -65,6 +65,9 @@ pub struct Terms {
     /// Connections that are not encrypted are refused.
     #[serde(default, skip_serializing_if = "is_default")]
     pub tls: bool,
+    /// Who issues the certificates, where the operator makes none itself and connections are encrypted.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub issuer: Option<Issuer>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub monitoring: Monitoring,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -84,10 +87,14 @@ pub struct DatabaseName {
 }
 
 /// The operator behind an engine; the platform's choice, never the developer's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Operator {
     /// PostgreSQL on CloudNativePG.
     CloudNativePG,
+}
+
+impl Operator {
+    pub const ALL: [Operator; 1] = [Operator::CloudNativePG];
 }
 
 /// How strictly members are kept on different nodes.
@@ -124,6 +131,10 @@ pub struct Destination {
     #[serde(default, skip_serializing_if = "is_default")]
     #[schemars(regex(pattern = r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._/-]*)?$"), length(max = 256))]
     pub endpoint: Option<String>,
+    /// The region of the bucket, for tools that cannot find it out.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[schemars(regex(pattern = r"^[a-z0-9-]+$"), length(max = 63))]
+    pub region: Option<String>,
     /// Who may write there.
     pub access: DestinationAccess,
 }
@@ -181,6 +192,8 @@ pub struct Monitoring {
     #[serde(skip_serializing_if = "is_default")]
     pub log_level: LogLevel,
     #[serde(skip_serializing_if = "is_default")]
+    pub audit: bool,
+    #[serde(skip_serializing_if = "is_default")]
     pub queries: Option<String>,
 }
 
@@ -204,6 +217,22 @@ pub struct Lifecycle {
     pub deletion_policy: DeletionPolicy,
     #[serde(skip_serializing_if = "is_default")]
     pub deletion_protection: bool,
+}
+
+/// An issuer of cert-manager.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Issuer {
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    pub kind: IssuerKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum IssuerKind {
+    /// In the database's own namespace.
+    Issuer,
+    ClusterIssuer,
 }
 
 /// Where the composed resources go.
@@ -239,8 +268,8 @@ pub struct Requests {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Notes {
-    /// The container image of the patch release.
-    pub image: String,
+    /// The patch release: its container image, or its number where the operator knows the images itself.
+    pub release: String,
     /// Engine settings that follow from memory and storage; `terms.parameters` go over them.
     #[serde(skip_serializing_if = "is_default")]
     pub tuned: BTreeMap<String, String>,

@@ -267,7 +267,7 @@ fn a_digest_covers_terms_and_nothing_else() {
     let mut plan = example::plan("prod", json!({}));
     let digest = |plan: &Plan| Operation::Create { plan: &plan.terms }.digest();
     let before = digest(&plan);
-    plan.notes.image = "another patch".into();
+    plan.notes.release = "another patch".into();
     plan.notes.tuned.clear();
     plan.notes.owner = Some("somebody".into());
     assert_eq!(digest(&plan), before);

@@ -9,7 +9,7 @@ use crate::api::claim::CredentialSource;
 use crate::api::plan::Delivery;
 use crate::api::record::Generation;
 use crate::observed::{Answer, Observed, Question};
-use crate::operators::facts::{EndpointRole, SecretKey};
+use crate::operators::facts::{EndpointRole, SecretKey, Uri, Username};
 use crate::operators::{Facts, Holds, Resource, metadata};
 use crate::wire::{Key, Object};
 use base64::Engine as _;
@@ -76,13 +76,13 @@ fn composed_for(generation: &Generation) -> bool {
     terms.credentials == CredentialSource::Secret && terms.delivery == Delivery::Direct
 }
 
-struct Credentials {
+struct Account {
     username: String,
     password: String,
 }
 
 /// The error names the secret and the key, never a value.
-fn credentials(generation: &Generation, facts: &Facts, observed: &Observed) -> Result<Credentials, String> {
+fn credentials(generation: &Generation, facts: &Facts, observed: &Observed) -> Result<Account, String> {
     let keys = &facts.credentials;
     let name = &keys.secret;
     if !composed_for(generation) {
@@ -100,28 +100,28 @@ fn credentials(generation: &Generation, facts: &Facts, observed: &Observed) -> R
         let bytes = STANDARD.decode(encoded).map_err(|_| format!("{key} of the secret {name} is not base64"))?;
         String::from_utf8(bytes).map_err(|_| format!("{key} of the secret {name} is no text"))
     };
-    Ok(Credentials { username: value(&keys.username)?, password: value(&keys.password)? })
+    let username = match &keys.username {
+        Username::Key(key) => value(key)?,
+        Username::Is(name) => name.clone(),
+    };
+    Ok(Account { username, password: value(&keys.password)? })
 }
 
 fn data(
     generation: &Generation,
     facts: &Facts,
     observed: &Observed,
-    Credentials { username, password }: Credentials,
+    Account { username, password }: Account,
 ) -> BTreeMap<String, String> {
     let terms = &generation.plan.terms;
     let database = &terms.database.inside;
     let host = service::host(generation, EndpointRole::Primary);
     let port = facts.endpoint(EndpointRole::Primary).map_or(0, |endpoint| endpoint.port);
     let escape = |text: &str| utf8_percent_encode(text, ESCAPED).to_string();
-    let encryption = if terms.tls { "?sslmode=require" } else { "" };
-    let uri = format!(
-        "{}://{}:{}@{host}:{port}/{}{encryption}",
-        facts.service_type,
-        escape(&username),
-        escape(&password),
-        escape(database)
-    );
+    let Uri { scheme, path, query } = &facts.uri;
+    let query = if query.is_empty() { String::new() } else { format!("?{query}") };
+    let account = format!("{}:{}", escape(&username), escape(&password));
+    let uri = format!("{scheme}://{account}@{host}:{port}/{}{query}", escape(path));
     let mut values = BTreeMap::from([
         ("type", facts.service_type.clone()),
         ("provider", facts.provider.clone()),

@@ -4,7 +4,7 @@
 
 use crate::api::claim::ServiceType;
 use crate::api::record::Generation;
-use crate::operators::facts::{Endpoint, EndpointRole};
+use crate::operators::facts::{Endpoint, EndpointRole, Target};
 use crate::operators::{Facts, Holds, Resource, metadata, name_of};
 use crate::wire::{Key, Object};
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
@@ -29,6 +29,24 @@ fn service(generation: &Generation, facts: &Facts, endpoint: &Endpoint) -> Resou
     // Replicas are for clients inside: nobody asked to show them to the outside as well.
     let outside = access.service_type == ServiceType::LoadBalancer && endpoint.role != EndpointRole::Replica;
     let metadata = metadata(generation, name(generation, endpoint.role));
+    let spec = match &endpoint.target {
+        Target::Pods { labels, port } => ServiceSpec {
+            type_: Some(if outside { "LoadBalancer" } else { "ClusterIP" }.into()),
+            selector: Some(labels.clone()),
+            ports: Some(vec![ServicePort {
+                name: Some(facts.service_type.clone()),
+                port: endpoint.port.into(),
+                target_port: Some(IntOrString::Int((*port).into())),
+                protocol: Some("TCP".into()),
+                ..Default::default()
+            }]),
+            load_balancer_source_ranges: Some(access.cidrs.clone()).filter(|cidrs| outside && !cidrs.is_empty()),
+            ..Default::default()
+        },
+        Target::Host(host) => {
+            ServiceSpec { type_: Some("ExternalName".into()), external_name: Some(host.clone()), ..Default::default() }
+        }
+    };
     let service = Service {
         metadata: ObjectMeta {
             name: Some(metadata.name),
@@ -36,19 +54,7 @@ fn service(generation: &Generation, facts: &Facts, endpoint: &Endpoint) -> Resou
             labels: Some(metadata.labels),
             ..Default::default()
         },
-        spec: Some(ServiceSpec {
-            type_: Some(if outside { "LoadBalancer" } else { "ClusterIP" }.into()),
-            selector: Some(endpoint.pods.clone()),
-            ports: Some(vec![ServicePort {
-                name: Some(facts.service_type.clone()),
-                port: endpoint.port.into(),
-                target_port: Some(IntOrString::Int(endpoint.port.into())),
-                protocol: Some("TCP".into()),
-                ..Default::default()
-            }]),
-            load_balancer_source_ranges: Some(access.cidrs.clone()).filter(|cidrs| outside && !cidrs.is_empty()),
-            ..Default::default()
-        }),
+        spec: Some(spec),
         ..Default::default()
     };
     let key = Key(format!("service-{}", name_of(&endpoint.role)));

@@ -1,6 +1,7 @@
 //! Everything that the rest of the world may know of an engine. In: what an operator's file states. Out: what integrations
 //! build upon. Must not name an operator's kinds: an integration that needs one lacks a fact.
 
+use crate::api::plan::Terms;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -9,14 +10,15 @@ pub type Labels = BTreeMap<String, String>;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Facts {
-    /// The `type` of a Service Binding, which is also the scheme of its `uri`: `postgresql`.
+    /// The `type` of a Service Binding: `postgresql`.
     pub service_type: String,
     /// The `provider` of a Service Binding: the operator, such as `cloudnative-pg`.
     pub provider: String,
+    pub uri: Uri,
     /// Where clients connect; the primary always.
     pub endpoints: Vec<Endpoint>,
-    /// The secret that the operator makes for the application.
-    pub credentials: SecretKeys,
+    /// What the application signs in with.
+    pub credentials: Credentials,
     /// Where clients find the certificate authority of the server.
     pub certificate_authority: Option<SecretKey>,
     /// The groups of pods.
@@ -27,13 +29,32 @@ pub struct Facts {
     pub signals: BTreeMap<Signal, String>,
 }
 
+/// How a client's address is put together: `scheme://username:password@host:port/path?query`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uri {
+    pub scheme: String,
+    /// What stands behind the port, unescaped: the database, its number, or nothing.
+    pub path: String,
+    /// Escaped already, such as `sslmode=require`; or nothing.
+    pub query: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Endpoint {
     pub role: EndpointRole,
+    /// For clients.
     pub port: u16,
-    /// The labels of exactly the pods behind it.
-    pub pods: Labels,
+    pub target: Target,
+}
+
+/// What is behind an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// Exactly the pods with these labels, on this port of theirs.
+    Pods { labels: Labels, port: u16 },
+    /// A server outside of the cluster, on the endpoint's own port.
+    Host(String),
 }
 
 /// The role is also the ending of the Service's name, and permanent.
@@ -48,11 +69,22 @@ pub enum EndpointRole {
     Pooler,
 }
 
+/// A secret that the operator makes, or that is made for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SecretKeys {
+pub struct Credentials {
     pub secret: String,
-    pub username: String,
+    pub username: Username,
+    /// The key of the password.
     pub password: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Username {
+    /// The key in the same secret.
+    Key(String),
+    /// It is the same everywhere and in no secret, such as `elastic`.
+    Is(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +150,21 @@ pub enum Signal {
     VolumeFree,
     /// Size in bytes of each volume.
     VolumeSize,
+}
+
+/// A few doors at once.
+pub fn doors<const COUNT: usize>(doors: [(Peer, u16); COUNT]) -> Vec<Door> {
+    doors.into_iter().map(|(peer, port)| Door { peer, port }).collect()
+}
+
+/// The door for metrics; none for those that nobody collects.
+pub fn scraped(terms: &Terms, port: u16) -> Option<Door> {
+    (!terms.monitoring.off).then_some(Door { peer: Peer::Monitoring, port })
+}
+
+/// A few labels at once.
+pub fn labels<const COUNT: usize>(labels: [(&str, &str); COUNT]) -> Labels {
+    labels.into_iter().map(|(label, value)| (label.into(), value.into())).collect()
 }
 
 impl Facts {

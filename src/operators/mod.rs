@@ -5,12 +5,18 @@
 
 pub mod facts;
 pub mod health;
+pub mod change;
+pub mod pods;
+pub mod password;
+pub mod certificate;
+pub mod backup_job;
 pub mod postgresql;
 pub mod cloudnative_pg;
 
 use crate::api::claim::{BackupMethod, DeletionPolicy, Engine as EngineName, Topology};
 use crate::api::input::Engines;
 use crate::api::plan::{Operator as OperatorName, Plan, Terms};
+use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::{ENVIRONMENT, Generation};
 use crate::api::status::Class;
@@ -31,6 +37,16 @@ pub trait Operator {
     /// What becoming `to` does to a database that runs `from`. The gate asks before anything is composed.
     fn change(&self, from: &Plan, to: &Plan) -> Class;
 
+    /// The volume that a member really gets.
+    fn storage(&self, asked: Bytes) -> Bytes {
+        asked
+    }
+
+    /// What else it refuses of a plan, which is whole and within the platform's limits.
+    fn problems(&self, _terms: &Terms) -> Vec<Problem> {
+        vec![]
+    }
+
     /// What runs all the time beside the members, over all of them: sidecars, poolers, routers.
     fn helpers(&self, terms: &Terms) -> Amounts;
 
@@ -44,7 +60,7 @@ pub trait Operator {
     fn compose(&self, generation: &Generation, settings: &Engines, observed: &Observed) -> Engine;
 
     /// A full backup outside of the schedule, under the key `role`. `None`: there is nowhere to put it.
-    fn backup(&self, generation: &Generation, role: &str, name: String) -> Option<Resource>;
+    fn backup(&self, generation: &Generation, settings: &Engines, role: &str, name: String) -> Option<Resource>;
 
     /// How such a backup stands, as it says itself.
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable>;
@@ -61,7 +77,7 @@ pub fn of(name: OperatorName) -> &'static dyn Operator {
 }
 
 /// Between two operators no operator can judge.
-pub fn change(from: &Plan, to: &Plan) -> Class {
+pub fn class(from: &Plan, to: &Plan) -> Class {
     if from.terms.operator != to.terms.operator {
         return Class::Refused;
     }
@@ -74,15 +90,36 @@ pub struct Features {
     pub engine: EngineName,
     pub topologies: &'static [Topology],
     pub most_replicas: u32,
-    pub shards: bool,
+    /// None: it does not shard.
+    pub shards: Option<Shards>,
+    /// Members are odd in number.
+    pub odd_replicas: bool,
     pub pooling: bool,
     pub backup_methods: &'static [BackupMethod],
     pub point_in_time: bool,
     pub extensions: bool,
     pub hibernation: bool,
     pub load_balancer: bool,
-    pub tls: bool,
+    pub encryption: Encryption,
+    pub audit: bool,
     pub custom_queries: bool,
+}
+
+/// How many shards there can be; the least is the default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shards {
+    pub least: u32,
+    pub most: u32,
+}
+
+/// Of the connections of clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encryption {
+    Never,
+    /// The operator makes the certificates.
+    Own,
+    /// An issuer of the platform makes them.
+    Issued,
 }
 
 impl Features {

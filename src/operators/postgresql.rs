@@ -2,6 +2,7 @@
 //! Must not name an operator's kinds.
 
 use crate::api::claim::LogLevel;
+use crate::api::plan::Monitoring;
 use crate::api::status::Class;
 use std::collections::BTreeMap;
 
@@ -24,15 +25,23 @@ pub fn owner(database: &str) -> String {
     name.chars().take(LONGEST_NAME).collect()
 }
 
-/// The setting that decides how much the server logs; it takes effect without a restart.
-pub fn log_setting(level: LogLevel) -> (&'static str, &'static str) {
-    let least = match level {
+/// What a client's address says of encryption.
+pub fn uri_query(tls: bool) -> &'static str {
+    if tls { "sslmode=require" } else { "" }
+}
+
+/// How much the server logs, which takes effect without a restart; and with audit who changed what, by the library
+/// pgaudit (its README, "pgaudit.log").
+pub fn log_settings(monitoring: &Monitoring) -> BTreeMap<&'static str, &'static str> {
+    let least = match monitoring.log_level {
         LogLevel::Error => "error",
         LogLevel::Warning => "warning",
         LogLevel::Info => "info",
         LogLevel::Debug => "debug1",
     };
-    ("log_min_messages", least)
+    let audit = [("pgaudit.log", "ddl,role,write"), ("pgaudit.log_catalog", "off")];
+    let audit = audit.into_iter().filter(|_| monitoring.audit);
+    [("log_min_messages", least)].into_iter().chain(audit).collect()
 }
 
 /// How many connections a server with these settings takes.

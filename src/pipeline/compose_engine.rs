@@ -21,7 +21,8 @@ pub fn run(request: &Request, settings: &Engines) -> Result<Response, Stop> {
             engine.resources.retain(|resource| !matches!(resource.holds, Holds::Data(_)));
         }
         let last_backup = ruling.deletion.last_backup;
-        engine.resources.extend(last_backup.and_then(|name| operator.backup(generation, LAST_BACKUP, name)));
+        let last_backup = last_backup.and_then(|name| operator.backup(generation, settings, LAST_BACKUP, name));
+        engine.resources.extend(last_backup);
         deliver(request, &mut response, generation, engine.resources);
         facts = Some(engine.facts);
     }

@@ -4,7 +4,7 @@ use super::schedule::days;
 use crate::api::claim::{BackupMethod, DatabaseSpec};
 use crate::api::input::TierDefaults;
 use crate::api::input::tier_defaults::{Continuous, Tier};
-use crate::api::plan::{Backup, Operator};
+use crate::api::plan::Backup;
 use crate::api::problem::Problem;
 use crate::operators::{Features, name_of};
 
@@ -14,7 +14,6 @@ pub fn resolve(
     policy: &TierDefaults,
     tier: &Tier,
     features: &Features,
-    operator: Operator,
     problems: &mut Vec<Problem>,
 ) -> Option<Backup> {
     let asked = spec.backup.clone().unwrap_or_default();
@@ -36,22 +35,14 @@ pub fn resolve(
         problems.push(Problem::new("spec.backup.retention", wrong, right));
     }
     let method = asked.method.unwrap_or_default();
-    if !features.backup_methods.contains(&method) {
-        let known = features.backup_methods.iter().map(name_of).collect::<Vec<_>>().join(" or ");
-        let wrong = format!("{} makes no backups by {}", name_of(&operator), name_of(&method));
-        problems.push(Problem::new("spec.backup.method", wrong, format!("write {known}")));
-    }
     let continuous = match (tier.backup.continuous, asked.continuous) {
         (Continuous::Required, Some(false)) if features.point_in_time => {
             let wrong = format!("{environment} requires continuous backups");
             problems.push(Problem::new("spec.backup.continuous", wrong, "leave it out, or write true"));
             true
         }
-        (_, Some(true)) if !features.point_in_time => {
-            let wrong = format!("{} cannot archive continuously", name_of(&operator));
-            problems.push(Problem::new("spec.backup.continuous", wrong, "leave it out"));
-            false
-        }
+        // A problem of `capability` already.
+        (_, Some(true)) if !features.point_in_time => false,
         (Continuous::Required | Continuous::WhereSupported, None) => features.point_in_time,
         (Continuous::Required, Some(_)) => features.point_in_time,
         (Continuous::Off, asked) => asked.unwrap_or(false),

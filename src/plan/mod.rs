@@ -5,6 +5,7 @@
 
 pub mod rules;
 pub mod offered;
+pub mod capability;
 pub mod schedule;
 pub mod backup;
 pub mod parameters;
@@ -16,13 +17,14 @@ pub mod transition;
 
 use crate::api::claim::{Claim, DatabaseSpec, DeletionPolicy, Topology};
 use crate::api::input::TierDefaults;
-use crate::api::input::tier_defaults::{EnginePolicy, Range, Size, Tier, TierEngine, Version};
+use crate::api::input::tier_defaults::{EnginePolicy, Range, Size, Tier, Version};
 use crate::api::plan::{
-    Access, DatabaseName, Delivery, Lifecycle, Maintenance, Monitoring, Notes, Operator, Pooling, Requests, Terms,
+    Access, DatabaseName, Delivery, Issuer, Lifecycle, Maintenance, Monitoring, Notes, Operator, Pooling, Requests,
+    Terms,
 };
 use crate::api::problem::{Problem, Problems};
 use crate::api::quantity::Bytes;
-use crate::operators::{self, Features, name_of};
+use crate::operators::{self, Encryption, Features, name_of};
 use std::collections::BTreeMap;
 
 pub use crate::api::plan::Plan;
@@ -47,9 +49,17 @@ struct Tables<'a> {
     features: Features,
     /// None: there is no such size, which is a problem already.
     size: Option<&'a Size>,
-    /// The release line and what the platform says of it. None: a problem already.
-    version: Option<(&'a str, &'a Version)>,
+    /// None: a problem already.
+    version: Option<Line<'a>>,
     replicas: Range,
+    minimum_memory: Option<Bytes>,
+}
+
+/// A release line, what the platform says of it, and the patch release that the operator runs.
+struct Line<'a> {
+    name: &'a str,
+    version: &'a Version,
+    release: &'a str,
 }
 
 impl<'a> Tables<'a> {
@@ -80,13 +90,18 @@ impl<'a> Tables<'a> {
             let here = format!("size in {environment}");
             problems.push(unknown("spec.size", &here, &spec.size, tier.sizes.iter().cloned()));
         }
-        let version = engine.and_then(|engine| find_version(spec, engine, problems));
         let (tier, engine) = tier.zip(engine)?;
-        let TierEngine { operator, replicas, .. } = exception;
-        let operator = operator.unwrap_or(engine.operator);
-        let features = operators::of(operator).features();
-        let replicas = replicas.unwrap_or(tier.replicas);
-        Some(Tables { tier, engine, operator, features, size, version, replicas })
+        let operator = exception.operator.unwrap_or(engine.operator);
+        Some(Tables {
+            tier,
+            engine,
+            operator,
+            features: operators::of(operator).features(),
+            size,
+            version: find_version(spec, engine, operator, problems),
+            replicas: exception.replicas.unwrap_or(tier.replicas),
+            minimum_memory: exception.minimum_memory.or(engine.minimum_memory),
+        })
     }
 }
 
@@ -94,13 +109,21 @@ impl<'a> Tables<'a> {
 fn find_version<'a>(
     spec: &'a DatabaseSpec,
     engine: &'a EnginePolicy,
+    operator: Operator,
     problems: &mut Vec<Problem>,
-) -> Option<(&'a str, &'a Version)> {
+) -> Option<Line<'a>> {
     let line = spec.version.as_deref().unwrap_or(&engine.default_version);
-    let found = engine.versions.get_key_value(line).map(|(line, version)| (line.as_str(), version));
+    let found = engine.versions.get_key_value(line);
+    let found =
+        found.and_then(|(name, version)| Some(Line { name, version, release: version.releases.get(&operator)? }));
     if found.is_none() {
-        let offered = engine.versions.iter().filter(|(_, version)| version.offered).map(|(line, _)| line.clone());
-        problems.push(unknown("spec.version", "version", line, offered));
+        let offered = |version: &Version| version.offered && version.releases.contains_key(&operator);
+        let offered = engine.versions.iter().filter(|(_, version)| offered(version)).map(|(line, _)| line.clone());
+        let what = match engine.versions.contains_key(line) {
+            true => format!("version on {}", name_of(&operator)),
+            false => "version".into(),
+        };
+        problems.push(unknown("spec.version", &what, line, offered));
     }
     found
 }
@@ -115,14 +138,14 @@ fn resolve_with(
     let Tables { tier, engine, operator, features, size, version, .. } = tables;
     let storage = storage(spec, tables, &mut problems);
     let replicas = replicas(spec, tables, &mut problems);
-    let backup = backup::resolve(spec, policy, tier, features, *operator, &mut problems);
+    let backup = backup::resolve(spec, policy, tier, features, &mut problems);
     let storage_class = storage_class(spec, policy, tier, &mut problems);
     let out_of_bounds = parameters::problems(spec, engine);
     // A sum over what is refused anyway would be a second error for the same mistake.
     let sums = out_of_bounds.is_empty();
     problems.extend(out_of_bounds);
     let tuned = size.map(|size| tuned(spec, tables, size, storage, sums, &mut problems));
-    problems.extend(unsupported(spec, features, *operator));
+    problems.extend(capability::problems(spec, features, *operator));
     let extensions = spec.extensions.iter().filter_map(|name| match engine.extensions.get(name) {
         Some(extension) => Some((name.clone(), extension.name.clone())),
         None => {
@@ -131,10 +154,7 @@ fn resolve_with(
         }
     });
     let extensions = extensions.collect();
-    if spec.tls.as_ref().and_then(|tls| tls.enabled) == Some(false) && tier.tls_required {
-        let wrong = format!("{} refuses connections that are not encrypted", name_of(&spec.environment));
-        problems.push(Problem::new("spec.tls.enabled", wrong, "leave it out, or write true"));
-    }
+    let issuer = encryption(spec, tables, &mut problems);
     let lifecycle = lifecycle(spec, tier);
     if lifecycle.deletion_policy == DeletionPolicy::Snapshot && backup.is_none() && problems.is_empty() {
         let wrong = "Snapshot makes a last backup, and backups are off";
@@ -152,6 +172,8 @@ fn resolve_with(
         return Err(sorted(problems));
     };
     let (namespace, name) = claim.identity();
+    let topology = capability::topology(spec, features);
+    let least_shards = features.shards.map_or(1, |shards| shards.least);
     let access = spec.access.clone().unwrap_or_default();
     let monitoring = spec.monitoring.clone().unwrap_or_default();
     let terms = Terms {
@@ -159,10 +181,10 @@ fn resolve_with(
         environment: spec.environment,
         engine: spec.engine.unwrap_or_default(),
         operator: *operator,
-        version: version.0.into(),
-        topology: spec.topology.unwrap_or(Topology::Replicated),
+        version: version.name.into(),
+        topology,
         replicas,
-        shards: spec.shards.unwrap_or(1),
+        shards: spec.shards.unwrap_or(if topology == Topology::Sharded { least_shards } else { 1 }),
         synchronous_replicas: tier.synchronous_replicas.min(replicas - 1),
         cpu: size.cpu,
         memory: size.memory,
@@ -181,11 +203,13 @@ fn resolve_with(
             service_type: access.service_type.unwrap_or_default(),
             roles: access.roles,
         },
-        tls: tier.tls_required || spec.tls.as_ref().and_then(|tls| tls.enabled).unwrap_or(false),
+        tls: encrypted(spec, tier),
+        issuer: issuer.cloned(),
         monitoring: Monitoring {
             off: monitoring.enabled == Some(false),
             silent: monitoring.alerts == Some(false),
             log_level: monitoring.log_level.unwrap_or_default(),
+            audit: monitoring.audit == Some(true),
             queries: monitoring.queries,
         },
         maintenance: Maintenance::default(),
@@ -193,19 +217,53 @@ fn resolve_with(
         delivery: tier.object_delivery.clone().map_or(Delivery::Direct, Delivery::Object),
     };
     let notes = Notes {
-        image: version.1.image.clone(),
+        release: version.release.into(),
         tuned,
         owner: spec.owner.clone(),
         system: spec.system.clone(),
         description: spec.description.clone(),
-        retired: !version.1.offered,
-        end_of_life: Some(version.1.end_of_life.clone()),
+        retired: !version.version.offered,
+        end_of_life: Some(version.version.end_of_life.clone()),
         monthly_cost: policy
             .prices
             .as_ref()
             .map(|prices| format!("{} {}", prices.currency, cost::monthly(&terms, prices))),
     };
-    Ok(Plan { terms, requests: Requests::default(), notes })
+    match operators::of(*operator).problems(&terms) {
+        problems if problems.is_empty() => Ok(Plan { terms, requests: Requests::default(), notes }),
+        problems => Err(sorted(problems)),
+    }
+}
+
+fn encrypted(spec: &DatabaseSpec, tier: &Tier) -> bool {
+    tier.tls_required || spec.tls.as_ref().and_then(|tls| tls.enabled).unwrap_or(false)
+}
+
+/// Who issues the certificates, where the operator needs somebody.
+fn encryption<'a>(spec: &DatabaseSpec, tables: &Tables<'a>, problems: &mut Vec<Problem>) -> Option<&'a Issuer> {
+    let Tables { tier, features, operator, .. } = tables;
+    let (environment, operator) = (name_of(&spec.environment), name_of(operator));
+    if spec.tls.as_ref().and_then(|tls| tls.enabled) == Some(false) && tier.tls_required {
+        let wrong = format!("{environment} refuses connections that are not encrypted");
+        problems.push(Problem::new("spec.tls.enabled", wrong, "leave it out, or write true"));
+    }
+    match features.encryption {
+        _ if !encrypted(spec, tier) => None,
+        Encryption::Own => None,
+        Encryption::Never => {
+            let wrong = format!("{environment} encrypts connections, and {operator} cannot");
+            tier.tls_required.then(|| problems.push(Problem::new("spec.engine", wrong, "write another engine")));
+            None
+        }
+        Encryption::Issued => {
+            if tier.certificate_issuer.is_none() {
+                let path = format!("TierDefaults.environments.{environment}.certificateIssuer");
+                let wrong = format!("{operator} takes certificates from an issuer, and there is none");
+                problems.push(Problem::new(path, wrong, "the platform team names an issuer of cert-manager"));
+            }
+            tier.certificate_issuer.as_ref()
+        }
+    }
 }
 
 /// Settings that follow from the size, against which the claim's own are checked.
@@ -222,7 +280,7 @@ fn tuned(
     if sums {
         problems.extend(tuning::check(engine, size.memory, &tuned, &spec.parameters));
     }
-    if let Some(minimum) = tables.engine.minimum_memory.filter(|minimum| size.memory < *minimum) {
+    if let Some(minimum) = tables.minimum_memory.filter(|minimum| size.memory < *minimum) {
         let wrong = format!("{} has {} of memory", spec.size, size.memory);
         problems.push(Problem::new("spec.size", wrong, format!("write a size with {minimum} or more")));
     }
@@ -234,7 +292,7 @@ fn storage(spec: &DatabaseSpec, tables: &Tables, problems: &mut Vec<Problem>) ->
     let storage = Bytes::parse(&spec.storage).ok()?;
     let range = &tables.tier.storage;
     if (range.minimum..=range.maximum).contains(&storage) {
-        return Some(storage);
+        return Some(operators::of(tables.operator).storage(storage));
     }
     let wrong = format!("{storage} is outside of {}", name_of(&spec.environment));
     problems.push(Problem::new("spec.storage", wrong, format!("write {} to {}", range.minimum, range.maximum)));
@@ -283,38 +341,6 @@ fn lifecycle(spec: &DatabaseSpec, tier: &Tier) -> Lifecycle {
         deletion_policy,
         deletion_protection: asked.deletion_protection.unwrap_or(deletion_policy == DeletionPolicy::Snapshot),
     }
-}
-
-/// What this operator cannot do, though the claim asks for it.
-fn unsupported(spec: &DatabaseSpec, features: &Features, operator: Operator) -> Vec<Problem> {
-    let operator = name_of(&operator);
-    let mut problems = vec![];
-    let mut refuse = |asked: bool, path: &str, what: &str, right: &str| {
-        if asked {
-            problems.push(Problem::new(path, format!("{operator} has no {what}"), right));
-        }
-    };
-    let topology = spec.topology.unwrap_or(Topology::Replicated);
-    let topologies = features.topologies.iter().map(name_of).collect::<Vec<_>>().join(" or ");
-    let right = format!("write {topologies}, or leave it out");
-    refuse(
-        !features.topologies.contains(&topology),
-        "spec.topology",
-        &format!("topology {}", name_of(&topology)),
-        &right,
-    );
-    let leave_out = "leave it out";
-    refuse(spec.shards.unwrap_or(1) > 1 && !features.shards, "spec.shards", "shards", "write 1, or leave it out");
-    refuse(
-        spec.pooling.as_ref().is_some_and(|it| it.enabled) && !features.pooling,
-        "spec.pooling",
-        "pooling",
-        leave_out,
-    );
-    refuse(!spec.extensions.is_empty() && !features.extensions, "spec.extensions", "extensions", leave_out);
-    let queries = spec.monitoring.as_ref().is_some_and(|it| it.queries.is_some());
-    refuse(queries && !features.custom_queries, "spec.monitoring.queries", "custom queries", leave_out);
-    problems
 }
 
 fn unknown(path: &str, what: &str, name: &str, known: impl Iterator<Item = String>) -> Problem {

@@ -12,9 +12,6 @@ const LONGEST_NAME: usize = 40;
 /// Endings that derived names use, so that no two databases can meet in one object.
 const RESERVED_ENDINGS: [&str; 8] =
     ["-primary", "-replica", "-pooler", "-pgbouncer", "-barman-cloud", "-rw", "-ro", "-r"];
-/// Databases that PostgreSQL brings along.
-const POSTGRESQL_DATABASES: [&str; 3] = ["postgres", "template0", "template1"];
-
 pub fn problems(claim: &Claim) -> Vec<Problem> {
     let spec = &claim.spec;
     let mut problems = identity(claim);
@@ -26,8 +23,8 @@ pub fn problems(claim: &Claim) -> Vec<Problem> {
     let quoted = format!("{:?} is not a database name", spec.name);
     check(!is_database_name(&spec.name), "spec.name", quoted, "write up to 63 of a-z, 0-9, _ and -, a letter first");
     let engine = spec.engine.unwrap_or_default();
-    let taken = engine == Engine::Postgresql && POSTGRESQL_DATABASES.contains(&spec.name.as_str());
-    check(taken, "spec.name", format!("{} is PostgreSQL's own database", spec.name), "write another name");
+    let taken = engine.own_databases().contains(&spec.name.as_str());
+    check(taken, "spec.name", format!("{} is a database that the engine has itself", spec.name), "write another name");
     if let Err(error) = Bytes::parse(&spec.storage) {
         check(true, "spec.storage", error.to_string(), "write an amount such as 100Gi");
     }

@@ -51,6 +51,44 @@ pub fn days(retention: &str) -> Option<u32> {
     number.parse::<u32>().ok().filter(|_| canonical).map(|number| number * unit)
 }
 
+/// The most runs of a schedule of [`cron`]'s form in any window of so many days, or a few more: for operators that keep a
+/// number of backups instead of those of a time.
+pub fn most_runs(schedule: &str, days: u32) -> u32 {
+    let mut counts = schedule.split(' ').zip(FIELDS).map(|(field, (_, least, most))| count(field, least, most));
+    let mut next = || counts.next().flatten().unwrap_or(1);
+    let (minutes, hours, of_month, months, of_week) = (next(), next(), next(), next(), next());
+    let whole = |count: u32, (_, least, most): (&str, u32, u32)| count > most - least;
+    let in_months = (days / 28 + 1).saturating_mul(of_month);
+    let in_weeks = days / 7 * of_week + of_week.min(days % 7);
+    let [_, _, day_of_month, month, day_of_week] = FIELDS;
+    let running = match (whole(of_month, day_of_month), whole(of_week, day_of_week)) {
+        (true, true) => days,
+        (false, true) => in_months,
+        (true, false) => in_weeks,
+        // Cron runs on the days of both.
+        (false, false) => in_months + in_weeks,
+    };
+    // A year has some of the months only.
+    let in_year =
+        if whole(months, month) { u32::MAX } else { (days / 365 + 1).saturating_mul(months).saturating_mul(31) };
+    running.min(days).min(in_year).saturating_mul(minutes).saturating_mul(hours)
+}
+
+/// How many values a field has.
+fn count(field: &str, least: u32, most: u32) -> Option<u32> {
+    let mut values = std::collections::BTreeSet::new();
+    for part in field.split(',') {
+        let (base, step) = part.split_once('/').unwrap_or((part, "1"));
+        let (from, to) = match base.split_once('-') {
+            Some((from, to)) => (from.parse().ok()?, to.parse().ok()?),
+            None if base == "*" => (least, most),
+            None => (base.parse().ok()?, base.parse().ok()?),
+        };
+        values.extend((from..=to).step_by(step.parse().ok().filter(|step| *step > 0)?));
+    }
+    u32::try_from(values.len()).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +119,25 @@ mod tests {
         ];
         for text in refused {
             assert!(cron(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn runs_in_a_window_are_never_too_few() {
+        let cases = [
+            ("0 2 * * *", 7, 7),
+            ("0 2,14 * * *", 7, 14),
+            ("*/15 * * * *", 1, 96),
+            ("0 2 * * 0", 30, 5),
+            ("0 2 * * 1-5", 7, 5),
+            ("0 2 1 * *", 30, 2),
+            ("0 2 1,15 * *", 14, 2),
+            ("0 2 1 * 0", 7, 2),
+            ("0 2 * 1 *", 400, 62),
+            ("0 2 * * *", 0, 0),
+        ];
+        for (schedule, days, expected) in cases {
+            assert_eq!(most_runs(schedule, days), expected, "{schedule} in {days} days");
         }
     }
 

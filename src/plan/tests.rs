@@ -50,7 +50,11 @@ fn every_mistake_has_its_sentence() {
             json!({"name": "Orders"}),
             "spec.name: \"Orders\" is not a database name; write up to 63 of a-z, 0-9, _ and -, a letter first",
         ),
-        ("dev", json!({"name": "postgres"}), "spec.name: postgres is PostgreSQL's own database; write another name"),
+        (
+            "dev",
+            json!({"name": "postgres"}),
+            "spec.name: postgres is a database that the engine has itself; write another name",
+        ),
         (
             "dev",
             json!({"backup": {"schedule": "daily"}}),

@@ -60,7 +60,7 @@ pub fn transition(from: &Plan, to: &Plan) -> Result<Class, Problems> {
     } else if new.version != old.version {
         problems.extend(retired(to));
     }
-    let class = operators::change(from, to);
+    let class = operators::class(from, to);
     if class == Class::Refused && problems.is_empty() {
         let wrong = format!("{} cannot make this change", name_of(&new.operator));
         problems.push(Problem::new("spec", wrong, "take it back, or make another database"));

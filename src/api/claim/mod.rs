@@ -207,11 +207,37 @@ pub enum Engine {
     Sqlite,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+impl Engine {
+    pub const ALL: [Engine; 7] = [
+        Engine::Postgresql,
+        Engine::Mysql,
+        Engine::Mongodb,
+        Engine::Clickhouse,
+        Engine::Redis,
+        Engine::Elasticsearch,
+        Engine::Sqlite,
+    ];
+
+    /// The databases that it brings along, so that nobody can have one of that name.
+    pub fn own_databases(self) -> &'static [&'static str] {
+        match self {
+            Engine::Postgresql => &["postgres", "template0", "template1"],
+            Engine::Mysql => {
+                &["information_schema", "mysql", "mysql_innodb_cluster_metadata", "performance_schema", "sys"]
+            }
+            Engine::Mongodb => &["admin", "config", "local"],
+            Engine::Clickhouse => &["default", "information_schema", "system"],
+            Engine::Redis | Engine::Elasticsearch | Engine::Sqlite => &[],
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Topology {
     /// One member, for ever.
     Standalone,
     /// A primary and its replicas; also with one member, so that it can grow.
+    #[default]
     Replicated,
     /// Members that share the data among them.
     Cluster,

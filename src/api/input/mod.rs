@@ -7,7 +7,7 @@ pub mod approval_gate;
 mod signer;
 
 use crate::integrations;
-use crate::operators::cloudnative_pg;
+use crate::operators::{backup_job, cloudnative_pg};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +72,8 @@ impl Step {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Engines {
+    /// Backups of engines whose operator makes none.
+    pub backup_jobs: backup_job::Settings,
     #[serde(rename = "cloudNativePG")]
     pub cloudnative_pg: cloudnative_pg::Settings,
 }

@@ -3,7 +3,7 @@
 
 use super::quotas::Quotas;
 use crate::api::claim::{CredentialSource, DeletionPolicy, Engine, Environment};
-use crate::api::plan::{Destination, ObjectDelivery, Operator, Placement};
+use crate::api::plan::{Destination, Issuer, ObjectDelivery, Operator, Placement};
 use crate::api::quantity::{Bytes, Millicores};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,9 @@ pub struct Tier {
     /// Connections that are not encrypted are refused, whatever the claim says.
     #[serde(default)]
     pub tls_required: bool,
+    /// Who issues certificates for operators that make none themselves; without it they serve no encrypted connections.
+    #[serde(default)]
+    pub certificate_issuer: Option<Issuer>,
     /// Whether members must stand on different nodes.
     #[serde(default)]
     pub placement: Placement,
@@ -81,6 +84,8 @@ pub struct TierEngine {
     /// The operator behind it here, if it is another one than elsewhere.
     pub operator: Option<Operator>,
     pub replicas: Option<Range>,
+    /// The least memory that the engine works in here.
+    pub minimum_memory: Option<Bytes>,
 }
 
 /// A range of whole numbers, both ends included.
@@ -170,7 +175,7 @@ pub struct EnginePolicy {
     /// The extensions that claims may ask for.
     #[serde(default)]
     pub extensions: BTreeMap<String, Extension>,
-    /// The least memory that the engine works in.
+    /// The least memory that the engine works in; an environment may ask for more.
     #[serde(default)]
     pub minimum_memory: Option<Bytes>,
 }
@@ -178,9 +183,9 @@ pub struct EnginePolicy {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Version {
-    /// The container image of the patch release that is run. Never the tag `latest`.
-    #[schemars(length(min = 1, max = 512))]
-    pub image: String,
+    /// The patch release that is run, by operator: a container image, never of the tag `latest`, or its number where the
+    /// operator knows the images itself. An operator that is not named does not offer the line.
+    pub releases: BTreeMap<Operator, String>,
     /// The last day with fixes, such as 2029-11-08.
     #[schemars(regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), length(max = 10))]
     pub end_of_life: String,

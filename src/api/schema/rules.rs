@@ -1,6 +1,7 @@
 //! What the schema says in CEL, so that `kubectl apply` refuses at once. Out: validation rules, each with what is wrong and
 //! what would be right. `plan` says the same again. Must not depend on the platform's policy.
 
+use crate::api::claim::Engine;
 use serde_json::{Value, json};
 
 /// A claim's name: operators and Crossplane add to it, and labels hold 63.
@@ -15,11 +16,6 @@ const ENGINE: &str = "(has(self.engine) ? self.engine : 'postgresql')";
 pub fn spec() -> Value {
     let sharded = "['clickhouse', 'redis', 'mongodb', 'mysql']";
     let rules = [
-        (
-            ".name",
-            format!("{ENGINE} != 'postgresql' || !(self.name in ['postgres', 'template0', 'template1'])"),
-            "it is PostgreSQL's own database; write another name",
-        ),
         (
             ".replicas",
             format!("{ENGINE} != 'sqlite' || !has(self.replicas) || self.replicas == 1"),
@@ -103,14 +99,26 @@ pub fn spec() -> Value {
             "this role belongs to the engine; write another name",
         ),
     ];
-    rules
-        .into_iter()
+    let own_databases =
+        own_databases().map(|rule| (".name", rule, "the engine has a database of this name itself; write another one"));
+    own_databases
+        .chain(rules)
         .map(|(path, rule, message)| {
             // A path that may be absent cannot be pointed at.
             let path = path.split('.').take(2).collect::<Vec<_>>().join(".");
             json!({"rule": rule, "message": message, "fieldPath": path})
         })
         .collect()
+}
+
+/// One rule for each engine that brings databases along.
+fn own_databases() -> impl Iterator<Item = String> {
+    let named = Engine::ALL.into_iter().map(|engine| (engine, engine.own_databases()));
+    named.filter(|(_, names)| !names.is_empty()).map(|(engine, names)| {
+        let engine = crate::operators::name_of(&engine);
+        let names = names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
+        format!("{ENGINE} != '{engine}' || !(self.name in [{names}])")
+    })
 }
 
 /// On the root: what an edit cannot change. These are for whoever edits; the function itself holds against the applied plan.

@@ -2,11 +2,11 @@
 //! Out: both. The archive of the log is the `Cluster`'s, which names the store.
 
 use super::status::Backup;
-use super::{Name, key, kind, sized};
+use super::{Name, key, kind};
 use crate::api::plan::{Backup as BackupPlan, DatabaseName, DestinationAccess, Terms};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
-use crate::operators::{BackupRun, Holds, Resource, resource};
+use crate::operators::{BackupRun, Holds, Resource, pods, resource};
 use crate::wire::{Object, Undecodable};
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use serde::Serialize;
@@ -31,7 +31,7 @@ pub fn compose(generation: &Generation, backup: &BackupPlan) -> [Resource; 2] {
         },
         retention_policy: &backup.retention,
         instance_sidecar_configuration: Sidecar {
-            resources: sized(terms, sidecar(terms)),
+            resources: pods::beside(terms, sidecar(terms)),
             env: if backup.destination.endpoint.is_some() { CHECKSUMS.to_vec() } else { vec![] },
         },
     };
@@ -46,6 +46,8 @@ pub fn compose(generation: &Generation, backup: &BackupPlan) -> [Resource; 2] {
         backup_owner_reference: "cluster",
         // Recovery to a point in time begins with the first full backup, so that one is made at once.
         immediate: true,
+        // Nobody is there to make them, and each would fail.
+        suspend: terms.lifecycle.hibernated,
     };
     let name = || generation.name();
     [
@@ -186,6 +188,8 @@ struct ScheduledBackup {
     plugin_configuration: PluginName,
     backup_owner_reference: &'static str,
     immediate: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    suspend: bool,
 }
 
 #[derive(Serialize)]

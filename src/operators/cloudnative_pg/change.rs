@@ -1,100 +1,39 @@
-//! What a change does to the running members. In: two plans. Out: the most severe class of all that differs. Every term
-//! is named, so that a new one is a compile error here and never slips by as no change.
+//! What a change does to the running members. In: two plans. Out: the most severe class of all that differs.
 
-use crate::api::plan::{Backup, Notes, Plan, Requests, Terms};
+use super::cluster;
+use crate::api::plan::{Backup, Plan};
 use crate::api::status::Class;
+use crate::operators::change::{self, Classes};
 use crate::operators::postgresql;
 
 /// The first release line that the operator upgrades to in place (CloudNativePG 1.30, its webhook).
 const FIRST_UPGRADE: u32 = 16;
 
 pub fn class(from: &Plan, to: &Plan) -> Class {
-    // Requests are no state, see `Requests`.
-    let Plan { terms, requests: Requests { .. }, notes } = from;
-    let settings = postgresql::settings_change(&from.parameters(), &to.parameters());
-    self::terms(terms, &to.terms).max(self::notes(notes, &to.notes)).max(settings)
-}
-
-fn terms(from: &Terms, to: &Terms) -> Class {
-    let Terms {
-        database,
-        environment,
-        engine,
-        operator,
-        version,
-        topology,
-        replicas,
-        shards,
-        synchronous_replicas,
-        cpu,
-        memory,
-        cpu_request,
-        storage,
-        storage_class,
-        placement,
-        backup,
-        pooling,
-        parameters,
-        extensions,
-        credentials,
-        access,
-        tls,
-        monitoring,
-        maintenance,
-        lifecycle,
-        delivery,
-    } = from;
-    let differences = [
-        (*database != to.database, Class::Refused),
-        (*environment != to.environment, Class::Refused),
-        (*engine != to.engine, Class::Refused),
-        (*operator != to.operator, Class::Refused),
-        (*version != to.version, upgrade(version, &to.version)),
-        (*topology != to.topology, Class::Refused),
+    let settings = postgresql::settings_change(&cluster::parameters(from), &cluster::parameters(to));
+    let classes = Classes {
+        version: upgrade(&from.terms.version, &to.terms.version),
+        release: Class::Restart,
         // Replicas come and go beside the primary.
-        (*replicas != to.replicas, Class::Online),
-        (*shards != to.shards, Class::Refused),
-        (*synchronous_replicas != to.synchronous_replicas, Class::Online),
-        (*cpu != to.cpu, Class::Restart),
-        (*memory != to.memory, Class::Restart),
-        (*cpu_request != to.cpu_request, Class::Restart),
-        (*storage != to.storage, if to.storage < *storage { Class::Refused } else { Class::Online }),
-        (*storage_class != to.storage_class, Class::Refused),
+        replicas: Class::Online,
+        shards: Class::Refused,
+        synchronous_replicas: Class::Online,
+        size: Class::Restart,
+        storage: Class::Online,
         // It stands in the pods, which Kubernetes only takes anew.
-        (*placement != to.placement, Class::Restart),
-        (*backup != to.backup, backup_change(backup.as_ref(), to.backup.as_ref())),
-        (*pooling != to.pooling, Class::Online),
-        // What they do to the server is judged with the tuned ones.
-        (*parameters != to.parameters, Class::Online),
-        (*extensions != to.extensions, Class::Online),
-        (*credentials != to.credentials, Class::Online),
-        (*access != to.access, Class::Online),
+        placement: Class::Restart,
+        backup: backup_change(from.terms.backup.as_ref(), to.terms.backup.as_ref()),
+        pooling: Class::Online,
+        parameters: settings,
+        extensions: Class::Online,
         // Rules of authentication are reloaded.
-        (*tls != to.tls, Class::Online),
-        (*monitoring != to.monitoring, Class::Online),
-        (*maintenance != to.maintenance, Class::Online),
-        (lifecycle.hibernated != to.lifecycle.hibernated, Class::Refused),
-        (*lifecycle != to.lifecycle, Class::Online),
-        (*delivery != to.delivery, Class::Refused),
-    ];
-    let classes = differences.into_iter().filter(|(differs, _)| *differs).map(|(_, class)| class);
-    classes.max().unwrap_or(Class::None)
-}
-
-fn notes(from: &Notes, to: &Notes) -> Class {
-    let Notes {
-        image,
-        // Judged as settings.
-        tuned: _,
-        // Who answers for it, what it costs, how long its release line lives: nothing of that is composed.
-        owner: _,
-        system: _,
-        description: _,
-        retired: _,
-        end_of_life: _,
-        monthly_cost: _,
-    } = from;
-    if *image == to.image { Class::None } else { Class::Restart }
+        tls: Class::Online,
+        // What is logged is a setting, and who did what is logged by a library.
+        monitoring: settings.max(Class::Online),
+        // All members stop and start.
+        hibernation: Class::Restart,
+    };
+    change::class(from, to, &classes)
 }
 
 fn upgrade(from: &str, to: &str) -> Class {
@@ -169,12 +108,13 @@ mod tests {
             ("/terms/access",                   json!({"namespaces": ["web"]}),       Class::Online),
             ("/terms/tls",                      json!(true),                          Class::Online),
             ("/terms/monitoring",               json!({"logLevel": "debug"}),         Class::Online),
+            ("/terms/monitoring",               json!({"audit": true}),               Class::Restart),
             ("/terms/maintenance",              json!({"timeZone": "Europe/Oslo"}),   Class::Online),
             ("/terms/lifecycle",                json!({"deletionPolicy": "Retain"}),  Class::Online),
-            ("/terms/lifecycle",                json!({"hibernated": true}),          Class::Refused),
+            ("/terms/lifecycle",                json!({"hibernated": true}),          Class::Restart),
             ("/terms/delivery",                 json!({"object": {"providerConfig": "other"}}), Class::Refused),
             ("/requests",                       json!({"backup": "2", "urgent": true}), Class::None),
-            ("/notes/image",                    json!("postgresql:17.8"),             Class::Restart),
+            ("/notes/release",                    json!("postgresql:17.8"),             Class::Restart),
             ("/notes/tuned/work_mem",           json!("9MB"),                         Class::Online),
             ("/notes/tuned/shared_buffers",     json!("600MB"),                       Class::Restart),
             ("/notes/owner",                    json!("group:default/other"),         Class::None),
@@ -192,7 +132,7 @@ mod tests {
     fn the_most_severe_class_wins() {
         let (from, mut to) = changed("/terms/replicas", json!(3));
         assert_eq!(class(&from, &to), Class::Online);
-        to.notes.image = "postgresql:17.8".into();
+        to.notes.release = "postgresql:17.8".into();
         assert_eq!(class(&from, &to), Class::Restart);
         to.terms.shards = 2;
         assert_eq!(class(&from, &to), Class::Refused);

@@ -1,16 +1,20 @@
 //! The `Cluster`: the members and everything that decides about them. In: a generation. Out: one resource, the only one
 //! here that holds data. The structs read like the operator's manual, in its order.
 
-use super::{Name, Settings, backup, key, kind, label, resources, server_name, workload};
-use crate::api::plan::{DatabaseName, Placement, Plan, Terms};
+use super::{Name, Settings, backup, key, kind, label, server_name, workload};
+use crate::api::plan::{Placement, Plan, Terms};
 use crate::api::quantity::Bytes;
 use crate::api::record::Generation;
-use crate::operators::facts::EndpointRole;
-use crate::operators::{DATABASE, Holds, Resource, name_of, postgresql, resource};
+use crate::operators::facts::{Labels, labels};
+use crate::operators::{DATABASE, Holds, Resource, certificate, pods, postgresql, resource};
+use crate::wire::Object;
 use k8s_openapi::api::core::v1::{ResourceRequirements, TopologySpreadConstraint};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde::Serialize;
+use serde_json::json;
 use std::collections::BTreeMap;
+
+/// Also the type of the condition that answers it (CloudNativePG 1.30, "Declarative hibernation").
+pub const HIBERNATION: &str = "cnpg.io/hibernation";
 
 /// The key in the ConfigMap of custom metric queries, as in the operator's own.
 const QUERIES: &str = "queries";
@@ -19,7 +23,7 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
     let Plan { terms, notes, .. } = &generation.plan;
     let spec = ClusterSpec {
         instances: terms.replicas,
-        image_name: &notes.image,
+        image_name: &notes.release,
         image_pull_secrets: settings.image_pull_secrets.iter().map(|name| Name { name: name.clone() }).collect(),
         // The other method, switchover, refuses a new image together with new parameters, and an approved plan may hold
         // both.
@@ -46,13 +50,13 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
             synchronous: synchronous(terms),
         },
         storage: Storage { size: terms.storage, storage_class: terms.storage_class.as_deref() },
-        resources: resources(terms.cpu_request, terms.cpu, terms.memory),
+        resources: pods::member(terms),
         affinity: affinity(terms.placement),
-        topology_spread_constraints: spread(terms.placement, generation.name()),
+        topology_spread_constraints: pods::spread(terms.placement, instances(&generation.name())),
         priority_class_name: settings.priority_class.as_deref(),
         // With one member there is nothing to spare: a budget would make every drain of its node hang.
         enable_pdb: terms.replicas > 1,
-        certificates: Certificates { server_alt_dns_names: host_names(&terms.database) },
+        certificates: Certificates { server_alt_dns_names: certificate::host_names(&terms.database) },
         monitoring: terms
             .monitoring
             .queries
@@ -60,13 +64,18 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
             .map(|name| Monitoring { custom_queries_config_map: [ConfigMapKey { name, key: QUERIES }] }),
         plugins: terms.backup.iter().map(|_| archiver(generation)).collect(),
     };
-    resource(generation, key::CLUSTER, kind::CLUSTER, generation.name(), Holds::Data(terms.storage), spec)
+    let mut cluster =
+        resource(generation, key::CLUSTER, kind::CLUSTER, generation.name(), Holds::Data(terms.storage), spec);
+    if terms.lifecycle.hibernated {
+        let asleep = json!({"metadata": {"annotations": {HIBERNATION: "on"}}});
+        cluster.object = cluster.object.merge(&Object::of(&asleep));
+    }
+    cluster
 }
 
-/// The plan's settings; how much is logged goes below them.
-fn parameters(plan: &Plan) -> BTreeMap<&str, &str> {
-    let (name, value) = postgresql::log_setting(plan.terms.monitoring.log_level);
-    let mut parameters = BTreeMap::from([(name, value)]);
+/// The plan's settings; what is logged goes below them.
+pub fn parameters(plan: &Plan) -> BTreeMap<&str, &str> {
+    let mut parameters = postgresql::log_settings(&plan.terms.monitoring);
     parameters.extend(plan.parameters());
     parameters
 }
@@ -94,31 +103,9 @@ fn affinity(placement: Placement) -> Affinity {
     Affinity { enable_pod_anti_affinity: true, pod_anti_affinity_type, topology_key: "kubernetes.io/hostname" }
 }
 
-/// Zones are a wish even where nodes are a must: a cluster of two zones can still hold three members.
-fn spread(placement: Placement, name: String) -> Vec<TopologySpreadConstraint> {
-    let members = BTreeMap::from([(label::CLUSTER.into(), name), (label::POD_ROLE.into(), "instance".into())]);
-    match placement {
-        Placement::Preferred => vec![],
-        Placement::Required => vec![TopologySpreadConstraint {
-            max_skew: 1,
-            topology_key: "topology.kubernetes.io/zone".into(),
-            when_unsatisfiable: "ScheduleAnyway".into(),
-            label_selector: Some(LabelSelector { match_labels: Some(members), ..Default::default() }),
-            ..Default::default()
-        }],
-    }
-}
-
-/// The Services that clients use are ours and outlive a generation, so the operator does not know their names. A Pooler
-/// shows the same certificate. All stand in it from the first day: adding one later would be a new certificate for
-/// everybody.
-fn host_names(database: &DatabaseName) -> Vec<String> {
-    let DatabaseName { namespace, name, .. } = database;
-    let services = [EndpointRole::Primary, EndpointRole::Replica, EndpointRole::Pooler]
-        .map(|role| format!("{name}-{}", name_of(&role)));
-    let endings =
-        ["".into(), format!(".{namespace}"), format!(".{namespace}.svc"), format!(".{namespace}.svc.cluster.local")];
-    services.iter().flat_map(|service| endings.iter().map(move |ending| format!("{service}{ending}"))).collect()
+/// The pods of members, without those of their jobs.
+fn instances(name: &str) -> Labels {
+    labels([(label::CLUSTER, name), (label::POD_ROLE, "instance")])
 }
 
 fn archiver(generation: &Generation) -> Plugin {

@@ -5,7 +5,8 @@ use super::{Settings, label, pooler_name, workload};
 use crate::api::plan::Terms;
 use crate::api::record::Generation;
 use crate::operators::facts::{
-    Door, Endpoint, EndpointRole, Facts, Labels, Peer, SecretKey, SecretKeys, Signal, Workload,
+    Credentials, Endpoint, EndpointRole, Facts, Peer, SecretKey, Signal, Target, Uri, Username, Workload, doors,
+    labels, scraped,
 };
 use crate::operators::postgresql;
 use std::collections::BTreeMap;
@@ -25,10 +26,15 @@ pub fn facts(generation: &Generation, settings: &Settings) -> Facts {
     Facts {
         service_type: "postgresql".into(),
         provider: "cloudnative-pg".into(),
+        uri: Uri {
+            scheme: "postgresql".into(),
+            path: terms.database.inside.clone(),
+            query: postgresql::uri_query(terms.tls).into(),
+        },
         endpoints: endpoints(generation),
-        credentials: SecretKeys {
+        credentials: Credentials {
             secret: format!("{name}-app"),
-            username: "username".into(),
+            username: Username::Key("username".into()),
             password: "password".into(),
         },
         certificate_authority: Some(SecretKey { secret: format!("{name}-ca"), key: "ca.crt".into() }),
@@ -43,14 +49,16 @@ pub fn facts(generation: &Generation, settings: &Settings) -> Facts {
 
 fn endpoints(generation: &Generation) -> Vec<Endpoint> {
     let terms = &generation.plan.terms;
-    let instances = |role: &str| labels([(label::CLUSTER, generation.name()), (label::INSTANCE_ROLE, role.into())]);
-    let endpoint = |role, pods| Endpoint { role, port: postgresql::PORT, pods };
+    let name = generation.name();
+    let instances = |role: &str| labels([(label::CLUSTER, &name), (label::INSTANCE_ROLE, role)]);
+    let target = |labels| Target::Pods { labels, port: postgresql::PORT };
+    let endpoint = |role, pods| Endpoint { role, port: postgresql::PORT, target: target(pods) };
     let mut endpoints = vec![endpoint(EndpointRole::Primary, instances("primary"))];
     if terms.replicas > 1 {
         endpoints.push(endpoint(EndpointRole::Replica, instances("replica")));
     }
     if terms.pooling.is_some() {
-        endpoints.push(endpoint(EndpointRole::Pooler, labels([(label::POOLER, pooler_name(generation))])));
+        endpoints.push(endpoint(EndpointRole::Pooler, labels([(label::POOLER, &pooler_name(generation))])));
     }
     endpoints
 }
@@ -74,7 +82,7 @@ fn members(generation: &Generation) -> Workload {
     if terms.backup.is_some() {
         reaches.extend(doors([(Peer::ObjectStore, HTTPS)]));
     }
-    let pods = labels([(label::CLUSTER, generation.name()), (label::WORKLOAD, workload::MEMBERS.into())]);
+    let pods = labels([(label::CLUSTER, &generation.name()), (label::WORKLOAD, workload::MEMBERS)]);
     Workload { role: workload::MEMBERS.into(), pods, accepts, reaches, metrics_port: metrics_port(terms) }
 }
 
@@ -85,28 +93,15 @@ fn pooler(generation: &Generation) -> Workload {
     accepts.extend(scraped(terms, POOLER_METRICS));
     Workload {
         role: workload::POOLER.into(),
-        pods: labels([(label::POOLER, pooler_name(generation))]),
+        pods: labels([(label::POOLER, &pooler_name(generation))]),
         accepts,
         reaches: doors([(Peer::Workload(workload::MEMBERS.into()), postgresql::PORT), (Peer::ApiServer, HTTPS)]),
         metrics_port: metrics_port(terms),
     }
 }
 
-/// No door and no port for metrics that nobody collects.
-fn scraped(terms: &Terms, port: u16) -> Option<Door> {
-    (!terms.monitoring.off).then_some(Door { peer: Peer::Monitoring, port })
-}
-
 fn metrics_port(terms: &Terms) -> Option<String> {
     (!terms.monitoring.off).then(|| METRICS_PORT.into())
-}
-
-fn doors<const COUNT: usize>(doors: [(Peer, u16); COUNT]) -> Vec<Door> {
-    doors.into_iter().map(|(peer, port)| Door { peer, port }).collect()
-}
-
-fn labels<const COUNT: usize>(labels: [(&str, String); COUNT]) -> Labels {
-    labels.into_iter().map(|(label, value)| (label.into(), value)).collect()
 }
 
 /// Age of the oldest transaction at which PostgreSQL stops: 2^31.
@@ -161,14 +156,16 @@ mod tests {
         let expected = json!({
             "serviceType": "postgresql",
             "provider": "cloudnative-pg",
+            "uri": {"scheme": "postgresql", "path": "orders", "query": "sslmode=require"},
             "endpoints": [
-                {"role": "primary", "port": 5432,
-                    "pods": {"cnpg.io/cluster": "orders", "cnpg.io/instanceRole": "primary"}},
-                {"role": "replica", "port": 5432,
-                    "pods": {"cnpg.io/cluster": "orders", "cnpg.io/instanceRole": "replica"}},
-                {"role": "pooler", "port": 5432, "pods": {"cnpg.io/poolerName": "orders-pgbouncer"}},
+                {"role": "primary", "port": 5432, "target": {"pods": {"port": 5432,
+                    "labels": {"cnpg.io/cluster": "orders", "cnpg.io/instanceRole": "primary"}}}},
+                {"role": "replica", "port": 5432, "target": {"pods": {"port": 5432,
+                    "labels": {"cnpg.io/cluster": "orders", "cnpg.io/instanceRole": "replica"}}}},
+                {"role": "pooler", "port": 5432, "target": {"pods": {"port": 5432,
+                    "labels": {"cnpg.io/poolerName": "orders-pgbouncer"}}}},
             ],
-            "credentials": {"secret": "orders-app", "username": "username", "password": "password"},
+            "credentials": {"secret": "orders-app", "username": {"key": "username"}, "password": "password"},
             "certificateAuthority": {"secret": "orders-ca", "key": "ca.crt"},
             "workloads": [
                 {

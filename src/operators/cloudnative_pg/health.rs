@@ -5,7 +5,7 @@ use super::status::{
     Cluster, ClusterStatus, Condition, Database, ObjectStore, Pooler, PoolerStatus, RecoveryWindow, ScheduledBackup,
     Volume,
 };
-use super::{key, server_name, volumes};
+use super::{cluster, key, server_name, volumes};
 use crate::api::plan::{Delivery, Plan, Pooling};
 use crate::api::record::Generation;
 use crate::observed::{Answer, Observed};
@@ -22,7 +22,7 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
 
     let storage = storage(generation, status, observed)?;
     let members = cluster.as_ref().map_or(State::Absent, |cluster| members(&generation.plan, cluster));
-    let whole = members == State::Ready && !matches!(storage, Storage::NotYet(_));
+    let whole = matches!(members, State::Ready | State::Hibernated) && !matches!(storage, Storage::NotYet(_));
     let mut ready = BTreeMap::from([(key::CLUSTER, whole)]);
     let mut state = members;
     if let Some(pooling) = &terms.pooling {
@@ -42,6 +42,10 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
         ready.insert(key::OBJECT_STORE, store.is_some());
         ready.insert(key::SCHEDULED_BACKUP, schedule == BackupState::AsPlanned);
         backup = backup_health([schedule, archive_state(status)], window(generation, store.as_ref()));
+    }
+    if state == State::Hibernated {
+        ready.values_mut().for_each(|ready| *ready = true);
+        backup.state = BackupState::AsPlanned;
     }
     Ok(Health {
         state,
@@ -84,6 +88,12 @@ fn members(plan: &Plan, cluster: &Cluster) -> State {
         Some(reason) => format!("{phase}: {reason}"),
     };
     let count = format!("{} of {} members are ready", status.ready_instances, plan.terms.replicas);
+    if plan.terms.lifecycle.hibernated {
+        return match status.is(cluster::HIBERNATION) {
+            true => State::Hibernated,
+            false => State::Progressing(format!("it is being hibernated: {count}")),
+        };
+    }
     if phase == HEALTHY {
         return match unlike(plan, cluster) {
             Some(difference) => State::Progressing(difference),
@@ -110,7 +120,7 @@ fn unlike(plan: &Plan, Cluster { spec, status, .. }: &Cluster) -> Option<String>
     let limits = spec.resources.as_ref().and_then(|resources| resources.limits.as_ref());
     let as_planned = [
         spec.instances == Some(terms.replicas),
-        spec.image_name == Some(notes.image.as_str()),
+        spec.image_name == Some(notes.release.as_str()),
         spec.storage.as_ref().and_then(|storage| storage.size) == Some(terms.storage),
         limits.and_then(|limits| limits.cpu) == Some(terms.cpu),
         limits.and_then(|limits| limits.memory) == Some(terms.memory),
@@ -121,8 +131,8 @@ fn unlike(plan: &Plan, Cluster { spec, status, .. }: &Cluster) -> Option<String>
     if status.instances != terms.replicas {
         return Some(format!("there are {} members instead of {}", status.instances, terms.replicas));
     }
-    if status.image != Some(notes.image.as_str()) {
-        return Some(format!("it runs {} instead of {}", status.image.unwrap_or("no image"), notes.image));
+    if status.image != Some(notes.release.as_str()) {
+        return Some(format!("it runs {} instead of {}", status.image.unwrap_or("no image"), notes.release));
     }
     let data = status.pg_data_image_info.as_ref().map(|data| data.major_version.to_string());
     let other = data.filter(|release| *release != terms.version)?;

@@ -17,20 +17,17 @@ mod health;
 mod pooler;
 mod status;
 
-use super::{BackupRun, Engine, EngineName, Features, Health, Operator, Reference, Resource};
+use super::{BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource};
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
 use crate::api::plan::{Delivery, Plan, Terms};
-use crate::api::quantity::{Amounts, Bytes, Millicores};
+use crate::api::quantity::Amounts;
 use crate::api::record::Generation;
 use crate::api::status::Class;
 use crate::observed::{Observed, Question};
 use crate::wire::{Key, Object, Undecodable};
-use k8s_openapi::api::core::v1::ResourceRequirements;
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// How CloudNativePG's resources are rendered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -61,14 +58,16 @@ impl Operator for CloudNativePg {
             engine: EngineName::Postgresql,
             topologies: &[Topology::Standalone, Topology::Replicated],
             most_replicas: 9,
-            shards: false,
+            shards: None,
+            odd_replicas: false,
             pooling: true,
             backup_methods: &[BackupMethod::Auto, BackupMethod::Physical],
             point_in_time: true,
             extensions: true,
-            hibernation: false,
+            hibernation: true,
             load_balancer: true,
-            tls: true,
+            encryption: Encryption::Own,
+            audit: true,
             custom_queries: true,
         }
     }
@@ -112,7 +111,7 @@ impl Operator for CloudNativePg {
         Engine { resources, facts: facts::facts(generation, settings) }
     }
 
-    fn backup(&self, generation: &Generation, role: &str, name: String) -> Option<Resource> {
+    fn backup(&self, generation: &Generation, _settings: &Engines, role: &str, name: String) -> Option<Resource> {
         generation.plan.terms.backup.as_ref().map(|_| backup::once(generation, role, name))
     }
 
@@ -184,25 +183,6 @@ fn server_name(generation: &Generation) -> String {
 /// Also the name of its Service, its Deployment and its ServiceAccount; it must not be the Cluster's.
 fn pooler_name(generation: &Generation) -> String {
     format!("{}-pgbouncer", generation.name())
-}
-
-/// The size of a container beside a member. It is reserved to the same share as the member, so that pods whose members
-/// are guaranteed everything are guaranteed everything.
-fn sized(terms: &Terms, size: Amounts) -> ResourceRequirements {
-    let Amounts { cpu, memory, .. } = size;
-    let reserved = (cpu.0 * terms.cpu_request.0).div_ceil(terms.cpu.0.max(1));
-    resources(Millicores(reserved), cpu, memory)
-}
-
-/// Memory is always reserved whole: a member that the kernel kills for memory is a failover.
-fn resources(cpu_request: Millicores, cpu: Millicores, memory: Bytes) -> ResourceRequirements {
-    let amounts = |cpu: Millicores| {
-        BTreeMap::from([
-            ("cpu".to_string(), Quantity(cpu.to_string())),
-            ("memory".to_string(), Quantity(memory.to_string())),
-        ])
-    };
-    ResourceRequirements { requests: Some(amounts(cpu_request)), limits: Some(amounts(cpu)), ..Default::default() }
 }
 
 /// A reference within the namespace.

@@ -1,17 +1,14 @@
 //! The `Pooler`: PgBouncer before the primary. In: a generation with pooling. Out: one resource, sized so that the
 //! pools of all its instances together leave the members some connections of their own.
 
-use super::{Name, key, kind, label, pooler_name, sized, workload};
+use super::{Name, key, kind, label, pooler_name, workload};
 use crate::api::claim::PoolMode;
-use crate::api::plan::{Pooling, Terms};
+use crate::api::plan::{Placement, Pooling};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
-use crate::operators::{DATABASE, Holds, Resource, postgresql, resource};
-use k8s_openapi::api::core::v1::{
-    Affinity, Container, PodAffinityTerm, PodAntiAffinity, PodSpec, PodTemplateSpec, ResourceRequirements,
-    WeightedPodAffinityTerm,
-};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use crate::operators::{DATABASE, Holds, Resource, facts, pods, postgresql, resource};
+use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -53,7 +50,12 @@ fn parameters(generation: &Generation, pooling: &Pooling) -> BTreeMap<&'static s
 /// The operator completes it: images, ports, probes and security are its own.
 fn template(generation: &Generation) -> PodTemplateSpec {
     let terms = &generation.plan.terms;
-    let container = |name: &str| Container { name: name.into(), resources: Some(size(terms)), ..Default::default() };
+    let container = |name: &str| Container {
+        name: name.into(),
+        resources: Some(pods::beside(terms, INSTANCE)),
+        ..Default::default()
+    };
+    let own = facts::labels([(label::POOLER, &pooler_name(generation))]);
     let labels = [(DATABASE, terms.database.name.as_str()), (label::WORKLOAD, workload::POOLER)];
     let labels = labels.into_iter().map(|(label, value)| (label.into(), value.into())).collect();
     PodTemplateSpec {
@@ -62,30 +64,10 @@ fn template(generation: &Generation) -> PodTemplateSpec {
             containers: vec![container("pgbouncer")],
             // The operator copies itself into the pod with it, and sizes only what it finds here.
             init_containers: Some(vec![container("bootstrap-controller")]),
-            affinity: Some(apart(pooler_name(generation))),
+            affinity: Some(pods::apart(Placement::Preferred, own)),
             ..Default::default()
         }),
     }
-}
-
-fn size(terms: &Terms) -> ResourceRequirements {
-    sized(terms, INSTANCE)
-}
-
-/// On different nodes where possible.
-fn apart(name: String) -> Affinity {
-    let own = BTreeMap::from([(label::POOLER.into(), name)]);
-    let term = PodAffinityTerm {
-        label_selector: Some(LabelSelector { match_labels: Some(own), ..Default::default() }),
-        topology_key: "kubernetes.io/hostname".into(),
-        ..Default::default()
-    };
-    let preferred = vec![WeightedPodAffinityTerm { weight: 100, pod_affinity_term: term }];
-    let pod_anti_affinity = Some(PodAntiAffinity {
-        preferred_during_scheduling_ignored_during_execution: Some(preferred),
-        ..Default::default()
-    });
-    Affinity { pod_anti_affinity, ..Default::default() }
 }
 
 #[derive(Serialize)]

@@ -13,7 +13,7 @@ fn generation() -> Generation {
 
 /// Everything of a database that is as planned, by key.
 fn everything() -> Value {
-    let image = generation().plan.notes.image;
+    let image = generation().plan.notes.release;
     json!({
         "cluster": {
             "spec": {

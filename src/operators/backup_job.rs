@@ -1,0 +1,350 @@
+//! Backups for engines whose operator makes none: a `CronJob` whose pod dumps the database with the engine's own tool into a
+//! volume, and then copies the dump into the object store with rclone (<https://rclone.org/s3/>), which also removes what is
+//! older than the retention. In: a generation, and how its engine is dumped. Out: the resource, the pods' network, how it
+//! went. Must not know an operator.
+//!
+//! A dump that fails fails the job: nothing is uploaded, and the status says so.
+
+use super::facts::{Door, Labels, Peer, Workload, doors, labels};
+use super::health::{BackupHealth, BackupState};
+use super::{BackupRun, DATABASE, Holds, Metadata, Resource, metadata, pods};
+use crate::api::plan::{Backup, DatabaseName, DestinationAccess, KeySecret, Plan};
+use crate::api::quantity::{Amounts, Bytes, Millicores};
+use crate::api::record::Generation;
+use crate::observed::{Answer, Observed, Question};
+use crate::wire::{Key, Object, Undecodable};
+use k8s_openapi::api::batch::v1::{CronJob, CronJobSpec, Job, JobSpec, JobTemplateSpec};
+use k8s_openapi::api::core::v1::{
+    Container, EnvVar, EnvVarSource, EphemeralVolumeSource, PersistentVolumeClaimSpec, PersistentVolumeClaimTemplate,
+    PodSpec, PodTemplateSpec, ResourceRequirements, SecretKeySelector, Volume, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The permanent key of the schedule.
+pub const KEY: &str = "backup-job";
+/// The workload's role, and the value of its label on the pods.
+const ROLE: &str = "backup";
+const WORKLOAD: &str = "db.platform.io/workload";
+/// Where a dump is written to.
+pub const FOLDER: &str = "/backup";
+/// The user of the pods: none of anybody's, so that the volume is readable for both containers.
+const USER: i64 = 65532;
+const SIZE: Amounts = Amounts { cpu: Millicores(500), memory: Bytes(512 * Bytes::MI), storage: Bytes(0) };
+const HTTPS: u16 = 443;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Settings {
+    /// The image of rclone, which copies dumps into the object store.
+    #[schemars(length(min = 1, max = 512))]
+    pub image: String,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { image: "rclone/rclone:1.71.2".into() }
+    }
+}
+
+/// How an engine is dumped.
+pub struct Dump<'a> {
+    /// With the engine's tool and a shell.
+    pub image: &'a str,
+    /// Run by `sh -eu`; writes whatever is to be kept into [`FOLDER`].
+    pub script: String,
+    pub env: Vec<EnvVar>,
+    /// The port of the members that it connects to.
+    pub port: u16,
+}
+
+pub fn schedule(generation: &Generation, backup: &Backup, dump: &Dump, settings: &Settings) -> Resource {
+    let metadata = metadata(generation, name(generation));
+    let object = CronJob {
+        metadata: object_meta(metadata),
+        spec: Some(CronJobSpec {
+            schedule: backup.schedule.clone(),
+            time_zone: Some("Etc/UTC".into()),
+            // One that takes longer than a day is not joined by the next.
+            concurrency_policy: Some("Forbid".into()),
+            starting_deadline_seconds: Some(3600),
+            suspend: Some(generation.plan.terms.lifecycle.hibernated),
+            job_template: JobTemplateSpec {
+                metadata: Some(ObjectMeta { labels: Some(own(generation)), ..Default::default() }),
+                spec: Some(job(generation, backup, dump, settings)),
+            },
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    Resource { key: Key(generation.key(KEY)), holds: Holds::Nothing, object: Object::of(&object) }
+}
+
+/// One backup, made at once, under the key `role`.
+pub fn once(
+    generation: &Generation,
+    backup: &Backup,
+    dump: &Dump,
+    settings: &Settings,
+    role: &str,
+    name: String,
+) -> Resource {
+    let metadata = metadata(generation, name);
+    let object = Job {
+        metadata: object_meta(metadata),
+        spec: Some(job(generation, backup, dump, settings)),
+        ..Default::default()
+    };
+    Resource { key: Key(generation.key(role)), holds: Holds::Backup, object: Object::of(&object) }
+}
+
+/// How such a job stands (Kubernetes, "Jobs": conditions Complete and Failed).
+pub fn run(job: &Object) -> Result<BackupRun, Undecodable> {
+    let Observation { status, .. } = job.decode("backup")?;
+    Ok(match status.ended() {
+        Some((true, _)) => BackupRun::Completed,
+        Some((false, why)) => BackupRun::Failed(why.into()),
+        None => BackupRun::Running,
+    })
+}
+
+/// The jobs that were made so far; Kubernetes keeps the last ones.
+pub fn question(generation: &Generation) -> Question {
+    let name = generation.name();
+    let labels = [(DATABASE, generation.database().name.as_str()), (WORKLOAD, ROLE), (GENERATION, name.as_str())];
+    Question::by_labels("batch/v1", "Job", &generation.database().namespace, &labels)
+}
+
+/// When it went well last, and whether the last one failed.
+pub fn health(generation: &Generation, observed: &Observed) -> Result<BackupHealth, Undecodable> {
+    let schedule: Option<Schedule> = observed.get(&generation.key(KEY))?;
+    let question = question(generation);
+    let jobs: Vec<Observation> = match observed.answer(&question)? {
+        Answer::Found(jobs) => jobs,
+        Answer::NotAsked | Answer::Nothing => vec![],
+    };
+    let mut ended: Vec<(&str, bool, &str)> = jobs
+        .iter()
+        .filter_map(|job| {
+            let (completed, why) = job.status.ended()?;
+            Some((job.metadata.creation_timestamp.unwrap_or_default(), completed, why))
+        })
+        .collect();
+    ended.sort_unstable();
+    let failed = |(at, completed, _): &&(&str, bool, &str)| (!completed).then(|| at.to_string());
+    let succeeded = schedule.as_ref().and_then(|schedule| schedule.status.last_successful_time);
+    let state = match (&schedule, ended.last()) {
+        (None, _) => BackupState::NotYet("no backups are scheduled yet".into()),
+        (_, Some((_, false, why))) => BackupState::Trouble(format!("the last backup failed: {why}")),
+        _ if succeeded.is_none() => BackupState::NotYet("there is no full backup yet".into()),
+        _ => BackupState::AsPlanned,
+    };
+    Ok(BackupHealth {
+        state,
+        last_success: succeeded.map(String::from),
+        last_failure: ended.iter().rev().find_map(|job| failed(&job)),
+        first_recoverable: None,
+    })
+}
+
+/// The pods of the jobs, for the network's rules.
+pub fn workload(generation: &Generation, port: u16) -> Workload {
+    Workload {
+        role: ROLE.into(),
+        pods: own(generation),
+        accepts: vec![],
+        reaches: doors([(Peer::Workload("members".into()), port), (Peer::ObjectStore, HTTPS)]),
+        metrics_port: None,
+    }
+}
+
+/// The door that lets them in.
+pub fn door(port: u16) -> Door {
+    Door { peer: Peer::Workload(ROLE.into()), port }
+}
+
+/// Where dumps go, as rclone has it: `store:bucket/path`.
+fn target(generation: &Generation, backup: &Backup) -> String {
+    let DatabaseName { namespace, name, .. } = generation.database();
+    let path = backup.destination.path.trim_start_matches("s3://").trim_end_matches('/');
+    format!("store:{path}/{namespace}/{name}/{}", generation.lineage)
+}
+
+const GENERATION: &str = "db.platform.io/generation-name";
+
+fn own(generation: &Generation) -> Labels {
+    labels([(DATABASE, &generation.database().name), (WORKLOAD, ROLE), (GENERATION, &generation.name())])
+}
+
+fn name(generation: &Generation) -> String {
+    format!("{}-backup", generation.name())
+}
+
+fn job(generation: &Generation, backup: &Backup, dump: &Dump, settings: &Settings) -> JobSpec {
+    let Plan { terms, .. } = &generation.plan;
+    let resources = || Some(pods::beside(terms, SIZE));
+    let script = format!(
+        "now=$(date -u +%Y%m%dT%H%M%SZ)\n\
+         rclone copy --immutable {FOLDER} \"$TARGET/$now\"\n\
+         rclone delete --min-age {} \"$TARGET\"\n\
+         rclone rmdirs --leave-root \"$TARGET\"\n",
+        age(&backup.retention)
+    );
+    let dumper = container("dump", dump.image, dump.script.clone(), dump.env.clone(), resources());
+    let upload = container("upload", &settings.image, script, store(generation, backup), resources());
+    let size = PersistentVolumeClaimSpec {
+        access_modes: Some(vec!["ReadWriteOnce".into()]),
+        resources: Some(pods::storage(terms.storage)),
+        storage_class_name: terms.storage_class.clone(),
+        ..Default::default()
+    };
+    let volume = Volume {
+        name: "backup".into(),
+        ephemeral: Some(EphemeralVolumeSource {
+            volume_claim_template: Some(PersistentVolumeClaimTemplate { spec: size, ..Default::default() }),
+        }),
+        ..Default::default()
+    };
+    let mut security = pods::confined_pod(Some(USER));
+    security.run_as_user = Some(USER);
+    JobSpec {
+        backoff_limit: Some(2),
+        template: PodTemplateSpec {
+            metadata: Some(ObjectMeta { labels: Some(own(generation)), ..Default::default() }),
+            spec: Some(PodSpec {
+                restart_policy: Some("Never".into()),
+                automount_service_account_token: Some(false),
+                enable_service_links: Some(false),
+                security_context: Some(security),
+                init_containers: Some(vec![dumper]),
+                containers: vec![upload],
+                volumes: Some(vec![volume]),
+                ..Default::default()
+            }),
+        },
+        ..Default::default()
+    }
+}
+
+fn container(
+    name: &str,
+    image: &str,
+    script: String,
+    env: Vec<EnvVar>,
+    resources: Option<ResourceRequirements>,
+) -> Container {
+    Container {
+        name: name.into(),
+        image: Some(image.into()),
+        command: Some(["sh", "-eu", "-c"].map(String::from).into()),
+        args: Some(vec![script]),
+        env: Some(env),
+        resources,
+        security_context: Some(pods::confined()),
+        volume_mounts: Some(vec![VolumeMount {
+            name: "backup".into(),
+            mount_path: FOLDER.into(),
+            ..Default::default()
+        }]),
+        ..Default::default()
+    }
+}
+
+/// rclone is told by variables where and how (<https://rclone.org/docs/#environment-variables>).
+fn store(generation: &Generation, backup: &Backup) -> Vec<EnvVar> {
+    let destination = &backup.destination;
+    let provider = if destination.endpoint.is_some() { "Other" } else { "AWS" };
+    let mut variables = vec![
+        text("TARGET", &target(generation, backup)),
+        text("RCLONE_CONFIG_STORE_TYPE", "s3"),
+        text("RCLONE_CONFIG_STORE_PROVIDER", provider),
+        // Whoever may write objects there may not make buckets.
+        text("RCLONE_CONFIG_STORE_NO_CHECK_BUCKET", "true"),
+    ];
+    variables.extend(destination.endpoint.iter().map(|endpoint| text("RCLONE_CONFIG_STORE_ENDPOINT", endpoint)));
+    variables.extend(destination.region.iter().map(|region| text("RCLONE_CONFIG_STORE_REGION", region)));
+    match &destination.access {
+        DestinationAccess::WorkloadIdentity {} => variables.push(text("RCLONE_CONFIG_STORE_ENV_AUTH", "true")),
+        DestinationAccess::Secret(KeySecret { name, access_key_id, secret_access_key }) => variables.extend([
+            from_secret("RCLONE_CONFIG_STORE_ACCESS_KEY_ID", name, access_key_id),
+            from_secret("RCLONE_CONFIG_STORE_SECRET_ACCESS_KEY", name, secret_access_key),
+        ]),
+    }
+    variables
+}
+
+pub fn text(name: &str, value: &str) -> EnvVar {
+    EnvVar { name: name.into(), value: Some(value.into()), ..Default::default() }
+}
+
+pub fn from_secret(name: &str, secret: &str, key: &str) -> EnvVar {
+    let selector = SecretKeySelector { name: secret.into(), key: key.into(), ..Default::default() };
+    let source = EnvVarSource { secret_key_ref: Some(selector), ..Default::default() };
+    EnvVar { name: name.into(), value_from: Some(source), ..Default::default() }
+}
+
+/// To rclone `m` is a minute, and a month `M`.
+fn age(retention: &str) -> String {
+    retention.replace('m', "M")
+}
+
+fn object_meta(metadata: Metadata) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(metadata.name),
+        namespace: Some(metadata.namespace),
+        labels: Some(metadata.labels),
+        ..Default::default()
+    }
+}
+
+#[derive(Deserialize)]
+struct Schedule<'a> {
+    #[serde(default, borrow)]
+    status: ScheduleStatus<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ScheduleStatus<'a> {
+    last_successful_time: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct Observation<'a> {
+    #[serde(default, borrow)]
+    metadata: ObservedMetadata<'a>,
+    #[serde(default, borrow)]
+    status: JobStatus<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ObservedMetadata<'a> {
+    creation_timestamp: Option<&'a str>,
+}
+
+#[derive(Default, Deserialize)]
+struct JobStatus<'a> {
+    #[serde(default, borrow)]
+    conditions: Vec<Condition<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Condition<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    status: &'a str,
+    message: Option<&'a str>,
+}
+
+impl JobStatus<'_> {
+    /// Whether it went well, and what Kubernetes says; None while it runs.
+    fn ended(&self) -> Option<(bool, &str)> {
+        let holds = |kind: &str| self.conditions.iter().find(|it| it.kind == kind && it.status == "True");
+        if holds("Complete").is_some() {
+            return Some((true, ""));
+        }
+        holds("Failed").map(|condition| (false, condition.message.unwrap_or("no reason given")))
+    }
+}

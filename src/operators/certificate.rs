@@ -1,0 +1,76 @@
+//! Certificates of a database whose operator makes none: `Certificate` of cert-manager.io/v1
+//! (<https://cert-manager.io/docs/usage/certificate/>). In: a generation and the names of its servers. Out: one resource, or
+//! none where connections are not encrypted. Must not know an operator.
+
+use super::facts::EndpointRole;
+use super::{Holds, Resource, name_of, resource};
+use crate::api::plan::{DatabaseName, IssuerKind};
+use crate::api::record::Generation;
+use serde::Serialize;
+
+/// Permanent.
+const KEY: &str = "certificate";
+const KIND: (&str, &str) = ("cert-manager.io/v1", "Certificate");
+
+/// The secret with `tls.crt`, `tls.key` and `ca.crt`.
+pub fn secret(generation: &Generation) -> String {
+    format!("{}-tls", generation.name())
+}
+
+/// `servers`: the names under which members know each other, beside those under which clients know the database.
+pub fn compose(generation: &Generation, servers: Vec<String>) -> Option<Resource> {
+    let issuer = generation.plan.terms.issuer.as_ref()?;
+    let mut dns_names = host_names(generation.database());
+    dns_names.extend(servers);
+    let spec = Spec {
+        secret_name: secret(generation),
+        issuer_ref: IssuerRef { group: "cert-manager.io", kind: issuer.kind, name: &issuer.name },
+        common_name: generation.name(),
+        dns_names,
+        private_key: PrivateKey { algorithm: "RSA", size: 2048, rotation_policy: "Always" },
+        usages: ["digital signature", "key encipherment", "server auth", "client auth"],
+    };
+    let name = secret(generation);
+    Some(resource(generation, KEY, KIND, name, Holds::Nothing, spec))
+}
+
+/// The Services that clients use are ours and outlive a generation, so the operator does not know their names. All stand in
+/// the certificate from the first day: adding one later would be a new certificate for everybody.
+pub fn host_names(database: &DatabaseName) -> Vec<String> {
+    let DatabaseName { namespace, name, .. } = database;
+    let services = [EndpointRole::Primary, EndpointRole::Replica, EndpointRole::Pooler]
+        .map(|role| format!("{name}-{}", name_of(&role)));
+    services.iter().flat_map(|service| in_namespace(service, namespace)).collect()
+}
+
+/// A name as it is written in its own namespace, in another one, and in full.
+pub fn in_namespace(service: &str, namespace: &str) -> [String; 4] {
+    ["".into(), format!(".{namespace}"), format!(".{namespace}.svc"), format!(".{namespace}.svc.cluster.local")]
+        .map(|ending| format!("{service}{ending}"))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Spec<'a> {
+    secret_name: String,
+    issuer_ref: IssuerRef<'a>,
+    common_name: String,
+    dns_names: Vec<String>,
+    private_key: PrivateKey,
+    usages: [&'static str; 4],
+}
+
+#[derive(Serialize)]
+struct IssuerRef<'a> {
+    group: &'static str,
+    kind: IssuerKind,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PrivateKey {
+    algorithm: &'static str,
+    size: u32,
+    rotation_policy: &'static str,
+}

@@ -1,0 +1,100 @@
+//! What pods of every operator share: how they are sized, kept apart and confined. In: terms and labels. Out: Kubernetes'
+//! own types. Must not know an operator.
+
+use super::facts::Labels;
+use crate::api::plan::{Placement, Terms};
+use crate::api::quantity::{Amounts, Bytes, Millicores};
+use k8s_openapi::api::core::v1::{
+    Affinity, Capabilities, PodAffinityTerm, PodAntiAffinity, PodSecurityContext, ResourceRequirements, SeccompProfile,
+    SecurityContext, TopologySpreadConstraint, VolumeResourceRequirements, WeightedPodAffinityTerm,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use std::collections::BTreeMap;
+
+/// Of a member's main container.
+pub fn member(terms: &Terms) -> ResourceRequirements {
+    resources(terms.cpu_request, terms.cpu, terms.memory)
+}
+
+/// The size of a container beside a member. It is reserved to the same share as the member, so that pods whose members
+/// are guaranteed everything are guaranteed everything.
+pub fn beside(terms: &Terms, size: Amounts) -> ResourceRequirements {
+    let Amounts { cpu, memory, .. } = size;
+    let reserved = (cpu.0 * terms.cpu_request.0).div_ceil(terms.cpu.0.max(1));
+    resources(Millicores(reserved), cpu, memory)
+}
+
+/// Memory is always reserved whole: a member that the kernel kills for memory is a failover.
+fn resources(cpu_request: Millicores, cpu: Millicores, memory: Bytes) -> ResourceRequirements {
+    let amounts = |cpu: Millicores| {
+        BTreeMap::from([
+            ("cpu".to_string(), Quantity(cpu.to_string())),
+            ("memory".to_string(), Quantity(memory.to_string())),
+        ])
+    };
+    ResourceRequirements { requests: Some(amounts(cpu_request)), limits: Some(amounts(cpu)), ..Default::default() }
+}
+
+/// Of a claim of a volume.
+pub fn storage(size: Bytes) -> VolumeResourceRequirements {
+    let request = BTreeMap::from([("storage".to_string(), Quantity(size.to_string()))]);
+    VolumeResourceRequirements { requests: Some(request), ..Default::default() }
+}
+
+/// On different nodes: where possible, or else the pod waits. `own`: the labels of the pods that keep apart.
+pub fn apart(placement: Placement, own: Labels) -> Affinity {
+    let term = PodAffinityTerm {
+        label_selector: Some(LabelSelector { match_labels: Some(own), ..Default::default() }),
+        topology_key: "kubernetes.io/hostname".into(),
+        ..Default::default()
+    };
+    let apart = match placement {
+        Placement::Preferred => PodAntiAffinity {
+            preferred_during_scheduling_ignored_during_execution: Some(vec![WeightedPodAffinityTerm {
+                weight: 100,
+                pod_affinity_term: term,
+            }]),
+            ..Default::default()
+        },
+        Placement::Required => PodAntiAffinity {
+            required_during_scheduling_ignored_during_execution: Some(vec![term]),
+            ..Default::default()
+        },
+    };
+    Affinity { pod_anti_affinity: Some(apart), ..Default::default() }
+}
+
+/// Zones are a wish even where nodes are a must: a cluster of two zones can still hold three members.
+pub fn spread(placement: Placement, own: Labels) -> Vec<TopologySpreadConstraint> {
+    match placement {
+        Placement::Preferred => vec![],
+        Placement::Required => vec![TopologySpreadConstraint {
+            max_skew: 1,
+            topology_key: "topology.kubernetes.io/zone".into(),
+            when_unsatisfiable: "ScheduleAnyway".into(),
+            label_selector: Some(LabelSelector { match_labels: Some(own), ..Default::default() }),
+            ..Default::default()
+        }],
+    }
+}
+
+/// What a namespace of the level "restricted" asks of a pod, and OpenShift with its own user ids; `group` owns the volumes
+/// where Kubernetes has to be told.
+pub fn confined_pod(group: Option<i64>) -> PodSecurityContext {
+    PodSecurityContext {
+        run_as_non_root: Some(true),
+        fs_group: group,
+        seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".into(), ..Default::default() }),
+        ..Default::default()
+    }
+}
+
+/// The same of a container.
+pub fn confined() -> SecurityContext {
+    SecurityContext {
+        allow_privilege_escalation: Some(false),
+        capabilities: Some(Capabilities { drop: Some(vec!["ALL".into()]), ..Default::default() }),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,92 @@
+//! What the operator behind an engine can. In: a claim and the operator's features. Out: one problem for each thing that is
+//! asked for and not there, with the operators that have it. Must not name an operator: features are data.
+
+use crate::api::claim::{BackupMethod, DatabaseSpec, Engine, ServiceType, Topology};
+use crate::api::plan::Operator;
+use crate::api::problem::Problem;
+use crate::operators::{self, Encryption, Features, name_of};
+
+type Able = fn(&Features) -> bool;
+
+pub fn problems(spec: &DatabaseSpec, features: &Features, operator: Operator) -> Vec<Problem> {
+    let monitoring = spec.monitoring.clone().unwrap_or_default();
+    let access = spec.access.clone().unwrap_or_default();
+    let backup = spec.backup.clone().unwrap_or_default();
+    let tls = spec.tls.as_ref().and_then(|tls| tls.enabled);
+    let asked: [(bool, &str, &str, Able); 9] = [
+        (spec.shards.unwrap_or(1) > 1, "spec.shards", "shards", |it| it.shards.is_some()),
+        (spec.pooling.as_ref().is_some_and(|it| it.enabled), "spec.pooling", "pooling", |it| it.pooling),
+        (!spec.extensions.is_empty(), "spec.extensions", "extensions", |it| it.extensions),
+        (monitoring.queries.is_some(), "spec.monitoring.queries", "custom queries", |it| it.custom_queries),
+        (monitoring.audit == Some(true), "spec.monitoring.audit", "audit log", |it| it.audit),
+        (backup.continuous == Some(true), "spec.backup.continuous", "continuous backup", |it| it.point_in_time),
+        (tls == Some(true), "spec.tls.enabled", "encrypted connections", |it| it.encryption != Encryption::Never),
+        (access.service_type == Some(ServiceType::LoadBalancer), "spec.access.serviceType", "load balancer", |it| {
+            it.load_balancer
+        }),
+        (spec.lifecycle.as_ref().is_some_and(|it| it.hibernated), "spec.lifecycle.hibernated", "hibernation", |it| {
+            it.hibernation
+        }),
+    ];
+    let missing = asked.into_iter().filter(|(asked, _, _, able)| *asked && !able(features));
+    let mut problems: Vec<Problem> = missing
+        .map(|(_, path, what, able)| {
+            let number = if path == "spec.shards" { "write 1, or " } else { "" };
+            let right = format!("{number}leave it out{}", others(features.engine, able));
+            Problem::new(path, format!("{} has no {what}", name_of(&operator)), right)
+        })
+        .collect();
+    problems.extend(topology_problem(spec, features, operator));
+    problems.extend(replicas_problem(spec, features, operator));
+    problems.extend(method_problem(backup.method.unwrap_or_default(), features, operator));
+    problems
+}
+
+/// What the claim says, else what follows from its shards, else the operator's own way.
+pub fn topology(spec: &DatabaseSpec, features: &Features) -> Topology {
+    let derived = if spec.shards.is_some_and(|shards| shards > 1) { Topology::Sharded } else { Topology::Replicated };
+    let first = features.topologies.first().copied().unwrap_or_default();
+    spec.topology.unwrap_or(if features.topologies.contains(&derived) { derived } else { first })
+}
+
+fn topology_problem(spec: &DatabaseSpec, features: &Features, operator: Operator) -> Option<Problem> {
+    let asked = spec.topology.filter(|topology| !features.topologies.contains(topology))?;
+    let known = features.topologies.iter().map(name_of).collect::<Vec<_>>().join(" or ");
+    let able = able_operators(features.engine, |features| features.topologies.contains(&asked));
+    let wrong = format!("{} has no topology {}", name_of(&operator), name_of(&asked));
+    Some(Problem::new("spec.topology", wrong, format!("write {known}, or leave it out{}", hint(&able))))
+}
+
+fn replicas_problem(spec: &DatabaseSpec, features: &Features, operator: Operator) -> Option<Problem> {
+    let even = spec.replicas.filter(|replicas| replicas.is_multiple_of(2) && features.odd_replicas)?;
+    let wrong = format!("{} has an odd number of members, and {even} is even", name_of(&operator));
+    Some(Problem::new("spec.replicas", wrong, format!("write {}", even + 1)))
+}
+
+fn method_problem(method: BackupMethod, features: &Features, operator: Operator) -> Option<Problem> {
+    if features.backup_methods.contains(&method) {
+        return None;
+    }
+    let known = features.backup_methods.iter().map(name_of).collect::<Vec<_>>().join(" or ");
+    let able = able_operators(features.engine, |features| features.backup_methods.contains(&method));
+    let wrong = format!("{} makes no backups by {}", name_of(&operator), name_of(&method));
+    Some(Problem::new("spec.backup.method", wrong, format!("write {known}{}", hint(&able))))
+}
+
+fn others(engine: Engine, able: Able) -> String {
+    hint(&able_operators(engine, able))
+}
+
+fn able_operators(engine: Engine, able: impl Fn(&Features) -> bool) -> Vec<String> {
+    let of_engine = Operator::ALL.into_iter().map(|operator| (operator, operators::of(operator).features()));
+    let able = of_engine.filter(|(_, features)| features.engine == engine && able(features));
+    able.map(|(operator, _)| name_of(&operator)).collect()
+}
+
+/// The operator is the platform's choice, so that this is for whoever the developer asks.
+fn hint(able: &[String]) -> String {
+    match able {
+        [] => String::new(),
+        [.., _] => format!("; on {} it could be had", able.join(" or ")),
+    }
+}
