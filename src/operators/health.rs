@@ -89,6 +89,6 @@ impl Health {
     /// Everything is as planned, so that only a change of what is observed can change the report.
     pub fn is_settled(&self) -> bool {
         let sized = !matches!(self.storage, Storage::NotYet(_));
-        self.state == State::Ready && sized && self.backup.state == BackupState::AsPlanned
+        matches!(self.state, State::Ready | State::Hibernated) && sized && self.backup.state == BackupState::AsPlanned
     }
 }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 const GROUP: &str = "postgresql.cnpg.io";
 const API_VERSION: &str = "postgresql.cnpg.io/v1";
 const PLUGIN_GROUP: &str = "barmancloud.cnpg.io";
+const HIBERNATION: &str = "cnpg.io/hibernation";
 const HEALTHY: &str = "Cluster in healthy state";
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -80,6 +81,7 @@ impl Operators {
         let size = text(&spec["storage"]["size"]);
         let pods = json!({"image": spec["imageName"], "resources": spec["resources"]});
         let count = volumes.len() as u64;
+        let sleeps = cluster["metadata"]["annotations"][HIBERNATION] == "on";
         let (mut surplus, mut resizing) = (None, vec![]);
         let small: Vec<&Id> = volumes.iter().filter(|volume| capacity(store, volume) < bytes(size)).collect();
         let phase = if volumes.is_empty() {
@@ -87,6 +89,9 @@ impl Operators {
             secrets(store, &cluster, now);
             store.put(volume(&cluster, 1, size), now);
             "Setting up primary"
+        } else if sleeps {
+            members.ready = 0;
+            HEALTHY
         } else if self.outage.members {
             members.ready = members.ready.min(count - 1);
             "Waiting for the instances to become active"
@@ -136,6 +141,8 @@ impl Operators {
                 "reason": "ContinuousArchiving", "message": if self.outage.backups { "the store does not answer" } else { "it works" }});
             set_condition(&mut status, archive, now);
         }
+        let hibernation = json!({"type": HIBERNATION, "status": is(sleeps), "reason": "Hibernation", "message": ""});
+        set_condition(&mut status, hibernation, now);
         store.edit(id, |value| set_status(value, status));
         surplus
     }

@@ -309,6 +309,20 @@ fn a_restart_begins_with_a_roll_out() {
     assert_eq!(volume["status"]["capacity"]["storage"], "20Gi");
 }
 
+#[test]
+fn a_database_sleeps_and_wakes_with_its_data() {
+    let mut life = Life::ready(Edition::Namespaced, "dev");
+    let before = life.fingerprint();
+    life.claim(json!({"lifecycle": {"hibernated": true}}));
+    life.minutes(5);
+    assert_eq!((life.phase(), life.condition("Ready")), ("Hibernated".into(), "True Available".into()));
+    assert_eq!(life.status()["readyReplicas"], 0);
+    life.claim(json!({}));
+    life.minutes(5);
+    assert_eq!((life.phase(), life.fingerprint()), ("Ready".into(), before));
+    life.is_sound();
+}
+
 /// Before Crossplane 2.4 nobody watches approvals.
 #[test]
 fn an_older_crossplane_looks_again_after_the_time_that_the_function_asks_for() {

@@ -68,6 +68,7 @@ fn step() -> impl Strategy<Value = Step> {
         json!({"access": {"allowedNamespaces": ["elsewhere"]}}),
         json!({"lifecycle": {"deletionProtection": true}}),
         json!({"lifecycle": {"deletionProtection": false}}),
+        json!({"lifecycle": {"hibernated": true}}),
         json!({"environment": "dev"}),
         // Mistakes that only the function sees.
         json!({"replicas": 50}),
