@@ -140,12 +140,13 @@ fn a_protected_database_is_deleted_by_the_way_that_leads_there() {
     let prod = || record("orders", "prod", json!({}));
     let (delete, update) = (request("DELETE", "dev", json!([])), request("UPDATE", "dev", json!([])));
     let crossplane = request("DELETE", "system:serviceaccount:crossplane-system:crossplane", json!([]));
+    let administrator = request("DELETE", "admin", json!(["system:masters", "system:authenticated"]));
     let no_lifecycle =
         json!({"metadata": {"name": "orders"}, "spec": {"serving": {"plan": {"terms": {"environment": "dev"}}}}});
     let switched_on = record("orders", "staging", json!({"deletionProtection": true}));
     let no_rule: [usize; 0] = [];
     type Case<'a> = (&'a str, &'a Value, Value, Value, Value, &'a [usize]);
-    let cases: [Case; 11] = [
+    let cases: [Case; 12] = [
         ("the webhook sees it", &delete, Value::Null, watched(), prod(), &no_rule),
         ("the webhook does not see it", &delete, Value::Null, bare(), prod(), &[0]),
         ("with other labels", &delete, Value::Null, database(json!({"a": "b"})), prod(), &[0]),
@@ -153,6 +154,7 @@ fn a_protected_database_is_deleted_by_the_way_that_leads_there() {
         ("dev", &delete, Value::Null, bare(), no_lifecycle, &no_rule),
         ("switched on elsewhere", &delete, Value::Null, bare(), switched_on, &[0]),
         ("Crossplane", &crossplane, Value::Null, bare(), prod(), &no_rule),
+        ("an administrator", &administrator, Value::Null, bare(), prod(), &no_rule),
         ("an edit", &update, watched(), watched(), prod(), &no_rule),
         ("a replacement", &update, bare(), watched(), prod(), &[1]),
         ("another value", &update, database(json!({"crossplane.io/in-use": "no"})), watched(), prod(), &[1]),
