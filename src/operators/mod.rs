@@ -6,6 +6,7 @@
 pub mod facts;
 pub mod health;
 pub mod change;
+pub mod matrix;
 pub mod pods;
 pub mod password;
 pub mod certificate;
@@ -90,6 +91,8 @@ pub struct Features {
     pub engine: EngineName,
     pub topologies: &'static [Topology],
     pub most_replicas: u32,
+    /// Replicas have an endpoint of their own.
+    pub read_replicas: bool,
     /// None: it does not shard.
     pub shards: Option<Shards>,
     /// Members are odd in number.

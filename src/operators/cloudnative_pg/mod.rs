@@ -58,6 +58,7 @@ impl Operator for CloudNativePg {
             engine: EngineName::Postgresql,
             topologies: &[Topology::Standalone, Topology::Replicated],
             most_replicas: 9,
+            read_replicas: true,
             shards: None,
             odd_replicas: false,
             pooling: true,
