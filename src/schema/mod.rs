@@ -22,8 +22,10 @@
 
 mod defaults;
 mod structure;
+mod limit;
+mod pattern;
 mod format;
-mod keywords;
+mod lists;
 mod rules;
 mod cel;
 mod message;

@@ -11,7 +11,7 @@ use kube_cel::cel::{Context, ExecutionError, Program, Value as Cel};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::keywords::{LIST_KEYS, LIST_TYPE, identity, names};
+use super::lists::{LIST_KEYS, LIST_TYPE, identity, names};
 use super::{Violation, cel, path};
 
 /// The rules of a schema, in a tree that has only the branches which lead to a rule.
