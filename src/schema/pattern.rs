@@ -8,8 +8,8 @@ use std::collections::hash_map::Entry;
 
 use regex::{Error, Regex};
 
-/// The patterns of one schema.
-#[derive(Default)]
+/// The patterns of one schema, by how they are written.
+#[derive(Debug, Default)]
 pub struct Patterns(HashMap<String, Regex>);
 
 impl Patterns {
