@@ -15,9 +15,10 @@ lint:
 test:
     cargo test
 
-# Writes the golden cases, the transcripts and the generated files anew; read the difference as a reviewer would.
+# Writes the generated files, then what is made with them, the golden cases and the transcripts, anew; read the difference as a reviewer would.
 update:
-    UPDATE=1 cargo test --test golden --test cli --test generated
+    UPDATE=1 cargo test --test generated
+    UPDATE=1 cargo test --test golden --test cli
 
 # The ratios of the budgets, beside a plain echo in the same run.
 bench:

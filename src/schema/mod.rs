@@ -6,15 +6,17 @@
 //! takes the object.
 //!
 //! What is checked, in the API server's order: nulls and defaults are settled (`defaults`), then the structure
-//! (`structure`: types, bounds, formats, lists as maps and sets, unknown fields at every level), then the CEL rules
-//! (`rules`), for an update with the transition rules. The words are in `message`.
+//! (`structure`: unknown fields at every level, and with `limit` types, bounds, patterns, formats, lists as maps and
+//! sets), then the CEL rules (`rules`), for an update with the transition rules. The words are in `message`.
 //!
-//! Four differences to the API server (1.35), to which `tests/schema.rs` compares:
+//! Five differences to the API server (1.35), to which `tests/schema.rs` compares:
 //! - CEL rules run on an object whose structure is broken as well, so that a developer reads all problems at once; a
 //!   rule that merely trips over the broken part stays silent.
 //! - An update is not ratcheted: an invalid part that the update leaves alone is still a violation.
 //! - `metadata` is checked for the types of name, namespace, labels and annotations and for what the schema itself says
 //!   about the name; `apiVersion` and `kind` may be absent at the root.
+//! - Of formats and of embedded resources' `apiVersion`, `kind` and `metadata` only the usual is checked, see `format` and
+//!   `structure`; a list never passes for a text.
 //! - To a rule, two lists that are sets differ if their order does.
 //!
 //! A rule that cannot be evaluated here is a violation of every object that it is for: nothing passes unseen.
@@ -22,8 +24,10 @@
 
 mod defaults;
 mod structure;
+mod limit;
+mod pattern;
 mod format;
-mod keywords;
+mod lists;
 mod rules;
 mod cel;
 mod message;

@@ -19,20 +19,6 @@ pub fn index(base: &str, index: impl std::fmt::Display) -> String {
     format!("{base}[{index}]")
 }
 
-/// The path of the value to which `steps` lead inside `object`.
-pub fn of(object: &Value, steps: impl IntoIterator<Item = String>) -> String {
-    let mut at = Some(object);
-    let mut path = String::new();
-    for step in steps {
-        path = if at.is_some_and(Value::is_array) { index(&path, &step) } else { key(&path, &step) };
-        at = at.and_then(|value| match value {
-            Value::Array(items) => step.parse::<usize>().ok().and_then(|at| items.get(at)),
-            value => value.get(&step),
-        });
-    }
-    path
-}
-
 /// Whether `inner` is the value at `outer` or a part of it.
 pub fn is_within(inner: &str, outer: &str) -> bool {
     outer.is_empty()

@@ -5,18 +5,26 @@
 //! is the API server's: a transition rule runs where an old value can be told, in a list only where the schema says by
 //! which keys, and no rule runs on null. Cost limits are not watched.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use kube_cel::KubeCelExt;
+use kube_cel::cel::extractors::This;
 use kube_cel::cel::objects::OptionalValue;
 use kube_cel::cel::{Context, ExecutionError, Program, Value as Cel};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::keywords::{LIST_KEYS, LIST_TYPE, identity, names};
+use super::lists::{LIST_KEYS, LIST_TYPE, identity, names};
+use super::pattern::Patterns;
 use super::{Violation, cel, path};
 
-/// The rules of a schema, in a tree that has only the branches which lead to a rule.
 #[derive(Debug)]
-pub struct Rules(Node);
+pub struct Rules {
+    /// Has only the branches which lead to a rule.
+    tree: Node,
+    /// What rules matched texts with.
+    patterns: Arc<Mutex<Patterns>>,
+}
 
 #[derive(Debug, Default)]
 struct Node {
@@ -52,23 +60,30 @@ struct Definition {
 
 impl Rules {
     pub fn build(schema: &Value) -> Rules {
-        Rules(Node::build(schema))
+        Rules { tree: Node::build(schema), patterns: Arc::default() }
     }
 
     pub fn uncompiled(&self) -> Vec<Violation> {
         let mut found = Vec::new();
-        self.0.uncompiled("", &mut found);
+        self.tree.uncompiled("", &mut found);
         found
     }
 
     /// `broken` are the structural violations of `object`.
     pub fn check(&self, schema: &Value, object: &Value, old: Option<&Value>, broken: &[Violation]) -> Vec<Violation> {
-        if self.0.is_empty() {
+        if self.tree.is_empty() {
             return Vec::new();
         }
-        let context = Context::default().with_all();
+        let mut context = Context::default().with_all();
+        let patterns = self.patterns.clone();
+        // CEL's own compiles its pattern at each call.
+        context.add_function("matches", move |This(text): This<Arc<String>>, pattern: Arc<String>| {
+            let compiled = patterns.lock().unwrap_or_else(PoisonError::into_inner).compile(&pattern);
+            let failed = |error| ExecutionError::function_error("matches", format!("{pattern:?}: {error}"));
+            compiled.map(|compiled| compiled.is_match(&text)).map_err(failed)
+        });
         let mut walk = Walk { context: &context, broken, found: Vec::new() };
-        walk.node(&self.0, schema, object, old, "");
+        walk.node(&self.tree, schema, object, old, "");
         walk.found
     }
 }
@@ -207,7 +222,7 @@ impl Walk<'_> {
                 (Some(old), false) => scope.add_variable_from_value("oldSelf", old.clone()),
                 (old, true) => {
                     let old = old.clone().map_or_else(OptionalValue::none, OptionalValue::of);
-                    scope.add_variable_from_value("oldSelf", Cel::Opaque(std::sync::Arc::new(old)));
+                    scope.add_variable_from_value("oldSelf", Cel::Opaque(Arc::new(old)));
                 }
                 (None, false) => {}
             }

@@ -1,63 +1,35 @@
 //! Checks the structure of an object: everything a structural schema says except its CEL rules.
 //!
-//! In: the structural schema, then objects with defaults applied. Out: violations. The work is done by the `jsonschema`
-//! crate on a translation of the schema, because OpenAPI v3 as Kubernetes reads it is not JSON Schema: `nullable`,
-//! int-or-string, formats, lists that are maps or sets, and objects that take no unknown field have keywords of
-//! their own. It must not word the violations (`message`) nor apply defaults.
+//! In: the structural schema, read once into a tree, then objects with defaults applied. Out: violations, found by one walk
+//! over tree and object. What a value may be by itself stands in `limit`, the words in `message`. It must not apply
+//! defaults.
 
-use jsonschema::{PatternOptions, Validator};
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
-use super::keywords::{DistinctItems, KNOWN_FIELDS, KnownFields, LIST_KEYS, LIST_TYPE};
-use super::{BuildError, Violation, format, message};
+use super::limit::{Limit, flag, keyword};
+use super::pattern::Patterns;
+use super::{BuildError, Violation, message, path};
 
-/// Keywords that mean the same in both languages. `uniqueItems` is not among them: Kubernetes forbids it.
-const SAME: [&str; 13] = [
-    "enum",
-    "pattern",
-    "minimum",
-    "maximum",
-    "multipleOf",
-    "minLength",
-    "maxLength",
-    "minItems",
-    "maxItems",
-    "minProperties",
-    "maxProperties",
-    "required",
-    LIST_KEYS,
-];
+/// What every kind has; a schema may only add to it.
+const HEADER: [&str; 3] = ["apiVersion", "kind", "metadata"];
 
-#[derive(Debug)]
+/// What one schema node says about a value.
+#[derive(Debug, Default)]
 pub struct Structure {
-    translation: Value,
-    validator: Validator,
-}
-
-impl Structure {
-    pub fn build(schema: &Value) -> Result<Structure, BuildError> {
-        let translation = translate(schema, Place::Root);
-        let validator = jsonschema::options()
-            .with_pattern_options(PatternOptions::regex())
-            .should_validate_formats(true)
-            .with_format("duration", format::is_duration)
-            .with_format("byte", format::is_base64)
-            .with_keyword(KNOWN_FIELDS, |_, value, _| Ok(Box::new(KnownFields::new(value))))
-            .with_keyword(LIST_TYPE, |parent, _, _| Ok(Box::new(DistinctItems::new(parent.get(LIST_KEYS)))))
-            .build(&translation)
-            .map_err(|error| BuildError::Invalid {
-                path: error.instance_path().to_string(),
-                message: error.to_string(),
-            })?;
-        Ok(Structure { translation, validator })
-    }
-
-    pub fn check(&self, object: &Value) -> Vec<Violation> {
-        self.validator
-            .iter_errors(object)
-            .flat_map(|error| message::violations(&error, object, &self.translation))
-            .collect()
-    }
+    limits: Vec<Limit>,
+    required: Vec<String>,
+    properties: BTreeMap<String, Structure>,
+    /// Every other field (`additionalProperties`).
+    others: Option<Box<Structure>>,
+    /// Whether a field that is neither is a violation.
+    closed: bool,
+    items: Option<Box<Structure>>,
+    all: Vec<Structure>,
+    any: Vec<Structure>,
+    one: Vec<Structure>,
+    not: Option<Box<Structure>>,
 }
 
 /// Where a schema stands, which decides what its objects take besides the fields it names.
@@ -67,115 +39,132 @@ enum Place {
     Root,
     /// A value: closed, unless the schema says otherwise.
     Value,
+    /// An item of a list that keeps unknown fields: so does the item, but not what is in its known fields.
+    Open,
     /// Inside `allOf`, `anyOf`, `oneOf` or `not`: says something about fields that are declared elsewhere.
     Junctor,
 }
 
-fn translate(schema: &Value, place: Place) -> Value {
-    let Some(schema) = schema.as_object() else { return schema.clone() };
-    let flag = |name: &str| schema.get(name).and_then(Value::as_bool).unwrap_or(false);
-    let mut out = Map::new();
-    for name in SAME {
-        if let Some(value) = schema.get(name) {
-            out.insert(name.into(), value.clone());
+impl Structure {
+    pub fn build(schema: &Value) -> Result<Structure, BuildError> {
+        Structure::read(schema, Place::Root, "", &mut Patterns::default())
+    }
+
+    pub fn check(&self, object: &Value) -> Vec<Violation> {
+        self.violations(object, "")
+    }
+
+    /// `at` is a JSON pointer into the whole schema.
+    fn read(schema: &Value, place: Place, at: &str, patterns: &mut Patterns) -> Result<Structure, BuildError> {
+        let int_or_string = flag(schema, "x-kubernetes-int-or-string");
+        let embedded = flag(schema, "x-kubernetes-embedded-resource");
+        let open = place == Place::Open || flag(schema, "x-kubernetes-preserve-unknown-fields");
+        let inner = if place == Place::Junctor { Place::Junctor } else { Place::Value };
+        let item = if open { Place::Open } else { inner };
+
+        let mut structure = Structure {
+            limits: Limit::read(schema, at, patterns)?,
+            required: keyword(schema, "required", at)?.unwrap_or_default(),
+            ..Structure::default()
+        };
+        let mut inside =
+            |step: &str, schema: &Value, place| Structure::read(schema, place, &format!("{at}/{step}"), patterns);
+        let header = if embedded || place == Place::Root { HEADER.as_slice() } else { &[] };
+        for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            let place = if header.contains(&name.as_str()) { Place::Junctor } else { inner };
+            let property = inside(&format!("properties/{name}"), property, place)?;
+            structure.properties.insert(name.clone(), property);
         }
-    }
-    for (bound, exclusive) in [("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")] {
-        if flag(exclusive)
-            && let Some(limit) = out.remove(bound)
-        {
-            out.insert(exclusive.into(), limit);
+        for name in header {
+            let own = inside(name, &header_field(name), Place::Junctor)?;
+            let all = structure.properties.remove(*name).into_iter().collect();
+            structure.properties.insert(name.to_string(), Structure { all, ..own });
         }
-    }
-    let int_or_string = flag("x-kubernetes-int-or-string");
-    match schema.get("type").and_then(Value::as_str) {
-        _ if int_or_string => {
-            out.insert("type".into(), nullable(json!(["integer", "string"]), flag("nullable")));
+        if embedded {
+            structure.required.extend(["apiVersion".into(), "kind".into()]);
         }
-        Some(kind) => {
-            out.insert("type".into(), nullable(json!([kind]), flag("nullable")));
-        }
-        None => {}
-    }
-    if let Some(format) = schema.get("format").and_then(Value::as_str) {
-        format::translate(format, &mut out);
-    }
-    if let Some(kind @ ("map" | "set")) = schema.get(LIST_TYPE).and_then(Value::as_str) {
-        out.insert(LIST_TYPE.into(), kind.into());
-    }
-    if let Some(items) = schema.get("items") {
-        out.insert("items".into(), translate(items, inner(place)));
-    }
-    for junctor in ["allOf", "anyOf", "oneOf"] {
-        if let Some(branches) = schema.get(junctor).and_then(Value::as_array)
+        let mut boxed = |step: &str, place| {
+            let schema = schema.get(step).filter(|schema| **schema != false);
+            schema.map(|schema| inside(step, schema, place).map(Box::new)).transpose()
+        };
+        structure.others = boxed("additionalProperties", inner)?;
+        structure.items = boxed("items", item)?;
+        structure.not = boxed("not", Place::Junctor)?;
+        let mut branches = |step: &str| {
+            let branches = schema.get(step).and_then(Value::as_array).into_iter().flatten();
             // Beside int-or-string, `anyOf: [{type: integer}, {type: string}]` is only an idiom.
-            && !(int_or_string && branches.iter().any(|branch| branch.get("type").is_some()))
-        {
-            out.insert(junctor.into(), branches.iter().map(|branch| translate(branch, Place::Junctor)).collect());
+            let branches = branches.filter(|branch| !(int_or_string && branch.get("type").is_some()));
+            branches.map(|branch| inside(step, branch, Place::Junctor)).collect::<Result<Vec<_>, _>>()
+        };
+        structure.all = branches("allOf")?;
+        structure.any = branches("anyOf")?;
+        structure.one = branches("oneOf")?;
+        let of_objects = !int_or_string && schema.get("type").is_none_or(|kind| kind == "object");
+        structure.closed = of_objects && !open && place != Place::Junctor && structure.others.is_none();
+        Ok(structure)
+    }
+
+    fn violations(&self, value: &Value, at: &str) -> Vec<Violation> {
+        let mut found = Vec::new();
+        self.walk(value, at, &mut found);
+        found
+    }
+
+    fn walk(&self, value: &Value, at: &str, found: &mut Vec<Violation>) {
+        let here = |message: String| Violation { path: at.into(), message };
+        found.extend(self.limits.iter().filter_map(|limit| limit.broken_by(value)).map(here));
+        // The API server holds a null to its type and its `enum` alone.
+        if value.is_null() {
+            return;
+        }
+        self.all.iter().for_each(|branch| branch.walk(value, at, found));
+        for (branches, is_choice) in [(&self.any, false), (&self.one, true)] {
+            let attempts: Vec<_> = branches.iter().map(|branch| branch.violations(value, at)).collect();
+            match attempts.iter().filter(|attempt| attempt.is_empty()).count() {
+                0 if !branches.is_empty() => found.push(here(message::fits_none(at, &attempts))),
+                2.. if is_choice => found.push(here(message::FITS_SEVERAL.into())),
+                _ => {}
+            }
+        }
+        if self.not.as_ref().is_some_and(|branch| branch.violations(value, at).is_empty()) {
+            found.push(here("has a form that is not allowed here".into()));
+        }
+        match value {
+            Value::Object(fields) => self.walk_fields(fields, at, found),
+            Value::Array(items) => {
+                for (position, item) in items.iter().enumerate() {
+                    self.items.iter().for_each(|node| node.walk(item, &path::index(at, position), found));
+                }
+            }
+            _ => {}
         }
     }
-    if let Some(not) = schema.get("not") {
-        out.insert("not".into(), translate(not, Place::Junctor));
-    }
-    translate_fields(schema, place, &mut out);
-    Value::Object(out)
-}
 
-fn translate_fields(schema: &Map<String, Value>, place: Place, out: &mut Map<String, Value>) {
-    let flag = |name: &str| schema.get(name).and_then(Value::as_bool).unwrap_or(false);
-    let declared = schema.get("properties").and_then(Value::as_object);
-    let mut properties: Map<String, Value> = declared
-        .into_iter()
-        .flatten()
-        .map(|(name, property)| (name.clone(), translate(property, inner(place))))
-        .collect();
-    let embedded = flag("x-kubernetes-embedded-resource");
-    if place == Place::Root || embedded {
-        properties.entry("apiVersion").or_insert_with(|| json!({"type": "string"}));
-        properties.entry("kind").or_insert_with(|| json!({"type": "string"}));
-        properties.insert("metadata".into(), metadata(declared.and_then(|properties| properties.get("metadata"))));
-    }
-    if embedded {
-        let required = out.entry("required").or_insert_with(|| json!([]));
-        if let Value::Array(required) = required {
-            required.extend(["apiVersion".into(), "kind".into()]);
+    fn walk_fields(&self, fields: &Map<String, Value>, at: &str, found: &mut Vec<Violation>) {
+        for (name, value) in fields {
+            let at = path::key(at, name);
+            match self.properties.get(name).or(self.others.as_deref()) {
+                Some(node) => node.walk(value, &at, found),
+                None if self.closed => {
+                    let message = message::unknown_field(name, self.properties.keys());
+                    found.push(Violation { path: at, message });
+                }
+                None => {}
+            }
+        }
+        for name in self.required.iter().filter(|name| !fields.contains_key(*name)) {
+            let allowed = self.properties.get(name).and_then(|node| node.limits.iter().find_map(Limit::allowed));
+            found.push(Violation { path: path::key(at, name), message: message::required(allowed) });
         }
     }
-    let additional = schema.get("additionalProperties");
-    if let Some(additional) = additional {
-        out.insert("additionalProperties".into(), translate(additional, inner(place)));
-    } else if place != Place::Junctor
-        && !flag("x-kubernetes-preserve-unknown-fields")
-        && (!properties.is_empty() || schema.get("type").is_some_and(|kind| kind == "object"))
-    {
-        out.insert(KNOWN_FIELDS.into(), properties.keys().cloned().collect());
-    }
-    if !properties.is_empty() {
-        out.insert("properties".into(), properties.into());
-    }
 }
 
-fn inner(place: Place) -> Place {
-    if place == Place::Junctor { Place::Junctor } else { Place::Value }
-}
-
-fn nullable(types: Value, nullable: bool) -> Value {
-    match types {
-        Value::Array(mut types) if nullable => {
-            types.push("null".into());
-            types.into()
-        }
-        types => types,
+/// One of [`HEADER`]; what else stands in `metadata` is the API server's own.
+fn header_field(name: &str) -> Value {
+    let text = json!({"type": "string"});
+    if name != "metadata" {
+        return text;
     }
-}
-
-/// Object metadata as every kind has it. Of the schema's own words about it, those about the name count.
-fn metadata(declared: Option<&Value>) -> Value {
-    let strings = json!({"type": "object", "additionalProperties": {"type": "string"}});
-    let name = declared.and_then(|metadata| metadata.pointer("/properties/name"));
-    let name = name.map_or_else(|| json!({}), |name| translate(name, Place::Junctor));
-    json!({"type": "object", "properties": {
-        "name": {"type": "string", "allOf": [name]}, "namespace": {"type": "string"},
-        "labels": strings, "annotations": strings
-    }})
+    let texts = json!({"type": "object", "additionalProperties": text});
+    json!({"type": "object", "properties": {"name": text, "namespace": text, "labels": texts, "annotations": texts}})
 }

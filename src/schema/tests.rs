@@ -122,6 +122,32 @@ fn every_problem_of_the_structure_has_its_path_and_what_would_be_right() {
 }
 
 #[test]
+fn rarer_keywords_have_words_too() {
+    let cases = [
+        (json!({"minimum": 1, "exclusiveMinimum": true}), json!(1), "1 is too small; write more than 1"),
+        (json!({"maximum": 2.5, "exclusiveMaximum": true}), json!(3), "3 is too large; write less than 2.5"),
+        (json!({"multipleOf": 12}), json!(13), "13 is not a multiple of 12"),
+        (json!({"minLength": 2}), json!("a"), "\"a\" is too short; write 2 characters or more"),
+        (json!({"minItems": 2}), json!([1]), "has 1 item; write 2 or more"),
+        (json!({"maxItems": 1}), json!([1, 2]), "has 2 items; write 1 or less"),
+        (json!({"minProperties": 1}), json!({}), "has 0 fields; write 1 or more"),
+        (json!({"not": {"enum": ["root"]}}), json!("root"), "has a form that is not allowed here"),
+        (json!({"type": "boolean"}), json!("true"), "\"true\" is a text; write true without quotes"),
+        (json!({"enum": [1, ""]}), json!(2), "2 is not allowed; write 1 or \"\""),
+        (json!({"format": "datetime"}), json!("x"), "\"x\" is not a date-time, such as 2026-01-31T12:00:00Z"),
+        (
+            json!({"anyOf": [{"properties": {"b": {"minimum": 5}}}, {"required": ["c"]}], "properties": {"b": {}}}),
+            json!({"b": 4}),
+            "fits none of the allowed forms: b 4 is too small; write 5 or more; or c is required",
+        ),
+    ];
+    for (field, value, expected) in cases {
+        let schema = Schema::build(&json!({"properties": {"a": field}})).unwrap();
+        assert_eq!(told(schema.check(&json!({"a": value}))), [format!("a: {expected}")], "{field}");
+    }
+}
+
+#[test]
 fn metadata_is_checked_for_its_types_and_the_schemas_own_limit_on_the_name() {
     let mut broken = object(json!({}));
     broken["metadata"] = json!({"name": "much-too-long", "namespace": 1, "labels": {"a.b/c": true}, "uid": "free"});
