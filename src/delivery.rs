@@ -67,19 +67,25 @@ pub fn locate(delivery: &Delivery, database: &DatabaseName, reference: &Referenc
 
 /// What is there. A wrapper that carries nothing yet means that nothing is there.
 pub fn unwrap(observed: &BTreeMap<Key, Object>) -> Result<BTreeMap<Key, Object>, Undecodable> {
-    let mut carried = BTreeMap::new();
+    let mut carried = observed.clone();
     for (key, object) in observed {
-        carried.extend(unwrap_one(&key.0, object)?.map(|object| (key.clone(), object)));
+        if is_wrapper(&key.0, object)? {
+            match carried_by(&key.0, object)? {
+                Some(object) => carried.insert(key.clone(), object),
+                None => carried.remove(key),
+            };
+        }
     }
     Ok(carried)
 }
 
 /// The same of one object, which `place` names in an error.
 pub fn unwrap_one(place: &str, object: &Object) -> Result<Option<Object>, Undecodable> {
-    if !is_wrapper(place, object)? {
-        return Ok(Some(object.clone()));
-    }
-    let there: There = object.decode(place)?;
+    if is_wrapper(place, object)? { carried_by(place, object) } else { Ok(Some(object.clone())) }
+}
+
+fn carried_by(place: &str, wrapper: &Object) -> Result<Option<Object>, Undecodable> {
+    let there: There = wrapper.decode(place)?;
     Ok(there.status.at_provider.manifest)
 }
 

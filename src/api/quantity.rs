@@ -1,7 +1,10 @@
 //! Amounts of memory, storage and CPU. In: Kubernetes quantities as people write them. Out: exact integers, and back to
 //! one canonical text, so that `100Gi` and `102400Mi` are the same plan. Must not round.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, Visitor},
+};
 use std::fmt;
 
 /// An amount of memory or storage in bytes.
@@ -50,9 +53,11 @@ impl Bytes {
     pub const MI: u64 = 1 << 20;
     pub const GI: u64 = 1 << 30;
 
+    const WANTED: &str = "an amount of bytes, such as 100Gi";
+
     /// Reads `100Gi`, `1.5Gi`, `500M` or plain bytes; a fraction of a byte is refused.
     pub fn parse(text: &str) -> Result<Bytes, NotAQuantity> {
-        let wrong = || NotAQuantity { text: text.into(), wanted: "an amount of bytes, such as 100Gi" };
+        let wrong = || NotAQuantity { text: text.into(), wanted: Self::WANTED };
         let (number, unit) = UNITS
             .iter()
             .find_map(|(suffix, unit)| text.strip_suffix(suffix).map(|number| (number, *unit)))
@@ -72,13 +77,15 @@ impl Bytes {
 }
 
 impl Millicores {
+    const WANTED: &str = "an amount of CPU, such as 2 or 500m";
+
     /// Reads `2`, `0.5` or `500m`; less than a thousandth of a core is refused.
     pub fn parse(text: &str) -> Result<Millicores, NotAQuantity> {
         let parsed = match text.strip_suffix('m') {
             Some(number) => decimal(number, 1),
             None => decimal(text, 1_000),
         };
-        let wrong = || NotAQuantity { text: text.into(), wanted: "an amount of CPU, such as 2 or 500m" };
+        let wrong = || NotAQuantity { text: text.into(), wanted: Self::WANTED };
         parsed.filter(|millicores| *millicores <= LARGEST).map(Millicores).ok_or_else(wrong)
     }
 
@@ -148,28 +155,44 @@ impl fmt::Display for Millicores {
 }
 
 /// Quantities come as text or, where somebody left the quotes away, as a whole number.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Written {
-    Number(u64),
-    Text(String),
+struct Written<T> {
+    wanted: &'static str,
+    number: fn(u64) -> Result<T, NotAQuantity>,
+    text: fn(&str) -> Result<T, NotAQuantity>,
+}
+
+impl<T> Visitor<'_> for Written<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.wanted)
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<T, E> {
+        (self.number)(number).map_err(E::custom)
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<T, E> {
+        let wrong = || E::invalid_type(de::Unexpected::Signed(number), &self);
+        u64::try_from(number).map_err(|_| wrong()).and_then(|number| self.visit_u64(number))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        (self.text)(text).map_err(E::custom)
+    }
 }
 
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Written::deserialize(deserializer)? {
-            Written::Number(bytes) => Ok(Bytes(bytes)),
-            Written::Text(text) => Bytes::parse(&text).map_err(serde::de::Error::custom),
-        }
+        let number = |bytes| Ok(Bytes(bytes));
+        deserializer.deserialize_any(Written { wanted: Bytes::WANTED, number, text: Bytes::parse })
     }
 }
 
 impl<'de> Deserialize<'de> for Millicores {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Written::deserialize(deserializer)? {
-            Written::Number(cores) => Millicores::parse(&cores.to_string()).map_err(serde::de::Error::custom),
-            Written::Text(text) => Millicores::parse(&text).map_err(serde::de::Error::custom),
-        }
+        let number = |cores: u64| Millicores::parse(&cores.to_string());
+        deserializer.deserialize_any(Written { wanted: Millicores::WANTED, number, text: Millicores::parse })
     }
 }
 
@@ -220,6 +243,7 @@ impl schemars::JsonSchema for Millicores {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn bytes_are_read_exactly_and_written_canonically() {
@@ -263,6 +287,18 @@ mod tests {
             let read = Millicores::parse(text).ok().map(|cpu| cpu.to_string());
             assert_eq!(read.as_deref(), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn quantities_without_quotes_are_whole_numbers() {
+        let bytes = |value| serde_json::from_value::<Bytes>(value).map_err(|error| error.to_string());
+        let cpu = |value| serde_json::from_value::<Millicores>(value).map_err(|error| error.to_string());
+        assert_eq!(bytes(json!(1024)), Ok(Bytes(1024)));
+        assert_eq!(cpu(json!(2)), Ok(Millicores(2000)));
+        let wrong = "invalid type: integer `-1`, expected an amount of CPU, such as 2 or 500m";
+        assert_eq!(cpu(json!(-1)), Err(wrong.into()));
+        let wrong = "invalid type: sequence, expected an amount of bytes, such as 100Gi";
+        assert_eq!(bytes(json!([])), Err(wrong.into()));
     }
 
     #[test]

@@ -64,6 +64,7 @@ fn next<'de>(rest: &mut &'de [u8]) -> Result<Option<(u32, Payload<'de>)>, Error>
 }
 
 /// Takes a length off `rest`, or nothing.
+#[inline]
 fn length(rest: &mut &[u8]) -> Option<usize> {
     let (length, after) = match *rest {
         [low @ ..0x80, after @ ..] => (usize::from(*low), after),
@@ -75,8 +76,12 @@ fn length(rest: &mut &[u8]) -> Option<usize> {
 }
 
 /// Takes the length-delimited field that begins with `key` off `rest`, or nothing.
+#[inline]
 fn delimited<'de>(rest: &mut &'de [u8], key: u8) -> Option<&'de [u8]> {
-    let (_, mut after) = rest.split_first().filter(|(first, _)| **first == key)?;
+    let (first, mut after) = rest.split_first()?;
+    if *first != key {
+        return None;
+    }
     let length = length(&mut after)?;
     let (bytes, after) = after.split_at_checked(length)?;
     *rest = after;
@@ -84,40 +89,56 @@ fn delimited<'de>(rest: &mut &'de [u8], key: u8) -> Option<&'de [u8]> {
 }
 
 /// The only field, which begins with `key`.
+#[inline]
 fn only(mut bytes: &[u8], key: u8) -> Option<&[u8]> {
     delimited(&mut bytes, key).filter(|_| bytes.is_empty())
 }
 
 /// One message that lies in one or, rarely, several places, which read as if they were one after the other.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Parts<'de> {
-    first: &'de [u8],
-    more: Vec<&'de [u8]>,
+#[derive(Clone, Debug)]
+pub(super) enum Parts<'de> {
+    One(&'de [u8]),
+    Several(Vec<&'de [u8]>),
+}
+
+impl Default for Parts<'_> {
+    fn default() -> Self {
+        Parts::One(&[])
+    }
 }
 
 impl<'de> From<&'de [u8]> for Parts<'de> {
-    fn from(first: &'de [u8]) -> Self {
-        Parts { first, more: Vec::new() }
+    fn from(bytes: &'de [u8]) -> Self {
+        Parts::One(bytes)
     }
 }
 
 impl<'de> Parts<'de> {
     pub fn iter(&self) -> impl Iterator<Item = &'de [u8]> {
-        std::iter::once(self.first).chain(self.more.iter().copied())
+        let parts = match self {
+            Parts::One(bytes) => std::slice::from_ref(bytes),
+            Parts::Several(parts) => parts,
+        };
+        parts.iter().copied()
     }
 
-    fn and(mut self, part: &'de [u8]) -> Self {
-        if self.first.is_empty() {
-            self.first = part;
-        } else {
-            self.more.push(part);
+    fn and(self, part: &'de [u8]) -> Self {
+        match self {
+            Parts::One([]) => Parts::One(part),
+            Parts::One(bytes) => Parts::Several(vec![bytes, part]),
+            Parts::Several(mut parts) => {
+                parts.push(part);
+                Parts::Several(parts)
+            }
         }
-        self
     }
 
     /// The bytes of the message, if they lie in one place.
     pub fn whole(&self) -> Option<&'de [u8]> {
-        self.more.is_empty().then_some(self.first)
+        match self {
+            Parts::One(bytes) => Some(bytes),
+            Parts::Several(_) => None,
+        }
     }
 
     /// The bytes of the message, copied.
@@ -152,6 +173,7 @@ pub(super) struct Entry<'de> {
 
 impl<'de> Entry<'de> {
     /// Name and value, as every encoder writes them.
+    #[inline]
     fn plain(mut rest: &'de [u8]) -> Option<(&'de [u8], &'de [u8])> {
         let name = delimited(&mut rest, key::ENTRY_NAME)?;
         Some((name, only(rest, key::ENTRY_VALUE)?))
@@ -176,11 +198,17 @@ impl<'de> Entry<'de> {
 
 /// The entries of a `Struct`, sorted by name. Of several with one name, the last wins.
 pub(super) fn entries<'de>(fields: &Parts<'de>) -> Result<Vec<Entry<'de>>, Error> {
-    let mut entries = Vec::with_capacity(8);
+    let mut entries: Vec<Entry> = Vec::with_capacity(8);
+    let mut sorted = true;
     fields.each(|bytes| {
-        entries.push(Entry::read(bytes)?);
+        let entry = Entry::read(bytes)?;
+        sorted &= entries.last().is_none_or(|last| last.name < entry.name);
+        entries.push(entry);
         Ok(())
     })?;
+    if sorted {
+        return Ok(entries);
+    }
     entries.sort_by(|left, right| left.name.cmp(right.name));
     entries.dedup_by(|later, earlier| {
         let same = later.name == earlier.name;
@@ -278,16 +306,14 @@ impl<'de> Kind<'de> {
     }
 }
 
-/// The bytes of a `Struct` without its entries of that name.
-pub(super) fn without(fields: &Parts<'_>, name: &str) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
+/// Appends the entries of a `Struct`, without those of that name.
+pub(super) fn put_others(bytes: &mut Vec<u8>, fields: &Parts<'_>, name: &str) -> Result<(), Error> {
     fields.each(|entry| {
         if Entry::read(entry)?.name != name {
-            put(&mut bytes, key::STRUCT_ENTRY, entry);
+            put(bytes, key::STRUCT_ENTRY, entry);
         }
         Ok(())
-    })?;
-    Ok(bytes)
+    })
 }
 
 /// Appends a length-delimited field.
@@ -299,7 +325,7 @@ pub(super) fn put(bytes: &mut Vec<u8>, key: u8, payload: &[u8]) {
 
 /// Begins a length-delimited field of which the length is not known yet. Returns where its payload begins.
 pub(super) fn open(bytes: &mut Vec<u8>, key: u8) -> usize {
-    bytes.extend([key, 0]);
+    bytes.extend_from_slice(&[key, 0]);
     bytes.len()
 }
 

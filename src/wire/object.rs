@@ -101,7 +101,10 @@ impl Object {
 
     /// This object with the entry of that name replaced, and all others left as they lie.
     pub(super) fn with(&self, name: &str, object: &Object) -> Object {
-        let mut bytes = field::without(&self.fields(), name).unwrap_or_else(|_| self.0.to_vec());
+        let mut bytes = Vec::with_capacity(self.0.len() + object.0.len() + name.len() + 32);
+        if field::put_others(&mut bytes, &self.fields(), name).is_err() {
+            bytes = self.0.to_vec();
+        }
         let entry = field::open_entry(&mut bytes, name);
         field::put(&mut bytes, key::STRUCT, &object.0);
         field::close_entry(&mut bytes, entry);

@@ -28,10 +28,10 @@ pub(super) struct Value<'de> {
 
 #[derive(Clone, Debug)]
 enum Lies<'de> {
-    /// As the entries of an object.
-    Entries(Parts<'de>),
     /// As a `Value`.
-    Value(Parts<'de>),
+    Undecoded(Parts<'de>),
+    /// Decoded, one level deep.
+    Decoded(Kind<'de>),
 }
 
 /// A JSON number. Protobuf knows only doubles, so that whole ones are integers again.
@@ -55,17 +55,17 @@ impl Number {
 impl<'de> Value<'de> {
     /// The object of which these are the entries.
     pub fn object(fields: Parts<'de>) -> Self {
-        Value { lies: Lies::Entries(fields), depth: DEPTH }
+        Value { lies: Lies::Decoded(Kind::Object(fields)), depth: DEPTH }
     }
 
     fn inner(value: Parts<'de>, depth: usize) -> Self {
-        Value { lies: Lies::Value(value), depth }
+        Value { lies: Lies::Undecoded(value), depth }
     }
 
     fn kind(&self) -> Result<Kind<'de>, Error> {
         match &self.lies {
-            Lies::Entries(fields) => Ok(Kind::Object(fields.clone())),
-            Lies::Value(value) => Kind::of(value),
+            Lies::Undecoded(value) => Kind::of(value),
+            Lies::Decoded(kind) => Ok(kind.clone()),
         }
     }
 
@@ -196,7 +196,7 @@ impl<'de> Deserializer<'de> for Value<'de> {
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.kind()? {
             Kind::Null => visitor.visit_none(),
-            _ => visitor.visit_some(self),
+            kind => visitor.visit_some(Value { lies: Lies::Decoded(kind), depth: self.depth }),
         }
     }
 

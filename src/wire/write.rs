@@ -269,14 +269,14 @@ impl ser::SerializeMap for Compound<'_> {
     fn serialize_key<T: Serialize + ?Sized>(&mut self, name: &T) -> Result<(), Error> {
         self.entry = field::open(self.bytes, key::STRUCT_ENTRY);
         name.serialize(Writer { bytes: &mut *self.bytes, depth: 0, embedded: false })?;
+        if self.bytes[self.entry] == key::STRING {
+            self.bytes[self.entry] = key::ENTRY_NAME;
+            return Ok(());
+        }
         let name = match Kind::of(&Parts::from(&self.bytes[self.entry..]))? {
-            Kind::String(_) => {
-                self.bytes[self.entry] = key::ENTRY_NAME;
-                return Ok(());
-            }
             Kind::Number(number) => number.to_string(),
             Kind::Bool(truth) => truth.to_string(),
-            Kind::Null | Kind::Object(_) | Kind::List(_) => return Err(Error::custom("has a key that is no text")),
+            _ => return Err(Error::custom("has a key that is no text")),
         };
         self.bytes.truncate(self.entry);
         field::put(self.bytes, key::ENTRY_NAME, name.as_bytes());
