@@ -37,6 +37,8 @@ pub const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED
 
 /// The largest request. Most are below 100 KiB; required resources can make it megabytes.
 const MESSAGE_BYTES: usize = 16 << 20;
+/// How much of a request a peer may send before it hears of us: nearly all arrive without a wait in between.
+const WINDOW_BYTES: u32 = 1 << 20;
 /// Calls at once on one connection, of which each of Crossplane's pods opens one.
 const CALLS: u32 = 64;
 /// How long a call may take, most of which is waiting for the request to arrive.
@@ -158,6 +160,8 @@ where
     };
     let serving = Server::builder()
         .max_concurrent_streams(CALLS)
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
         .timeout(CALL_TIME)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
