@@ -5,6 +5,7 @@
 //! is the API server's: a transition rule runs where an old value can be told, in a list only where the schema says by
 //! which keys, and no rule runs on null. Cost limits are not watched.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kube_cel::KubeCelExt;
@@ -18,12 +19,17 @@ use super::lists::{LIST_KEYS, LIST_TYPE, identity, names};
 use super::pattern::Patterns;
 use super::{Violation, cel, path};
 
-#[derive(Debug)]
 pub struct Rules {
     /// Has only the branches which lead to a rule.
     tree: Node,
-    /// What rules matched texts with.
-    patterns: Arc<Mutex<Patterns>>,
+    /// The functions that rules call.
+    functions: Context<'static>,
+}
+
+impl fmt::Debug for Rules {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.tree.fmt(out)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -60,7 +66,7 @@ struct Definition {
 
 impl Rules {
     pub fn build(schema: &Value) -> Rules {
-        Rules { tree: Node::build(schema), patterns: Arc::default() }
+        Rules { tree: Node::build(schema), functions: functions() }
     }
 
     pub fn uncompiled(&self) -> Vec<Violation> {
@@ -74,18 +80,23 @@ impl Rules {
         if self.tree.is_empty() {
             return Vec::new();
         }
-        let mut context = Context::default().with_all();
-        let patterns = self.patterns.clone();
-        // CEL's own compiles its pattern at each call.
-        context.add_function("matches", move |This(text): This<Arc<String>>, pattern: Arc<String>| {
-            let compiled = patterns.lock().unwrap_or_else(PoisonError::into_inner).compile(&pattern);
-            let failed = |error| ExecutionError::function_error("matches", format!("{pattern:?}: {error}"));
-            compiled.map(|compiled| compiled.is_match(&text)).map_err(failed)
-        });
-        let mut walk = Walk { context: &context, broken, found: Vec::new() };
+        let context = &self.functions;
+        let mut walk = Walk { context, broken, found: Vec::new() };
         walk.node(&self.tree, schema, object, old, "");
         walk.found
     }
+}
+
+/// Kubernetes' own, but for one: CEL's `matches` compiles its pattern at each call.
+fn functions() -> Context<'static> {
+    let mut context = Context::default().with_all();
+    let patterns: Mutex<Patterns> = Mutex::default();
+    context.add_function("matches", move |This(text): This<Arc<String>>, pattern: Arc<String>| {
+        let compiled = patterns.lock().unwrap_or_else(PoisonError::into_inner).compile(&pattern);
+        let failed = |error| ExecutionError::function_error("matches", format!("{pattern:?}: {error}"));
+        compiled.map(|compiled| compiled.is_match(&text)).map_err(failed)
+    });
+    context
 }
 
 impl Node {
