@@ -32,6 +32,9 @@ fn each_example_composes_what_it_promises() {
         ("postgresql/prod.yaml", "Provisioning", Some("Usage")),
         ("postgresql/everything.yaml", "Provisioning", Some("Database")),
         ("postgresql/prod-unapproved.yaml", "AwaitingApproval", None),
+        ("mongodb/dev.yaml", "Provisioning", Some("PerconaServerMongoDB")),
+        ("mongodb/sharded.yaml", "Provisioning", Some("PerconaServerMongoDB")),
+        ("mongodb/prod.yaml", "Provisioning", Some("Usage")),
     ];
     for (file, phase, kind) in cases {
         let rendered = rendered(file, &[], &[]);

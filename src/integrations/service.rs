@@ -30,7 +30,7 @@ fn service(generation: &Generation, facts: &Facts, endpoint: &Endpoint) -> Resou
     let outside = access.service_type == ServiceType::LoadBalancer && endpoint.role != EndpointRole::Replica;
     let metadata = metadata(generation, name(generation, endpoint.role));
     let spec = match &endpoint.target {
-        Target::Pods { labels, port } => ServiceSpec {
+        Target::Pods { labels, port } | Target::Sticky { labels, port } => ServiceSpec {
             type_: Some(if outside { "LoadBalancer" } else { "ClusterIP" }.into()),
             selector: Some(labels.clone()),
             ports: Some(vec![ServicePort {
@@ -41,6 +41,7 @@ fn service(generation: &Generation, facts: &Facts, endpoint: &Endpoint) -> Resou
                 ..Default::default()
             }]),
             load_balancer_source_ranges: Some(access.cidrs.clone()).filter(|cidrs| outside && !cidrs.is_empty()),
+            session_affinity: matches!(endpoint.target, Target::Sticky { .. }).then(|| "ClientIP".into()),
             ..Default::default()
         },
         Target::Host(host) => {

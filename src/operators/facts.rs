@@ -53,6 +53,8 @@ pub struct Endpoint {
 pub enum Target {
     /// Exactly the pods with these labels, on this port of theirs.
     Pods { labels: Labels, port: u16 },
+    /// The same, but a client stays with one pod, which keeps what the client has begun.
+    Sticky { labels: Labels, port: u16 },
     /// A server outside of the cluster, on the endpoint's own port.
     Host(String),
 }

@@ -13,6 +13,8 @@ pub mod certificate;
 pub mod backup_job;
 pub mod postgresql;
 pub mod cloudnative_pg;
+pub mod mongodb;
+pub mod percona_server_mongodb;
 
 use crate::api::claim::{BackupMethod, DeletionPolicy, Engine as EngineName, Topology};
 use crate::api::input::Engines;
@@ -74,6 +76,7 @@ pub trait Operator {
 pub fn of(name: OperatorName) -> &'static dyn Operator {
     match name {
         OperatorName::CloudNativePG => &cloudnative_pg::CloudNativePg,
+        OperatorName::PerconaServerMongoDB => &percona_server_mongodb::PerconaServerMongoDb,
     }
 }
 

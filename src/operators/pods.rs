@@ -98,3 +98,12 @@ pub fn confined() -> SecurityContext {
         ..Default::default()
     }
 }
+
+/// The same of a container in a pod whose own context is somebody else's.
+pub fn confined_by_itself() -> SecurityContext {
+    SecurityContext {
+        run_as_non_root: Some(true),
+        seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".into(), ..Default::default() }),
+        ..confined()
+    }
+}

@@ -13,6 +13,7 @@ pub fn resolve(
     spec: &DatabaseSpec,
     policy: &TierDefaults,
     tier: &Tier,
+    destination: &str,
     features: &Features,
     problems: &mut Vec<Problem>,
 ) -> Option<Backup> {
@@ -48,9 +49,9 @@ pub fn resolve(
         (Continuous::Off, asked) => asked.unwrap_or(false),
         (Continuous::WhereSupported, Some(asked)) => asked,
     };
-    let Some(destination) = policy.destinations.get(&tier.backup.destination) else {
+    let Some(destination) = policy.destinations.get(destination) else {
         let path = format!("TierDefaults.environments.{environment}.backup.destination");
-        let wrong = format!("there is no destination {:?}", tier.backup.destination);
+        let wrong = format!("there is no destination {destination:?}");
         problems.push(Problem::new(path, wrong, "the platform team adds it to destinations"));
         return None;
     };

@@ -53,6 +53,7 @@ struct Tables<'a> {
     version: Option<Line<'a>>,
     replicas: Range,
     minimum_memory: Option<Bytes>,
+    destination: String,
 }
 
 /// A release line, what the platform says of it, and the patch release that the operator runs.
@@ -101,6 +102,7 @@ impl<'a> Tables<'a> {
             version: find_version(spec, engine, operator, problems),
             replicas: exception.replicas.unwrap_or(tier.replicas),
             minimum_memory: exception.minimum_memory.or(engine.minimum_memory),
+            destination: exception.destination.unwrap_or_else(|| tier.backup.destination.clone()),
         })
     }
 }
@@ -138,7 +140,7 @@ fn resolve_with(
     let Tables { tier, engine, operator, features, size, version, .. } = tables;
     let storage = storage(spec, tables, &mut problems);
     let replicas = replicas(spec, tables, &mut problems);
-    let backup = backup::resolve(spec, policy, tier, features, &mut problems);
+    let backup = backup::resolve(spec, policy, tier, &tables.destination, features, &mut problems);
     let storage_class = storage_class(spec, policy, tier, &mut problems);
     let out_of_bounds = parameters::problems(spec, engine);
     // A sum over what is refused anyway would be a second error for the same mistake.

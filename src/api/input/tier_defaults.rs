@@ -86,6 +86,9 @@ pub struct TierEngine {
     pub replicas: Option<Range>,
     /// The least memory that the engine works in here.
     pub minimum_memory: Option<Bytes>,
+    /// Where its backups go, if elsewhere than those of other engines: a name in the table of destinations.
+    #[schemars(length(min = 1, max = 63))]
+    pub destination: Option<String>,
 }
 
 /// A range of whole numbers, both ends included.

@@ -1,0 +1,196 @@
+//! What every MongoDB operator shares. In: names and settings of a plan. Out: what MongoDB makes of them.
+//! Must not name an operator's kinds.
+
+use crate::api::claim::{LogLevel, ServiceType, Topology};
+use crate::api::plan::{DestinationAccess, Monitoring, Plan, Terms};
+use crate::api::problem::Problem;
+use crate::api::status::Class;
+use crate::operators::facts::Uri;
+use crate::operators::{Shards, name_of};
+use crate::plan::tuning::mongodb::CACHE;
+use serde_json::{Map, Value};
+
+pub const PORT: u16 = 27017;
+/// The application's user. It is always the same: operators make names of secrets and annotations of it, which are short,
+/// and names such as `backup` are their own. Permanent.
+pub const USER: &str = "app";
+/// What it may do in the application's database, and nowhere else.
+pub const ROLES: [&str; 2] = ["readWrite", "dbAdmin"];
+/// The keys of a secret that backup tools made for Amazon's store read.
+pub const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
+pub const SECRET_KEY: &str = "AWS_SECRET_ACCESS_KEY";
+
+/// `set`: the replica set, or none where clients meet a router. Members tell drivers the names of all of them, which their
+/// certificates have; the Service that clients begin with is ours, so that they must not look for its name.
+pub fn uri(terms: &Terms, set: Option<&str>) -> Uri {
+    let database = &terms.database.inside;
+    let set = set.map(|set| format!("&replicaSet={set}")).unwrap_or_default();
+    let tls = if terms.tls { "&tls=true&tlsAllowInvalidHostnames=true" } else { "" };
+    Uri { scheme: "mongodb".into(), path: database.clone(), query: format!("authSource={database}{set}{tls}") }
+}
+
+/// What becoming release line `to` does to a server of line `from`: members restart one by one, and MongoDB goes up one
+/// line at a time (MongoDB 8.0, "Upgrade a Replica Set").
+pub fn upgrade(from: &str, to: &str) -> Class {
+    let major = |line: &str| line.strip_suffix(".0")?.parse::<u32>().ok();
+    match (major(from), major(to)) {
+        (Some(from), Some(to)) if from == to => Class::None,
+        (Some(from), Some(to)) if from + 1 == to => Class::Restart,
+        _ => Class::Refused,
+    }
+}
+
+/// The plan's settings and what is logged, as a configuration file has them: dots are levels. `cache`: whether the size of
+/// the cache is among them, which some operators work out themselves.
+pub fn configuration(plan: &Plan, cache: bool) -> Map<String, Value> {
+    let mut settings = log_settings(&plan.terms.monitoring);
+    let planned = plan.parameters().into_iter().filter(|(name, _)| cache || *name != CACHE);
+    settings.extend(planned.map(|(name, value)| (name, typed(value))));
+    let mut file = Map::new();
+    for (name, value) in settings {
+        insert(&mut file, name, value);
+    }
+    file
+}
+
+fn log_settings(monitoring: &Monitoring) -> Vec<(&'static str, Value)> {
+    match monitoring.log_level {
+        LogLevel::Error | LogLevel::Warning => vec![("systemLog.quiet", true.into())],
+        LogLevel::Info => vec![],
+        LogLevel::Debug => vec![("systemLog.verbosity", 1.into())],
+    }
+}
+
+/// Parameters of a claim are texts.
+fn typed(text: &str) -> Value {
+    match text {
+        "true" => true.into(),
+        "false" => false.into(),
+        text => match (text.parse::<i64>(), text.parse::<f64>()) {
+            (Ok(number), _) => number.into(),
+            (_, Ok(number)) => number.into(),
+            _ => text.into(),
+        },
+    }
+}
+
+/// Puts a value where its dotted name says; what stands in the way gives way.
+pub fn insert(file: &mut Map<String, Value>, name: &str, value: Value) {
+    match name.split_once('.') {
+        None => {
+            file.insert(name.into(), value);
+        }
+        Some((section, rest)) => {
+            let below = file.entry(section).or_insert_with(|| Map::new().into());
+            if !below.is_object() {
+                *below = Map::new().into();
+            }
+            if let Value::Object(below) = below {
+                insert(below, rest, value);
+            }
+        }
+    }
+}
+
+/// A configuration file. Scalars are written as JSON, which YAML reads.
+pub fn yaml(file: &Map<String, Value>) -> String {
+    fn write(text: &mut String, file: &Map<String, Value>, depth: usize) {
+        for (name, value) in file {
+            let indent = "  ".repeat(depth);
+            match value {
+                Value::Object(below) => {
+                    text.push_str(&format!("{indent}{name}:\n"));
+                    write(text, below, depth + 1);
+                }
+                scalar => text.push_str(&format!("{indent}{name}: {scalar}\n")),
+            }
+        }
+    }
+    let mut text = String::new();
+    write(&mut text, file, 0);
+    text
+}
+
+/// Shards and topology must fit each other, and outside of the cluster only a router can be met: a replica set tells clients the names
+/// of its members, which are unknown there.
+pub fn topology_problems(terms: &Terms, range: Shards) -> Vec<Problem> {
+    let mut problems = vec![];
+    let sharded = terms.topology == Topology::Sharded;
+    let Shards { least, most } = range;
+    if sharded && !(least..=most).contains(&terms.shards) {
+        let wrong = format!("{} is outside of what {} shards into", terms.shards, name_of(&terms.operator));
+        problems.push(Problem::new("spec.shards", wrong, format!("write {least} to {most}")));
+    }
+    let topology = name_of(&terms.topology);
+    if terms.shards > 1 && !sharded {
+        let wrong = format!("{} are too many for {topology}", terms.shards);
+        problems.push(Problem::new("spec.shards", wrong, "write 1, or the topology Sharded"));
+    }
+    if terms.pooling.is_some() && !sharded {
+        let wrong = format!("{topology} has no router that clients could share");
+        problems.push(Problem::new("spec.pooling", wrong, "leave it out, or write the topology Sharded"));
+    }
+    if terms.access.service_type == ServiceType::LoadBalancer && !sharded {
+        let wrong = format!("the members of {topology} are unknown outside of the cluster");
+        problems.push(Problem::new("spec.access.serviceType", wrong, "write ClusterIP, or the topology Sharded"));
+    }
+    problems
+}
+
+/// For operators that read two keys of the destination's secret and no others.
+pub fn key_problem(terms: &Terms) -> Option<Problem> {
+    let DestinationAccess::Secret(secret) = &terms.backup.as_ref()?.destination.access else { return None };
+    if secret.access_key_id == ACCESS_KEY && secret.secret_access_key == SECRET_KEY {
+        return None;
+    }
+    let operator = name_of(&terms.operator);
+    let wrong =
+        format!("{operator} reads {ACCESS_KEY} and {SECRET_KEY} of the secret {}, and no other keys", secret.name);
+    let right = "the platform team gives this engine a destination whose secret has these keys";
+    Some(Problem::new("TierDefaults.destinations", wrong, right))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::example;
+    use serde_json::json;
+
+    #[test]
+    fn releases_go_up_one_at_a_time() {
+        let cases = [
+            ("8.0", "8.0", Class::None),
+            ("7.0", "8.0", Class::Restart),
+            ("6.0", "8.0", Class::Refused),
+            ("8.0", "7.0", Class::Refused),
+            ("8.0", "8.2", Class::Refused),
+        ];
+        for (from, to, expected) in cases {
+            assert_eq!(upgrade(from, to), expected, "{from} -> {to}");
+        }
+    }
+
+    #[test]
+    fn settings_are_levels_of_a_file_and_claims_go_over_tuned_ones() {
+        let parameters = json!({
+            "net.maxIncomingConnections": "300",
+            "setParameter.ttlMonitorEnabled": "false",
+            "operationProfiling.mode": "off",
+        });
+        let changes = json!({"engine": "mongodb", "parameters": parameters, "monitoring": {"logLevel": "debug"}});
+        let plan = example::plan("dev", changes);
+        let expected = "net:\n  maxIncomingConnections: 300\noperationProfiling:\n  mode: \"off\"\nsetParameter:\n  \
+            ttlMonitorEnabled: false\nsystemLog:\n  verbosity: 1\n";
+        assert_eq!(yaml(&configuration(&plan, false)), expected);
+        let with_cache = configuration(&plan, true);
+        assert_eq!(with_cache["storage"], json!({"wiredTiger": {"engineConfig": {"cacheSizeGB": 0.5}}}));
+    }
+
+    #[test]
+    fn what_stands_in_the_way_gives_way() {
+        let mut file = Map::new();
+        insert(&mut file, "net", 1.into());
+        insert(&mut file, "net.port", 2.into());
+        assert_eq!(Value::from(file), json!({"net": {"port": 2}}));
+    }
+}

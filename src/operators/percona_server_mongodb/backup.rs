@@ -1,0 +1,312 @@
+//! Where backups go and when they are made: a section of the `PerconaServerMongoDB`, and a `PerconaServerMongoDBBackup` for
+//! one outside of the schedule. In: a generation that is backed up. Out: both, and how backups stand.
+
+use super::{Settings, kind, label};
+use crate::api::claim::BackupMethod;
+use crate::api::plan::{Backup, DatabaseName, Delivery, DestinationAccess};
+use crate::api::quantity::{Amounts, Bytes, Millicores};
+use crate::api::record::Generation;
+use crate::observed::{Answer, Observed, Question};
+use crate::operators::health::{BackupHealth, BackupState};
+use crate::operators::{BackupRun, Holds, Resource, pods, resource};
+use crate::plan::schedule;
+use crate::wire::{Object, Undecodable};
+use k8s_openapi::api::core::v1::{ResourceRequirements, SecurityContext};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The agent of Percona Backup for MongoDB beside each member, which dumps and compresses.
+pub const AGENT: Amounts = Amounts { cpu: Millicores(500), memory: Bytes(512 * Bytes::MI), storage: Bytes(0) };
+
+/// The name of the only storage, and of the only task. Permanent: the operator finds a storage's backups by it.
+const STORAGE: &str = "backups";
+const TASK: &str = "scheduled";
+
+pub fn section<'a>(generation: &Generation, backup: &'a Backup, settings: &'a Settings) -> Section<'a> {
+    let terms = &generation.plan.terms;
+    let destination = &backup.destination;
+    let (bucket, prefix) = place(generation, &destination.path);
+    let storage = Storage {
+        r#type: "s3",
+        main: true,
+        s3: S3 {
+            bucket,
+            prefix,
+            region: destination.region.as_deref(),
+            endpoint_url: destination.endpoint.as_deref(),
+            credentials_secret: match &destination.access {
+                DestinationAccess::WorkloadIdentity {} => None,
+                DestinationAccess::Secret(secret) => Some(&secret.name),
+            },
+        },
+    };
+    let task = Task {
+        name: TASK,
+        // Nobody is there to make them.
+        enabled: !terms.lifecycle.hibernated,
+        schedule: &backup.schedule,
+        storage_name: STORAGE,
+        r#type: kind_of(backup),
+        retention: Retention { r#type: "count", count: kept(backup), delete_from_storage: true },
+    };
+    Section {
+        enabled: true,
+        image: &settings.backup_image,
+        resources: pods::beside(terms, AGENT),
+        container_security_context: pods::confined_by_itself(),
+        storages: BTreeMap::from([(STORAGE, storage)]),
+        tasks: [task],
+        pitr: PointInTime { enabled: backup.continuous },
+    }
+}
+
+/// One backup, made at once.
+pub fn once(generation: &Generation, backup: &Backup, role: &str, name: String) -> Resource {
+    let spec = BackupSpec { cluster_name: generation.name(), storage_name: STORAGE, r#type: kind_of(backup) };
+    resource(generation, role, kind::BACKUP, name, Holds::Backup, spec)
+}
+
+/// The states of the operator's 1.22, `perconaservermongodbbackup_types.go`.
+pub fn run(backup: &Object) -> Result<BackupRun, Undecodable> {
+    let Made { metadata, status } = backup.decode("backup")?;
+    Ok(match status.state {
+        // One that goes away was made for an attempt that was taken back.
+        _ if metadata.deletion_timestamp.is_some() => BackupRun::Running,
+        Some("ready") => BackupRun::Completed,
+        Some("error") => BackupRun::Failed(reason(status.error)),
+        _ => BackupRun::Running,
+    })
+}
+
+/// The backups of the schedule that are kept.
+pub fn question(generation: &Generation) -> Question {
+    let (api_version, kind) = kind::BACKUP;
+    let name = generation.name();
+    Question::by_labels(api_version, kind, &generation.database().namespace, &[(label::CLUSTER, name.as_str())])
+}
+
+pub fn health(generation: &Generation, backup: &Backup, observed: &Observed) -> Result<BackupHealth, Undecodable> {
+    if generation.plan.terms.delivery != Delivery::Direct {
+        let why = "the backups are in another cluster, where nobody can look";
+        return Ok(BackupHealth::of(BackupState::NotYet(why.into())));
+    }
+    let question = question(generation);
+    let made: Vec<Made> = match observed.answer(&question)? {
+        Answer::NotAsked => {
+            return Ok(BackupHealth::of(BackupState::NotYet("nobody has looked at the backups yet".into())));
+        }
+        Answer::Nothing => vec![],
+        Answer::Found(made) => made,
+    };
+    let begun = |made: &&Made| made.metadata.creation_timestamp.unwrap_or_default().to_string();
+    let failures = made.iter().filter(|made| made.status.state == Some("error"));
+    // Kubernetes writes times in UTC and in one form, so that their texts compare like the times.
+    let failure = failures.max_by_key(begun);
+    let ready = || made.iter().filter(|made| made.status.state == Some("ready"));
+    let success = ready().max_by_key(begun);
+    let state = match (&success, &failure) {
+        (success, Some(failure)) if success.as_ref().is_none_or(|success| begun(success) < begun(failure)) => {
+            let (at, why) = (begun(failure), reason(failure.status.error));
+            BackupState::Trouble(format!("the backup of {at} failed: {why}"))
+        }
+        (Some(_), _) => BackupState::AsPlanned,
+        (None, _) => BackupState::NotYet("there is no full backup yet".into()),
+    };
+    let completed = |made: &Made| made.status.completed.map(String::from);
+    let first = ready().min_by_key(begun).filter(|_| backup.continuous);
+    Ok(BackupHealth {
+        state,
+        last_success: success.and_then(completed),
+        last_failure: failure.map(|failure| begun(&failure)),
+        first_recoverable: first.and_then(completed),
+    })
+}
+
+fn reason(error: Option<&str>) -> String {
+    error.filter(|error| !error.is_empty()).unwrap_or("the operator says no more").into()
+}
+
+/// As many as the retention's time can have, and one: the last one is only kept once it is older.
+fn kept(backup: &Backup) -> u32 {
+    let days = schedule::days(&backup.retention).unwrap_or_default();
+    schedule::most_runs(&backup.schedule, days).saturating_add(1)
+}
+
+fn kind_of(backup: &Backup) -> &'static str {
+    match backup.method {
+        BackupMethod::Physical => "physical",
+        BackupMethod::Auto | BackupMethod::Dump | BackupMethod::Snapshot => "logical",
+    }
+}
+
+/// The bucket, and the folder within it. The lineage keeps a new database of an old name out of the old one's backups.
+fn place<'a>(generation: &Generation, path: &'a str) -> (&'a str, String) {
+    let DatabaseName { namespace, name, .. } = generation.database();
+    let path = path.trim_start_matches("s3://");
+    let (bucket, folder) = path.split_once('/').unwrap_or((path, ""));
+    let own = format!("{namespace}/{name}/{}", generation.lineage);
+    let folder = folder.trim_end_matches('/');
+    (bucket, if folder.is_empty() { own } else { format!("{folder}/{own}") })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Section<'a> {
+    enabled: bool,
+    image: &'a str,
+    resources: ResourceRequirements,
+    container_security_context: SecurityContext,
+    storages: BTreeMap<&'static str, Storage<'a>>,
+    tasks: [Task<'a>; 1],
+    pitr: PointInTime,
+}
+
+#[derive(Serialize)]
+struct Storage<'a> {
+    r#type: &'static str,
+    main: bool,
+    s3: S3<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct S3<'a> {
+    bucket: &'a str,
+    prefix: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credentials_secret: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Task<'a> {
+    name: &'static str,
+    enabled: bool,
+    schedule: &'a str,
+    storage_name: &'static str,
+    r#type: &'static str,
+    retention: Retention,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Retention {
+    r#type: &'static str,
+    count: u32,
+    delete_from_storage: bool,
+}
+
+#[derive(Serialize)]
+struct PointInTime {
+    enabled: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BackupSpec {
+    cluster_name: String,
+    storage_name: &'static str,
+    r#type: &'static str,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Made<'a> {
+    #[serde(borrow)]
+    metadata: MadeMetadata<'a>,
+    #[serde(borrow)]
+    status: MadeStatus<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct MadeMetadata<'a> {
+    creation_timestamp: Option<&'a str>,
+    deletion_timestamp: Option<&'a str>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct MadeStatus<'a> {
+    state: Option<&'a str>,
+    error: Option<&'a str>,
+    completed: Option<&'a str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::example;
+    use pretty_assertions::assert_eq;
+    use serde_json::{Value, json};
+
+    fn generation(backup: Value) -> Generation {
+        example::generation("staging", json!({"engine": "mongodb", "backup": backup}))
+    }
+
+    #[test]
+    fn a_bucket_and_a_folder_of_ones_own() {
+        let generation = generation(json!({}));
+        let cases = [
+            ("s3://company/databases", "company", "databases/checkout/orders/u-1"),
+            ("s3://company/a/b/", "company", "a/b/checkout/orders/u-1"),
+            ("s3://company/", "company", "checkout/orders/u-1"),
+            ("s3://company", "company", "checkout/orders/u-1"),
+        ];
+        for (path, bucket, prefix) in cases {
+            assert_eq!(place(&generation, path), (bucket, prefix.to_string()), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_number_of_backups_covers_the_time() {
+        for (retention, schedule, expected) in
+            [("7d", "0 2 * * *", 8), ("2w", "0 2,14 * * *", 29), ("30d", "0 2 * * 0", 6)]
+        {
+            let generation = generation(json!({"retention": retention, "schedule": schedule}));
+            assert_eq!(kept(generation.plan.terms.backup.as_ref().unwrap()), expected, "{retention} {schedule}");
+        }
+    }
+
+    #[test]
+    fn the_last_backup_decides() {
+        let generation = generation(json!({"continuous": true}));
+        let made = |day: u32, status: Value| json!({"metadata": {"creationTimestamp": format!("2026-11-{day}T02:00:00Z")}, "status": status});
+        let good = |day: u32| made(day, json!({"state": "ready", "completed": format!("2026-11-{day}T02:05:00Z")}));
+        let bad = |day: u32| made(day, json!({"state": "error", "error": "no bucket"}));
+        let trouble = BackupState::Trouble("the backup of 2026-11-20T02:00:00Z failed: no bucket".into());
+        let none = BackupState::NotYet("there is no full backup yet".into());
+        let cases = [
+            (vec![], none.clone(), None),
+            (vec![made(20, json!({"state": "running"}))], none, None),
+            (vec![bad(20)], trouble.clone(), None),
+            (vec![bad(20), good(19), good(18)], trouble, Some("2026-11-18T02:05:00Z")),
+            (vec![good(21), bad(20), good(19)], BackupState::AsPlanned, Some("2026-11-19T02:05:00Z")),
+        ];
+        for (backups, state, first) in cases {
+            let mut observed = Observed::default();
+            observed.found.insert(question(&generation).name(), backups.iter().map(Object::of).collect());
+            let plan = generation.plan.terms.backup.as_ref().unwrap();
+            let found = health(&generation, plan, &observed).unwrap();
+            assert_eq!((found.state, found.first_recoverable.as_deref()), (state, first), "{backups:?}");
+        }
+    }
+
+    #[test]
+    fn how_one_backup_stands() {
+        let cases = [
+            (json!({}), BackupRun::Running),
+            (json!({"status": {"state": "running"}}), BackupRun::Running),
+            (json!({"status": {"state": "ready"}}), BackupRun::Completed),
+            (json!({"status": {"state": "error"}}), BackupRun::Failed("the operator says no more".into())),
+            (json!({"metadata": {"deletionTimestamp": "x"}, "status": {"state": "ready"}}), BackupRun::Running),
+        ];
+        for (backup, expected) in cases {
+            assert_eq!(run(&Object::of(&backup)).unwrap(), expected, "{backup}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! MongoDB on Percona Server for MongoDB's operator 1.22, backed up by Percona Backup for MongoDB 2.12. In: a generation.
+//! Out: one `PerconaServerMongoDB`, a `PerconaServerMongoDBBackup` where one is asked for; facts; health.
+//! <https://docs.percona.com/percona-operator-for-mongodb/>
+//!
+//! A sharded database has one replica set for each shard, one of config servers, and mongos routers in front.
+//!
+//! Must not know an integration.
+
+mod backup;
+mod change;
+mod cluster;
+mod facts;
+mod health;
+
+use super::{
+    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Shards, mongodb,
+};
+use crate::api::claim::{BackupMethod, Topology};
+use crate::api::input::Engines;
+use crate::api::plan::{Delivery, Plan, Terms};
+use crate::api::problem::Problem;
+use crate::api::quantity::{Amounts, Bytes};
+use crate::api::record::Generation;
+use crate::api::status::Class;
+use crate::observed::{Observed, Question};
+use crate::wire::{Key, Object, Undecodable};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How the resources of Percona Server for MongoDB are rendered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Settings {
+    /// The namespace that the operator runs in.
+    #[schemars(length(min = 1, max = 63))]
+    pub namespace: String,
+    /// The image of Percona Backup for MongoDB.
+    #[schemars(length(min = 1, max = 512))]
+    pub backup_image: String,
+    /// The image of Percona's exporter of metrics, which runs beside each member.
+    #[schemars(length(min = 1, max = 512))]
+    pub exporter_image: String,
+    /// Secrets with the credentials of the image registry, in the database's namespace.
+    #[schemars(length(max = 8))]
+    pub image_pull_secrets: Vec<String>,
+    /// The priority class of the members' pods.
+    #[schemars(length(min = 1, max = 253))]
+    pub priority_class: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            namespace: "psmdb-operator".into(),
+            backup_image: "percona/percona-backup-mongodb:2.12.0".into(),
+            exporter_image: "percona/mongodb_exporter:0.47.2".into(),
+            image_pull_secrets: vec![],
+            priority_class: None,
+        }
+    }
+}
+
+/// One shard is a replica set with detours; each more is another set in the one resource.
+const SHARDS: Shards = Shards { least: 2, most: 16 };
+
+pub struct PerconaServerMongoDb;
+
+impl Operator for PerconaServerMongoDb {
+    fn features(&self) -> Features {
+        Features {
+            engine: EngineName::Mongodb,
+            topologies: &[Topology::Replicated, Topology::Standalone, Topology::Sharded],
+            // More of a set could not vote.
+            most_replicas: 7,
+            shards: Some(SHARDS),
+            odd_replicas: true,
+            pooling: true,
+            // What is dumped can be restored into any database, whatever the key that encrypts its files.
+            backup_methods: &[BackupMethod::Auto, BackupMethod::Dump, BackupMethod::Physical],
+            point_in_time: true,
+            extensions: false,
+            hibernation: true,
+            load_balancer: true,
+            encryption: Encryption::Own,
+            audit: true,
+            custom_queries: false,
+        }
+    }
+
+    fn change(&self, from: &Plan, to: &Plan) -> Class {
+        change::class(from, to)
+    }
+
+    /// The operator makes volumes whole gibibytes once they grow, and never finds one that is smaller to be ready.
+    fn storage(&self, asked: Bytes) -> Bytes {
+        Bytes(asked.0.div_ceil(Bytes::GI) * Bytes::GI)
+    }
+
+    fn problems(&self, terms: &Terms) -> Vec<Problem> {
+        let mut problems = mongodb::topology_problems(terms, SHARDS);
+        problems.extend(mongodb::key_problem(terms));
+        problems
+    }
+
+    fn helpers(&self, terms: &Terms) -> Amounts {
+        cluster::helpers(terms)
+    }
+
+    fn requirements(&self, generation: &Generation) -> Vec<Question> {
+        match generation.plan.terms.delivery {
+            Delivery::Direct => vec![volumes(generation), backup::question(generation)],
+            // They are in another cluster, where Crossplane does not look.
+            Delivery::Object(_) => vec![],
+        }
+    }
+
+    fn data(&self, generation: &Generation) -> Vec<Reference> {
+        let (api_version, kind) = kind::CLUSTER;
+        vec![Reference { key: Key(generation.key(key::CLUSTER)), api_version, kind, name: generation.name() }]
+    }
+
+    fn compose(&self, generation: &Generation, settings: &Engines, _observed: &Observed) -> Engine {
+        let settings = &settings.percona_server_mongodb;
+        Engine { resources: vec![cluster::compose(generation, settings)], facts: facts::facts(generation, settings) }
+    }
+
+    fn backup(&self, generation: &Generation, _settings: &Engines, role: &str, name: String) -> Option<Resource> {
+        generation.plan.terms.backup.as_ref().map(|backup| backup::once(generation, backup, role, name))
+    }
+
+    fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable> {
+        backup::run(backup)
+    }
+
+    fn health(&self, generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {
+        health::health(generation, observed)
+    }
+}
+
+/// The permanent keys; a generation adds its number.
+mod key {
+    pub const CLUSTER: &str = "mongodb";
+}
+
+/// API version and kind.
+mod kind {
+    pub const CLUSTER: (&str, &str) = ("psmdb.percona.com/v1", "PerconaServerMongoDB");
+    pub const BACKUP: (&str, &str) = ("psmdb.percona.com/v1", "PerconaServerMongoDBBackup");
+}
+
+/// Labels that the operator sets on pods and volumes (its 1.22, `pkg/naming/labels.go`).
+mod label {
+    pub const NAME: (&str, &str) = ("app.kubernetes.io/name", "percona-server-mongodb");
+    pub const INSTANCE: &str = "app.kubernetes.io/instance";
+    /// `mongod` on members and config servers, `mongos` on routers.
+    pub const COMPONENT: &str = "app.kubernetes.io/component";
+    pub const REPLICA_SET: &str = "app.kubernetes.io/replset";
+    /// On the backups of the schedule.
+    pub const CLUSTER: &str = "percona.com/cluster";
+}
+
+/// The workloads' roles. Permanent.
+mod workload {
+    pub const MEMBERS: &str = "members";
+    pub const ROUTERS: &str = "routers";
+}
+
+/// The operator's only possible name for the config servers.
+const CONFIG: &str = "cfg";
+
+/// The replica sets that hold the data. Permanent.
+fn replica_sets(terms: &Terms) -> impl Iterator<Item = String> {
+    (0..terms.shards).map(|number| format!("rs{number}"))
+}
+
+fn is_sharded(terms: &Terms) -> bool {
+    terms.topology == Topology::Sharded
+}
+
+/// The secret of the system's users, which the operator makes. Left to itself it would take the same for every database of
+/// a namespace.
+fn users_secret(generation: &Generation) -> String {
+    format!("{}-secrets", generation.name())
+}
+
+/// The volumes of members and config servers.
+fn volumes(generation: &Generation) -> Question {
+    let name = generation.name();
+    let labels = [label::NAME, (label::INSTANCE, name.as_str()), (label::COMPONENT, "mongod")];
+    Question::by_labels("v1", "PersistentVolumeClaim", &generation.database().namespace, &labels)
+}
