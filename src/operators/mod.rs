@@ -94,7 +94,7 @@ pub struct Features {
     pub engine: EngineName,
     pub topologies: &'static [Topology],
     pub most_replicas: u32,
-    /// Replicas have an endpoint of their own.
+    /// Clients can read from replicas: at an endpoint of their own, or through their driver.
     pub read_replicas: bool,
     /// None: it does not shard.
     pub shards: Option<Shards>,

@@ -72,6 +72,7 @@ impl Operator for PerconaServerMongoDb {
             topologies: &[Topology::Replicated, Topology::Standalone, Topology::Sharded],
             // More of a set could not vote.
             most_replicas: 7,
+            read_replicas: true,
             shards: Some(SHARDS),
             odd_replicas: true,
             pooling: true,
