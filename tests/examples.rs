@@ -35,6 +35,8 @@ fn each_example_composes_what_it_promises() {
         ("mongodb/dev.yaml", "Provisioning", Some("PerconaServerMongoDB")),
         ("mongodb/sharded.yaml", "Provisioning", Some("PerconaServerMongoDB")),
         ("mongodb/prod.yaml", "Provisioning", Some("Usage")),
+        ("elasticsearch/dev.yaml", "Provisioning", Some("Elasticsearch")),
+        ("elasticsearch/prod.yaml", "Provisioning", Some("CronJob")),
     ];
     for (file, phase, kind) in cases {
         let rendered = rendered(file, &[], &[]);

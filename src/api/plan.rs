@@ -93,10 +93,12 @@ pub enum Operator {
     CloudNativePG,
     /// MongoDB on Percona Server for MongoDB.
     PerconaServerMongoDB,
+    /// Elasticsearch on Elastic Cloud on Kubernetes.
+    ECK,
 }
 
 impl Operator {
-    pub const ALL: [Operator; 2] = [Operator::CloudNativePG, Operator::PerconaServerMongoDB];
+    pub const ALL: [Operator; 3] = [Operator::CloudNativePG, Operator::PerconaServerMongoDB, Operator::ECK];
 }
 
 /// How strictly members are kept on different nodes.

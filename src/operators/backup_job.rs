@@ -40,11 +40,14 @@ pub struct Settings {
     /// The image of rclone, which copies dumps into the object store.
     #[schemars(length(min = 1, max = 512))]
     pub image: String,
+    /// The image of curl and a shell, for engines that are asked over HTTP.
+    #[schemars(length(min = 1, max = 512))]
+    pub curl_image: String,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { image: "rclone/rclone:1.71.2".into() }
+        Settings { image: "rclone/rclone:1.71.2".into(), curl_image: "curlimages/curl:8.17.0".into() }
     }
 }
 
@@ -60,6 +63,23 @@ pub struct Dump<'a> {
 }
 
 pub fn schedule(generation: &Generation, backup: &Backup, dump: &Dump, settings: &Settings) -> Resource {
+    scheduled(generation, backup, uploading(generation, backup, dump, settings))
+}
+
+/// One backup, made at once, under the key `role`.
+pub fn once(
+    generation: &Generation,
+    backup: &Backup,
+    dump: &Dump,
+    settings: &Settings,
+    role: &str,
+    name: String,
+) -> Resource {
+    made_once(generation, uploading(generation, backup, dump, settings), role, name)
+}
+
+/// The same with a pod of the engine's own, such as one by [`asking`].
+pub fn scheduled(generation: &Generation, backup: &Backup, pod: PodSpec) -> Resource {
     let metadata = metadata(generation, name(generation));
     let object = CronJob {
         metadata: object_meta(metadata),
@@ -72,7 +92,7 @@ pub fn schedule(generation: &Generation, backup: &Backup, dump: &Dump, settings:
             suspend: Some(generation.plan.terms.lifecycle.hibernated),
             job_template: JobTemplateSpec {
                 metadata: Some(ObjectMeta { labels: Some(own(generation)), ..Default::default() }),
-                spec: Some(job(generation, backup, dump, settings)),
+                spec: Some(job(generation, pod)),
             },
             ..Default::default()
         }),
@@ -81,21 +101,10 @@ pub fn schedule(generation: &Generation, backup: &Backup, dump: &Dump, settings:
     Resource { key: Key(generation.key(KEY)), holds: Holds::Nothing, object: Object::of(&object) }
 }
 
-/// One backup, made at once, under the key `role`.
-pub fn once(
-    generation: &Generation,
-    backup: &Backup,
-    dump: &Dump,
-    settings: &Settings,
-    role: &str,
-    name: String,
-) -> Resource {
+/// The same of one that is made at once.
+pub fn made_once(generation: &Generation, pod: PodSpec, role: &str, name: String) -> Resource {
     let metadata = metadata(generation, name);
-    let object = Job {
-        metadata: object_meta(metadata),
-        spec: Some(job(generation, backup, dump, settings)),
-        ..Default::default()
-    };
+    let object = Job { metadata: object_meta(metadata), spec: Some(job(generation, pod)), ..Default::default() };
     Resource { key: Key(generation.key(role)), holds: Holds::Backup, object: Object::of(&object) }
 }
 
@@ -150,13 +159,27 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<BackupHeal
 
 /// The pods of the jobs, for the network's rules.
 pub fn workload(generation: &Generation, port: u16) -> Workload {
+    let mut workload = asking_workload(generation, port);
+    workload.reaches.extend(doors([(Peer::ObjectStore, HTTPS)]));
+    workload
+}
+
+/// The same of pods by [`asking`], which never see the object store.
+pub fn asking_workload(generation: &Generation, port: u16) -> Workload {
     Workload {
         role: ROLE.into(),
         pods: own(generation),
         accepts: vec![],
-        reaches: doors([(Peer::Workload("members".into()), port), (Peer::ObjectStore, HTTPS)]),
+        reaches: doors([(Peer::Workload("members".into()), port)]),
         metrics_port: None,
     }
+}
+
+/// Seconds since a backup went well last, for `Signal::BackupAge`: by kube-state-metrics, which watches every CronJob.
+pub fn age_signal(generation: &Generation) -> String {
+    let namespace = &generation.database().namespace;
+    let last = format!(r#"namespace="{namespace}",cronjob="{}""#, name(generation));
+    format!("time() - max(kube_cronjob_status_last_successful_time{{{last}}})")
 }
 
 /// The door that lets them in.
@@ -181,7 +204,26 @@ fn name(generation: &Generation) -> String {
     format!("{}-backup", generation.name())
 }
 
-fn job(generation: &Generation, backup: &Backup, dump: &Dump, settings: &Settings) -> JobSpec {
+/// A pod that asks the engine for a backup, which the engine itself writes into the object store, and waits for its end.
+pub fn asking(generation: &Generation, image: &str, script: String, env: Vec<EnvVar>) -> PodSpec {
+    let resources = pods::beside(&generation.plan.terms, SIZE);
+    let mut container = container("ask", image, script, env, Some(resources));
+    container.volume_mounts = None;
+    PodSpec { containers: vec![container], ..confined() }
+}
+
+fn job(generation: &Generation, pod: PodSpec) -> JobSpec {
+    JobSpec {
+        backoff_limit: Some(2),
+        template: PodTemplateSpec {
+            metadata: Some(ObjectMeta { labels: Some(own(generation)), ..Default::default() }),
+            spec: Some(pod),
+        },
+        ..Default::default()
+    }
+}
+
+fn uploading(generation: &Generation, backup: &Backup, dump: &Dump, settings: &Settings) -> PodSpec {
     let Plan { terms, .. } = &generation.plan;
     let resources = || Some(pods::beside(terms, SIZE));
     let script = format!(
@@ -206,23 +248,18 @@ fn job(generation: &Generation, backup: &Backup, dump: &Dump, settings: &Setting
         }),
         ..Default::default()
     };
+    PodSpec { init_containers: Some(vec![dumper]), containers: vec![upload], volumes: Some(vec![volume]), ..confined() }
+}
+
+/// Without its containers.
+fn confined() -> PodSpec {
     let mut security = pods::confined_pod(Some(USER));
     security.run_as_user = Some(USER);
-    JobSpec {
-        backoff_limit: Some(2),
-        template: PodTemplateSpec {
-            metadata: Some(ObjectMeta { labels: Some(own(generation)), ..Default::default() }),
-            spec: Some(PodSpec {
-                restart_policy: Some("Never".into()),
-                automount_service_account_token: Some(false),
-                enable_service_links: Some(false),
-                security_context: Some(security),
-                init_containers: Some(vec![dumper]),
-                containers: vec![upload],
-                volumes: Some(vec![volume]),
-                ..Default::default()
-            }),
-        },
+    PodSpec {
+        restart_policy: Some("Never".into()),
+        automount_service_account_token: Some(false),
+        enable_service_links: Some(false),
+        security_context: Some(security),
         ..Default::default()
     }
 }

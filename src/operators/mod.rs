@@ -11,10 +11,12 @@ pub mod pods;
 pub mod password;
 pub mod certificate;
 pub mod backup_job;
+pub mod volumes;
 pub mod postgresql;
 pub mod cloudnative_pg;
 pub mod mongodb;
 pub mod percona_server_mongodb;
+pub mod eck;
 
 use crate::api::claim::{BackupMethod, DeletionPolicy, Engine as EngineName, Topology};
 use crate::api::input::Engines;
@@ -77,6 +79,7 @@ pub fn of(name: OperatorName) -> &'static dyn Operator {
     match name {
         OperatorName::CloudNativePG => &cloudnative_pg::CloudNativePg,
         OperatorName::PerconaServerMongoDB => &percona_server_mongodb::PerconaServerMongoDb,
+        OperatorName::ECK => &eck::Eck,
     }
 }
 

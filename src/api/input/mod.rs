@@ -7,7 +7,7 @@ pub mod approval_gate;
 mod signer;
 
 use crate::integrations;
-use crate::operators::{backup_job, cloudnative_pg, percona_server_mongodb};
+use crate::operators::{backup_job, cloudnative_pg, eck, percona_server_mongodb};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +78,7 @@ pub struct Engines {
     pub cloudnative_pg: cloudnative_pg::Settings,
     #[serde(rename = "perconaServerMongoDB")]
     pub percona_server_mongodb: percona_server_mongodb::Settings,
+    pub eck: eck::Settings,
 }
 
 /// What surrounds a database. What is left out is off: a kind that the cluster does not know would stop everything.

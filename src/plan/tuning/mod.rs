@@ -14,8 +14,10 @@ pub fn tune(engine: Engine, memory: Bytes, storage: Bytes, connections: Option<u
     match engine {
         Engine::Postgresql => postgresql::tune(memory, storage, connections),
         Engine::Mongodb => mongodb::tune(memory, connections),
-        // No operator for them yet, see `api::plan::Operator`.
-        Engine::Mysql | Engine::Clickhouse | Engine::Redis | Engine::Elasticsearch | Engine::Sqlite => BTreeMap::new(),
+        // It sizes itself by the memory that it finds.
+        Engine::Elasticsearch => BTreeMap::new(),
+        // Nothing to tune, or no operator yet, see `api::plan::Operator`.
+        Engine::Mysql | Engine::Clickhouse | Engine::Redis | Engine::Sqlite => BTreeMap::new(),
     }
 }
 
@@ -29,6 +31,7 @@ pub fn check(
     match engine {
         Engine::Postgresql => postgresql::check(memory, tuned, asked),
         Engine::Mongodb => mongodb::check(memory, asked),
+        // Nothing to tune, or no operator yet, see `api::plan::Operator`.
         Engine::Mysql | Engine::Clickhouse | Engine::Redis | Engine::Elasticsearch | Engine::Sqlite => vec![],
     }
 }
