@@ -31,6 +31,9 @@ fn each_example_composes_what_it_promises() {
         ("postgresql/staging.yaml", "Provisioning", Some("Pooler")),
         ("postgresql/prod.yaml", "Provisioning", Some("Usage")),
         ("postgresql/everything.yaml", "Provisioning", Some("Database")),
+        ("mysql/dev.yaml", "Provisioning", Some("InnoDBCluster")),
+        ("mysql/staging.yaml", "Provisioning", Some("InnoDBCluster")),
+        ("mysql/prod.yaml", "Provisioning", Some("Usage")),
         ("postgresql/prod-unapproved.yaml", "AwaitingApproval", None),
     ];
     for (file, phase, kind) in cases {

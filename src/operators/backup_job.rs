@@ -24,6 +24,8 @@ use serde::{Deserialize, Serialize};
 
 /// The permanent key of the schedule.
 pub const KEY: &str = "backup-job";
+/// That of the schedule that only removes.
+pub const PRUNE_KEY: &str = "backup-prune";
 /// The workload's role, and the value of its label on the pods.
 const ROLE: &str = "backup";
 const WORKLOAD: &str = "db.platform.io/workload";
@@ -60,11 +62,15 @@ pub struct Dump<'a> {
 }
 
 pub fn schedule(generation: &Generation, backup: &Backup, dump: &Dump, settings: &Settings) -> Resource {
-    let metadata = metadata(generation, name(generation));
+    let job = job(generation, backup, dump, settings);
+    cron_job(generation, KEY, name(generation), &backup.schedule, job)
+}
+
+fn cron_job(generation: &Generation, key: &str, name: String, schedule: &str, job: JobSpec) -> Resource {
     let object = CronJob {
-        metadata: object_meta(metadata),
+        metadata: object_meta(metadata(generation, name)),
         spec: Some(CronJobSpec {
-            schedule: backup.schedule.clone(),
+            schedule: schedule.into(),
             time_zone: Some("Etc/UTC".into()),
             // One that takes longer than a day is not joined by the next.
             concurrency_policy: Some("Forbid".into()),
@@ -72,13 +78,13 @@ pub fn schedule(generation: &Generation, backup: &Backup, dump: &Dump, settings:
             suspend: Some(generation.plan.terms.lifecycle.hibernated),
             job_template: JobTemplateSpec {
                 metadata: Some(ObjectMeta { labels: Some(own(generation)), ..Default::default() }),
-                spec: Some(job(generation, backup, dump, settings)),
+                spec: Some(job),
             },
             ..Default::default()
         }),
         ..Default::default()
     };
-    Resource { key: Key(generation.key(KEY)), holds: Holds::Nothing, object: Object::of(&object) }
+    Resource { key: Key(generation.key(key)), holds: Holds::Nothing, object: Object::of(&object) }
 }
 
 /// One backup, made at once, under the key `role`.
@@ -99,6 +105,27 @@ pub fn once(
     Resource { key: Key(generation.key(role)), holds: Holds::Backup, object: Object::of(&object) }
 }
 
+/// Removes what is older than the retention, for operators that make backups and never remove one. `whole`: the file that a
+/// tool writes last. Old ones go only while there is a younger one that is whole: whoever no longer makes backups keeps
+/// the last. rclone's exit code 3 says that there is no folder yet.
+pub fn prune(generation: &Generation, backup: &Backup, whole: &str, settings: &Settings) -> Resource {
+    let terms = &generation.plan.terms;
+    let age = age(&backup.retention);
+    let script = format!(
+        "young=$(rclone lsf --recursive --files-only --include '{whole}' --max-age {age} \"$TARGET\") || [ $? -eq 3 ]\n\
+         if [ -n \"$young\" ]; then\n\
+         \x20 rclone delete --min-age {age} \"$TARGET\"\n\
+         \x20 rclone rmdirs --leave-root \"$TARGET\"\n\
+         fi\n"
+    );
+    let resources = pods::beside(terms, SIZE);
+    let mut pruner = container("prune", &settings.image, script, store(generation, backup), Some(resources));
+    pruner.volume_mounts = None;
+    let pod = pod(PodSpec { containers: vec![pruner], ..Default::default() });
+    let name = format!("{}-prune", generation.name());
+    cron_job(generation, PRUNE_KEY, name, &backup.schedule, job_of(generation, pod))
+}
+
 /// How such a job stands (Kubernetes, "Jobs": conditions Complete and Failed).
 pub fn run(job: &Object) -> Result<BackupRun, Undecodable> {
     let Observation { status, .. } = job.decode("backup")?;
@@ -112,7 +139,7 @@ pub fn run(job: &Object) -> Result<BackupRun, Undecodable> {
 /// The jobs that were made so far; Kubernetes keeps the last ones.
 pub fn question(generation: &Generation) -> Question {
     let name = generation.name();
-    let labels = [(DATABASE, generation.database().name.as_str()), (WORKLOAD, ROLE), (GENERATION, name.as_str())];
+    let labels = [(DATABASE, generation.database().name.as_str()), (WORKLOAD, ROLE), (GENERATION_NAME, name.as_str())];
     Question::by_labels("batch/v1", "Job", &generation.database().namespace, &labels)
 }
 
@@ -166,15 +193,22 @@ pub fn door(port: u16) -> Door {
 
 /// Where dumps go, as rclone has it: `store:bucket/path`.
 fn target(generation: &Generation, backup: &Backup) -> String {
-    let DatabaseName { namespace, name, .. } = generation.database();
-    let path = backup.destination.path.trim_start_matches("s3://").trim_end_matches('/');
-    format!("store:{path}/{namespace}/{name}/{}", generation.lineage)
+    format!("store:{}", folder(generation, backup))
 }
 
-const GENERATION: &str = "db.platform.io/generation-name";
+/// The database's own folder: `bucket/path`.
+pub fn folder(generation: &Generation, backup: &Backup) -> String {
+    let DatabaseName { namespace, name, .. } = generation.database();
+    let path = backup.destination.path.trim_start_matches("s3://").trim_end_matches('/');
+    format!("{path}/{namespace}/{name}/{}", generation.lineage)
+}
 
-fn own(generation: &Generation) -> Labels {
-    labels([(DATABASE, &generation.database().name), (WORKLOAD, ROLE), (GENERATION, &generation.name())])
+/// The name of the generation, on the pods of jobs.
+pub const GENERATION_NAME: &str = "db.platform.io/generation-name";
+
+/// The labels of the pods.
+pub fn own(generation: &Generation) -> Labels {
+    labels([(DATABASE, &generation.database().name), (WORKLOAD, ROLE), (GENERATION_NAME, &generation.name())])
 }
 
 fn name(generation: &Generation) -> String {
@@ -206,24 +240,36 @@ fn job(generation: &Generation, backup: &Backup, dump: &Dump, settings: &Setting
         }),
         ..Default::default()
     };
-    let mut security = pods::confined_pod(Some(USER));
-    security.run_as_user = Some(USER);
+    let containers = PodSpec {
+        init_containers: Some(vec![dumper]),
+        containers: vec![upload],
+        volumes: Some(vec![volume]),
+        ..Default::default()
+    };
+    job_of(generation, pod(containers))
+}
+
+fn job_of(generation: &Generation, pod: PodSpec) -> JobSpec {
     JobSpec {
         backoff_limit: Some(2),
         template: PodTemplateSpec {
             metadata: Some(ObjectMeta { labels: Some(own(generation)), ..Default::default() }),
-            spec: Some(PodSpec {
-                restart_policy: Some("Never".into()),
-                automount_service_account_token: Some(false),
-                enable_service_links: Some(false),
-                security_context: Some(security),
-                init_containers: Some(vec![dumper]),
-                containers: vec![upload],
-                volumes: Some(vec![volume]),
-                ..Default::default()
-            }),
+            spec: Some(pod),
         },
         ..Default::default()
+    }
+}
+
+/// What the pods of all jobs have in common, around these containers.
+fn pod(containers: PodSpec) -> PodSpec {
+    let mut security = pods::confined_pod(Some(USER));
+    security.run_as_user = Some(USER);
+    PodSpec {
+        restart_policy: Some("Never".into()),
+        automount_service_account_token: Some(false),
+        enable_service_links: Some(false),
+        security_context: Some(security),
+        ..containers
     }
 }
 

@@ -12,6 +12,8 @@ pub mod certificate;
 pub mod backup_job;
 pub mod postgresql;
 pub mod cloudnative_pg;
+pub mod mysql;
+pub mod innodb_cluster;
 
 use crate::api::claim::{BackupMethod, DeletionPolicy, Engine as EngineName, Topology};
 use crate::api::input::Engines;
@@ -47,6 +49,11 @@ pub trait Operator {
         vec![]
     }
 
+    /// What of a running database it cannot change, by the claim's own fields; `change` refuses all of it.
+    fn fixed(&self, _from: &Terms, _to: &Terms) -> Vec<Problem> {
+        vec![]
+    }
+
     /// What runs all the time beside the members, over all of them: sidecars, poolers, routers.
     fn helpers(&self, terms: &Terms) -> Amounts;
 
@@ -55,6 +62,11 @@ pub trait Operator {
 
     /// The resources that hold the data, so that they can be asked for by name when nothing is observed.
     fn data(&self, generation: &Generation) -> Vec<Reference>;
+
+    /// What `compose` wants to know beyond what was composed; the answers are in `Observed`.
+    fn ingredients(&self, _generation: &Generation) -> Vec<Question> {
+        vec![]
+    }
 
     /// Cannot fail: a plan is valid and names everything. `observed` is for what goes in stages.
     fn compose(&self, generation: &Generation, settings: &Engines, observed: &Observed) -> Engine;
@@ -73,6 +85,7 @@ pub trait Operator {
 pub fn of(name: OperatorName) -> &'static dyn Operator {
     match name {
         OperatorName::CloudNativePG => &cloudnative_pg::CloudNativePg,
+        OperatorName::InnoDBCluster => &innodb_cluster::InnoDbCluster,
     }
 }
 

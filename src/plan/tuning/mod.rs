@@ -1,6 +1,7 @@
 //! Engine settings that follow from the size of a member. In: memory and storage of each. Out: settings, which a
 //! claim's own go over; and the problems of the two together. One file per engine.
 
+pub mod mysql;
 pub mod postgresql;
 
 use crate::api::claim::Engine;
@@ -12,13 +13,11 @@ use std::collections::BTreeMap;
 pub fn tune(engine: Engine, memory: Bytes, storage: Bytes, connections: Option<u32>) -> BTreeMap<String, String> {
     match engine {
         Engine::Postgresql => postgresql::tune(memory, storage, connections),
+        Engine::Mysql => mysql::tune(memory, storage, connections),
         // No operator for them yet, see `api::plan::Operator`.
-        Engine::Mysql
-        | Engine::Mongodb
-        | Engine::Clickhouse
-        | Engine::Redis
-        | Engine::Elasticsearch
-        | Engine::Sqlite => BTreeMap::new(),
+        Engine::Mongodb | Engine::Clickhouse | Engine::Redis | Engine::Elasticsearch | Engine::Sqlite => {
+            BTreeMap::new()
+        }
     }
 }
 
@@ -31,11 +30,7 @@ pub fn check(
 ) -> Vec<Problem> {
     match engine {
         Engine::Postgresql => postgresql::check(memory, tuned, asked),
-        Engine::Mysql
-        | Engine::Mongodb
-        | Engine::Clickhouse
-        | Engine::Redis
-        | Engine::Elasticsearch
-        | Engine::Sqlite => vec![],
+        Engine::Mysql => mysql::check(memory, tuned, asked),
+        Engine::Mongodb | Engine::Clickhouse | Engine::Redis | Engine::Elasticsearch | Engine::Sqlite => vec![],
     }
 }
