@@ -95,10 +95,13 @@ pub enum Operator {
     PerconaServerMongoDB,
     /// Elasticsearch on Elastic Cloud on Kubernetes.
     ECK,
+    /// MySQL on Oracle's MySQL operator.
+    InnoDBCluster,
 }
 
 impl Operator {
-    pub const ALL: [Operator; 3] = [Operator::CloudNativePG, Operator::PerconaServerMongoDB, Operator::ECK];
+    pub const ALL: [Operator; 4] =
+        [Operator::CloudNativePG, Operator::PerconaServerMongoDB, Operator::ECK, Operator::InnoDBCluster];
 }
 
 /// How strictly members are kept on different nodes.

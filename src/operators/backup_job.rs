@@ -24,6 +24,8 @@ use serde::{Deserialize, Serialize};
 
 /// The permanent key of the schedule.
 pub const KEY: &str = "backup-job";
+/// That of the schedule that only removes.
+pub const PRUNE_KEY: &str = "backup-prune";
 /// The workload's role, and the value of its label on the pods.
 const ROLE: &str = "backup";
 const WORKLOAD: &str = "db.platform.io/workload";
@@ -80,11 +82,14 @@ pub fn once(
 
 /// The same with a pod of the engine's own, such as one by [`asking`].
 pub fn scheduled(generation: &Generation, backup: &Backup, pod: PodSpec) -> Resource {
-    let metadata = metadata(generation, name(generation));
+    cron_job(generation, KEY, name(generation), &backup.schedule, pod)
+}
+
+fn cron_job(generation: &Generation, key: &str, name: String, schedule: &str, pod: PodSpec) -> Resource {
     let object = CronJob {
-        metadata: object_meta(metadata),
+        metadata: object_meta(metadata(generation, name)),
         spec: Some(CronJobSpec {
-            schedule: backup.schedule.clone(),
+            schedule: schedule.into(),
             time_zone: Some("Etc/UTC".into()),
             // One that takes longer than a day is not joined by the next.
             concurrency_policy: Some("Forbid".into()),
@@ -98,7 +103,7 @@ pub fn scheduled(generation: &Generation, backup: &Backup, pod: PodSpec) -> Reso
         }),
         ..Default::default()
     };
-    Resource { key: Key(generation.key(KEY)), holds: Holds::Nothing, object: Object::of(&object) }
+    Resource { key: Key(generation.key(key)), holds: Holds::Nothing, object: Object::of(&object) }
 }
 
 /// The same of one that is made at once.
@@ -106,6 +111,26 @@ pub fn made_once(generation: &Generation, pod: PodSpec, role: &str, name: String
     let metadata = metadata(generation, name);
     let object = Job { metadata: object_meta(metadata), spec: Some(job(generation, pod)), ..Default::default() };
     Resource { key: Key(generation.key(role)), holds: Holds::Backup, object: Object::of(&object) }
+}
+
+/// Removes what is older than the retention, for operators that make backups and never remove one. `whole`: the file that a
+/// tool writes last. Old ones go only while there is a younger one that is whole: whoever no longer makes backups keeps
+/// the last. rclone's exit code 3 says that there is no folder yet.
+pub fn prune(generation: &Generation, backup: &Backup, whole: &str, settings: &Settings) -> Resource {
+    let terms = &generation.plan.terms;
+    let age = age(&backup.retention);
+    let script = format!(
+        "young=$(rclone lsf --recursive --files-only --include '{whole}' --max-age {age} \"$TARGET\") || [ $? -eq 3 ]\n\
+         if [ -n \"$young\" ]; then\n\
+         \x20 rclone delete --min-age {age} \"$TARGET\"\n\
+         \x20 rclone rmdirs --leave-root \"$TARGET\"\n\
+         fi\n"
+    );
+    let resources = pods::beside(terms, SIZE);
+    let mut pruner = container("prune", &settings.image, script, store(generation, backup), Some(resources));
+    pruner.volume_mounts = None;
+    let pod = PodSpec { containers: vec![pruner], ..confined() };
+    cron_job(generation, PRUNE_KEY, format!("{}-prune", generation.name()), &backup.schedule, pod)
 }
 
 /// How such a job stands (Kubernetes, "Jobs": conditions Complete and Failed).
@@ -121,7 +146,7 @@ pub fn run(job: &Object) -> Result<BackupRun, Undecodable> {
 /// The jobs that were made so far; Kubernetes keeps the last ones.
 pub fn question(generation: &Generation) -> Question {
     let name = generation.name();
-    let labels = [(DATABASE, generation.database().name.as_str()), (WORKLOAD, ROLE), (GENERATION, name.as_str())];
+    let labels = [(DATABASE, generation.database().name.as_str()), (WORKLOAD, ROLE), (GENERATION_NAME, name.as_str())];
     Question::by_labels("batch/v1", "Job", &generation.database().namespace, &labels)
 }
 
@@ -189,15 +214,22 @@ pub fn door(port: u16) -> Door {
 
 /// Where dumps go, as rclone has it: `store:bucket/path`.
 fn target(generation: &Generation, backup: &Backup) -> String {
-    let DatabaseName { namespace, name, .. } = generation.database();
-    let path = backup.destination.path.trim_start_matches("s3://").trim_end_matches('/');
-    format!("store:{path}/{namespace}/{name}/{}", generation.lineage)
+    format!("store:{}", folder(generation, backup))
 }
 
-const GENERATION: &str = "db.platform.io/generation-name";
+/// The database's own folder: `bucket/path`.
+pub fn folder(generation: &Generation, backup: &Backup) -> String {
+    let DatabaseName { namespace, name, .. } = generation.database();
+    let path = backup.destination.path.trim_start_matches("s3://").trim_end_matches('/');
+    format!("{path}/{namespace}/{name}/{}", generation.lineage)
+}
 
-fn own(generation: &Generation) -> Labels {
-    labels([(DATABASE, &generation.database().name), (WORKLOAD, ROLE), (GENERATION, &generation.name())])
+/// The name of the generation, on the pods of jobs.
+pub const GENERATION_NAME: &str = "db.platform.io/generation-name";
+
+/// The labels of the pods.
+pub fn own(generation: &Generation) -> Labels {
+    labels([(DATABASE, &generation.database().name), (WORKLOAD, ROLE), (GENERATION_NAME, &generation.name())])
 }
 
 fn name(generation: &Generation) -> String {

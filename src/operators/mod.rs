@@ -17,6 +17,8 @@ pub mod cloudnative_pg;
 pub mod mongodb;
 pub mod percona_server_mongodb;
 pub mod eck;
+pub mod mysql;
+pub mod innodb_cluster;
 
 use crate::api::claim::{BackupMethod, DeletionPolicy, Engine as EngineName, Topology};
 use crate::api::input::Engines;
@@ -52,6 +54,11 @@ pub trait Operator {
         vec![]
     }
 
+    /// What of a running database it cannot change, by the claim's own fields; `change` refuses all of it.
+    fn fixed(&self, _from: &Terms, _to: &Terms) -> Vec<Problem> {
+        vec![]
+    }
+
     /// What runs all the time beside the members, over all of them: sidecars, poolers, routers.
     fn helpers(&self, terms: &Terms) -> Amounts;
 
@@ -60,6 +67,11 @@ pub trait Operator {
 
     /// The resources that hold the data, so that they can be asked for by name when nothing is observed.
     fn data(&self, generation: &Generation) -> Vec<Reference>;
+
+    /// What `compose` wants to know beyond what was composed; the answers are in `Observed`.
+    fn ingredients(&self, _generation: &Generation) -> Vec<Question> {
+        vec![]
+    }
 
     /// Cannot fail: a plan is valid and names everything. `observed` is for what goes in stages.
     fn compose(&self, generation: &Generation, settings: &Engines, observed: &Observed) -> Engine;
@@ -80,6 +92,7 @@ pub fn of(name: OperatorName) -> &'static dyn Operator {
         OperatorName::CloudNativePG => &cloudnative_pg::CloudNativePg,
         OperatorName::PerconaServerMongoDB => &percona_server_mongodb::PerconaServerMongoDb,
         OperatorName::ECK => &eck::Eck,
+        OperatorName::InnoDBCluster => &innodb_cluster::InnoDbCluster,
     }
 }
 

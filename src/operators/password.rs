@@ -3,7 +3,8 @@
 //! and then leaves it. In: a generation and what stands in the secret. Out: both resources; later whether it is there.
 //!
 //! The function itself has no randomness, and never sees a value. Names and keys are the database's, not the generation's:
-//! restored data has the old passwords. Must not know an operator.
+//! restored data has the old passwords. `role` tells secrets of one database apart: the application's own has none, and one
+//! that applications must not see, such as the administrator's, is another secret. Must not know an operator.
 
 use super::{Holds, Metadata, Resource, metadata};
 use crate::api::record::Generation;
@@ -31,11 +32,20 @@ pub enum Value {
 
 /// The name of the secret.
 pub fn secret(generation: &Generation) -> String {
-    format!("{}-credentials", generation.database().name)
+    secret_of(generation, None)
+}
+
+pub fn secret_of(generation: &Generation, role: Option<&str>) -> String {
+    of_role(&format!("{}-credentials", generation.database().name), role)
 }
 
 /// `kind`: the type of the secret, such as `Opaque`.
 pub fn compose(generation: &Generation, kind: &str, values: &[(&str, Value)]) -> [Resource; 2] {
+    compose_of(generation, None, kind, values)
+}
+
+pub fn compose_of(generation: &Generation, role: Option<&str>, kind: &str, values: &[(&str, Value)]) -> [Resource; 2] {
+    let name = || secret_of(generation, role);
     let passwords = values.iter().filter(|(_, value)| *value == Value::Password).map(|(key, _)| (*key).into());
     let generator = GeneratorSpec {
         length: LENGTH,
@@ -55,28 +65,39 @@ pub fn compose(generation: &Generation, kind: &str, values: &[(&str, Value)]) ->
     let secret = SecretSpec {
         refresh_policy: "CreatedOnce",
         target: Target {
-            name: self::secret(generation),
+            name: name(),
             creation_policy: "Owner",
             deletion_policy: "Retain",
             template: Template { engine_version: "v2", r#type: kind, data: data.collect() },
         },
         data_from: [Source {
             source_ref: SourceRef {
-                generator_ref: GeneratorRef {
-                    api_version: GENERATOR.0,
-                    kind: GENERATOR.1,
-                    name: self::secret(generation),
-                },
+                generator_ref: GeneratorRef { api_version: GENERATOR.0, kind: GENERATOR.1, name: name() },
             },
         }],
     };
-    [resource(generation, GENERATOR_KEY, GENERATOR, generator), resource(generation, SECRET_KEY, SECRET, secret)]
+    [
+        resource(generation, name(), of_role(GENERATOR_KEY, role), GENERATOR, generator),
+        resource(generation, name(), of_role(SECRET_KEY, role), SECRET, secret),
+    ]
+}
+
+fn of_role(text: &str, role: Option<&str>) -> String {
+    role.map_or_else(|| text.into(), |role| format!("{text}-{role}"))
 }
 
 /// Why the secret is not there yet.
 pub fn missing(generation: &Generation, observed: &Observed) -> Result<Option<String>, Undecodable> {
-    let name = secret(generation);
-    let made: Option<Made> = observed.get(SECRET_KEY)?;
+    missing_of(generation, None, observed)
+}
+
+pub fn missing_of(
+    generation: &Generation,
+    role: Option<&str>,
+    observed: &Observed,
+) -> Result<Option<String>, Undecodable> {
+    let name = secret_of(generation, role);
+    let made: Option<Made> = observed.get(&of_role(SECRET_KEY, role))?;
     let ready =
         made.as_ref().and_then(|made| made.status.conditions.iter().find(|condition| condition.kind == "Ready"));
     Ok(match ready {
@@ -91,17 +112,24 @@ pub fn missing(generation: &Generation, observed: &Observed) -> Result<Option<St
 
 /// Their readiness by key.
 pub fn readiness(generation: &Generation, observed: &Observed) -> Result<[(Key, bool); 2], Undecodable> {
-    let made = missing(generation, observed)?.is_none();
-    let generator = Key(GENERATOR_KEY.into());
+    readiness_of(generation, None, observed)
+}
+
+pub fn readiness_of(
+    generation: &Generation,
+    role: Option<&str>,
+    observed: &Observed,
+) -> Result<[(Key, bool); 2], Undecodable> {
+    let made = missing_of(generation, role, observed)?.is_none();
+    let generator = Key(of_role(GENERATOR_KEY, role));
     let there = observed.composed.contains_key(&generator);
-    Ok([(generator, there), (Key(SECRET_KEY.into()), made)])
+    Ok([(generator, there), (Key(of_role(SECRET_KEY, role)), made)])
 }
 
 /// The data needs it to be read.
-fn resource(generation: &Generation, key: &str, kind: (&str, &str), spec: impl Serialize) -> Resource {
-    let manifest =
-        Manifest { api_version: kind.0, kind: kind.1, metadata: metadata(generation, secret(generation)), spec };
-    Resource { key: Key(key.into()), holds: Holds::Archive, object: Object::of(&manifest) }
+fn resource(generation: &Generation, name: String, key: String, kind: (&str, &str), spec: impl Serialize) -> Resource {
+    let manifest = Manifest { api_version: kind.0, kind: kind.1, metadata: metadata(generation, name), spec };
+    Resource { key: Key(key), holds: Holds::Archive, object: Object::of(&manifest) }
 }
 
 #[derive(Serialize)]

@@ -25,6 +25,11 @@ pub fn beside(terms: &Terms, size: Amounts) -> ResourceRequirements {
     resources(Millicores(reserved), cpu, memory)
 }
 
+/// The size of a container that has nothing to do with the members' size, such as one of a job: a job's pods cannot change.
+pub fn whole(size: Amounts) -> ResourceRequirements {
+    resources(size.cpu, size.cpu, size.memory)
+}
+
 /// Memory is always reserved whole: a member that the kernel kills for memory is a failover.
 fn resources(cpu_request: Millicores, cpu: Millicores, memory: Bytes) -> ResourceRequirements {
     let amounts = |cpu: Millicores| {

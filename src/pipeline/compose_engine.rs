@@ -3,8 +3,9 @@
 
 use super::documents::{Document, Ruling, Serving};
 use super::stop::Stop;
-use super::{LAST_BACKUP, deliver, observe};
+use super::{LAST_BACKUP, ask, deliver, observe};
 use crate::api::input::{Engines, Step};
+use crate::api::plan::Delivery;
 use crate::gate::Standing;
 use crate::operators::{self, Holds};
 use crate::wire::{Request, Response};
@@ -16,6 +17,10 @@ pub fn run(request: &Request, settings: &Engines) -> Result<Response, Stop> {
     if let Some(record) = &ruling.record {
         let generation = &record.serving;
         let operator = operators::of(generation.plan.terms.operator);
+        // In another cluster Crossplane cannot look.
+        if generation.plan.terms.delivery == Delivery::Direct {
+            operator.ingredients(generation).iter().for_each(|question| ask(&mut response, question));
+        }
         let mut engine = operator.compose(generation, settings, &observe(request)?);
         if ruling.standing == Standing::Lost {
             engine.resources.retain(|resource| !matches!(resource.holds, Holds::Data(_)));

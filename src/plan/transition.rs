@@ -60,6 +60,9 @@ pub fn transition(from: &Plan, to: &Plan) -> Result<Class, Problems> {
     } else if new.version != old.version {
         problems.extend(retired(to));
     }
+    if old.operator == new.operator {
+        problems.extend(operators::of(new.operator).fixed(old, new));
+    }
     let class = operators::class(from, to);
     if class == Class::Refused && problems.is_empty() {
         let wrong = format!("{} cannot make this change", name_of(&new.operator));

@@ -7,7 +7,7 @@ pub mod approval_gate;
 mod signer;
 
 use crate::integrations;
-use crate::operators::{backup_job, cloudnative_pg, eck, percona_server_mongodb};
+use crate::operators::{backup_job, cloudnative_pg, eck, innodb_cluster, percona_server_mongodb};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +79,8 @@ pub struct Engines {
     #[serde(rename = "perconaServerMongoDB")]
     pub percona_server_mongodb: percona_server_mongodb::Settings,
     pub eck: eck::Settings,
+    #[serde(rename = "innoDBCluster")]
+    pub innodb_cluster: innodb_cluster::Settings,
 }
 
 /// What surrounds a database. What is left out is off: a kind that the cluster does not know would stop everything.

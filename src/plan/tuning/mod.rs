@@ -2,6 +2,7 @@
 //! claim's own go over; and the problems of the two together. One file per engine.
 
 pub mod mongodb;
+pub mod mysql;
 pub mod postgresql;
 
 use crate::api::claim::Engine;
@@ -17,7 +18,10 @@ pub fn tune(engine: Engine, memory: Bytes, storage: Bytes, connections: Option<u
         // It sizes itself by the memory that it finds.
         Engine::Elasticsearch => BTreeMap::new(),
         // Nothing to tune, or no operator yet, see `api::plan::Operator`.
-        Engine::Mysql | Engine::Clickhouse | Engine::Redis | Engine::Sqlite => BTreeMap::new(),
+        Engine::Mysql => mysql::tune(memory, storage, connections),
+        Engine::Mongodb | Engine::Clickhouse | Engine::Redis | Engine::Elasticsearch | Engine::Sqlite => {
+            BTreeMap::new()
+        }
     }
 }
 
@@ -32,6 +36,8 @@ pub fn check(
         Engine::Postgresql => postgresql::check(memory, tuned, asked),
         Engine::Mongodb => mongodb::check(memory, asked),
         // Nothing to tune, or no operator yet, see `api::plan::Operator`.
-        Engine::Mysql | Engine::Clickhouse | Engine::Redis | Engine::Elasticsearch | Engine::Sqlite => vec![],
+        Engine::Mysql => mysql::check(memory, tuned, asked),
+        // Nothing to tune, or no operator yet, see `api::plan::Operator`.
+        Engine::Clickhouse | Engine::Redis | Engine::Elasticsearch | Engine::Sqlite => vec![],
     }
 }

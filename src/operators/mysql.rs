@@ -1,0 +1,116 @@
+//! What every MySQL operator shares. In: names and settings of a plan. Out: what MySQL makes of them.
+//! Must not name an operator's kinds.
+
+use crate::api::claim::LogLevel;
+use crate::plan::parameters::memory;
+use std::collections::BTreeMap;
+
+pub const PORT: u16 = 3306;
+
+/// Accounts that MySQL or an operator keeps for itself, and the prefixes of more of them.
+const RESERVED_USERS: [&str; 7] =
+    ["localroot", "mysqladmin", "mysqlbackup", "mysqlhealthchecker", "mysqlmetrics", "mysqlrouter", "root"];
+const RESERVED_PREFIXES: [&str; 3] = ["mysql_", "orc_", "vt_"];
+/// The longest user name, in characters (MySQL 8.4, "Account User Names and Passwords").
+const LONGEST_USER: usize = 32;
+
+/// The application's user: of the same name as its database, or with `app_` before it where that is taken. Permanent.
+pub fn user(database: &str) -> String {
+    let reserved =
+        RESERVED_USERS.contains(&database) || RESERVED_PREFIXES.iter().any(|prefix| database.starts_with(prefix));
+    let name = if reserved { format!("app_{database}") } else { database.into() };
+    name.chars().take(LONGEST_USER).collect()
+}
+
+/// Makes the database and its user, or puts both right; `password` is letters and digits. The user may do everything in
+/// this database and nothing outside of it.
+pub fn account(database: &str, password: &str) -> String {
+    let user = user(database);
+    // In a grant `_` stands for any letter, unless it is escaped (MySQL 8.4, "GRANT Statement").
+    let granted = database.replace('_', r"\_");
+    format!(
+        "CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb4;\n\
+         CREATE USER IF NOT EXISTS '{user}'@'%' IDENTIFIED BY '{password}';\n\
+         ALTER USER '{user}'@'%' IDENTIFIED BY '{password}';\n\
+         GRANT ALL PRIVILEGES ON `{granted}`.* TO '{user}'@'%';\n"
+    )
+}
+
+/// What a client's address says of encryption, as MySQL's own clients read it (MySQL 8.4, "Connecting to the Server Using
+/// URI-Like Strings").
+pub fn uri_query(tls: bool) -> &'static str {
+    if tls { "ssl-mode=REQUIRED" } else { "" }
+}
+
+/// How much the server writes into its error log.
+pub fn log_error_verbosity(level: LogLevel) -> u32 {
+    match level {
+        LogLevel::Error => 1,
+        LogLevel::Warning => 2,
+        LogLevel::Info | LogLevel::Debug => 3,
+    }
+}
+
+/// The lines of an option file. Settings of group replication are `loose`: the plugin that knows them is not loaded while
+/// the data directory is made, and an unknown setting stops the server.
+pub fn option_lines(settings: &BTreeMap<&str, &str>) -> String {
+    let line = |(name, value): (&&str, &&str)| {
+        let loose = if name.starts_with("group_replication_") { "loose_" } else { "" };
+        format!("{loose}{name}={}\n", option(value))
+    };
+    settings.iter().map(line).collect()
+}
+
+/// `64MB` as MySQL writes it, `64M`: its units are powers of 1024 too (MySQL 8.4, "Program Option Modifiers").
+fn option(value: &str) -> String {
+    match (memory(value), value.strip_suffix('B')) {
+        (Some(_), Some(amount)) => amount.to_uppercase(),
+        _ => value.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_is_never_an_account_that_is_taken() {
+        let cases = [
+            ("orders", "orders"),
+            ("web-shop_2", "web-shop_2"),
+            ("root", "app_root"),
+            ("mysqlrouter", "app_mysqlrouter"),
+            ("mysql_innodb", "app_mysql_innodb"),
+            ("vt_app", "app_vt_app"),
+        ];
+        for (database, expected) in cases {
+            assert_eq!(user(database), expected, "{database}");
+        }
+        assert_eq!(user(&"x".repeat(60)).len(), LONGEST_USER);
+    }
+
+    #[test]
+    fn a_grant_is_for_one_database_only() {
+        let statements = account("web_shop", "secret");
+        assert!(statements.contains(r"GRANT ALL PRIVILEGES ON `web\_shop`.* TO 'web_shop'@'%';"), "{statements}");
+        assert!(statements.contains("CREATE DATABASE IF NOT EXISTS `web_shop` "), "{statements}");
+        assert!(!statements.contains("*.*"), "{statements}");
+    }
+
+    #[test]
+    fn settings_are_written_as_mysql_reads_them() {
+        let settings = BTreeMap::from([
+            ("group_replication_message_cache_size", "128MB"),
+            ("innodb_buffer_pool_size", "2GB"),
+            ("join_buffer_size", "512kB"),
+            ("max_connections", "150"),
+            ("transaction_isolation", "READ-COMMITTED"),
+        ]);
+        let expected = "loose_group_replication_message_cache_size=128M\n\
+                        innodb_buffer_pool_size=2G\n\
+                        join_buffer_size=512K\n\
+                        max_connections=150\n\
+                        transaction_isolation=READ-COMMITTED\n";
+        assert_eq!(option_lines(&settings), expected);
+    }
+}
