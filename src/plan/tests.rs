@@ -47,6 +47,8 @@ fn every_mistake_has_its_sentence() {
             "dev",
             json!({"engine": "sqlite"}),
             "spec.engine: sqlite is not offered in dev; write one of postgresql, mysql, mongodb, elasticsearch",
+            json!({"engine": "mysql"}),
+            "spec.engine: mysql is not offered in dev; write one of postgresql, mongodb",
         ),
         ("dev", json!({"version": "9.6"}), "spec.version: there is no version \"9.6\"; write one of 15, 16, 17, 18"),
         (
