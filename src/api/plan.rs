@@ -93,10 +93,12 @@ pub enum Operator {
     CloudNativePG,
     /// Elasticsearch on Elastic Cloud on Kubernetes.
     ECK,
+    /// SQLite behind libsql-server, without an operator.
+    LibSQL,
 }
 
 impl Operator {
-    pub const ALL: [Operator; 2] = [Operator::CloudNativePG, Operator::ECK];
+    pub const ALL: [Operator; 3] = [Operator::CloudNativePG, Operator::ECK, Operator::LibSQL];
 }
 
 /// How strictly members are kept on different nodes.

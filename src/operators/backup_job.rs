@@ -26,7 +26,9 @@ use serde::{Deserialize, Serialize};
 pub const KEY: &str = "backup-job";
 /// The workload's role, and the value of its label on the pods.
 const ROLE: &str = "backup";
-const WORKLOAD: &str = "db.platform.io/workload";
+/// Labels of pods that are ours: the workload that they belong to, and the name of the generation.
+pub const WORKLOAD: &str = "db.platform.io/workload";
+pub const GENERATION: &str = "db.platform.io/generation-name";
 /// Where a dump is written to.
 pub const FOLDER: &str = "/backup";
 /// The user of the pods: none of anybody's, so that the volume is readable for both containers.
@@ -193,8 +195,6 @@ fn target(generation: &Generation, backup: &Backup) -> String {
     let path = backup.destination.path.trim_start_matches("s3://").trim_end_matches('/');
     format!("store:{path}/{namespace}/{name}/{}", generation.lineage)
 }
-
-const GENERATION: &str = "db.platform.io/generation-name";
 
 fn own(generation: &Generation) -> Labels {
     labels([(DATABASE, &generation.database().name), (WORKLOAD, ROLE), (GENERATION, &generation.name())])

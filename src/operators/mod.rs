@@ -14,6 +14,7 @@ pub mod volumes;
 pub mod postgresql;
 pub mod cloudnative_pg;
 pub mod eck;
+pub mod libsql;
 
 use crate::api::claim::{BackupMethod, DeletionPolicy, Engine as EngineName, Topology};
 use crate::api::input::Engines;
@@ -76,6 +77,7 @@ pub fn of(name: OperatorName) -> &'static dyn Operator {
     match name {
         OperatorName::CloudNativePG => &cloudnative_pg::CloudNativePg,
         OperatorName::ECK => &eck::Eck,
+        OperatorName::LibSQL => &libsql::LibSql,
     }
 }
 

@@ -7,7 +7,7 @@ pub mod approval_gate;
 mod signer;
 
 use crate::integrations;
-use crate::operators::{backup_job, cloudnative_pg, eck};
+use crate::operators::{backup_job, cloudnative_pg, eck, libsql};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +77,8 @@ pub struct Engines {
     #[serde(rename = "cloudNativePG")]
     pub cloudnative_pg: cloudnative_pg::Settings,
     pub eck: eck::Settings,
+    #[serde(rename = "libSQL")]
+    pub lib_sql: libsql::Settings,
 }
 
 /// What surrounds a database. What is left out is off: a kind that the cluster does not know would stop everything.

@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 pub fn tune(engine: Engine, memory: Bytes, storage: Bytes, connections: Option<u32>) -> BTreeMap<String, String> {
     match engine {
         Engine::Postgresql => postgresql::tune(memory, storage, connections),
-        // It sizes itself by the memory that it finds.
-        Engine::Elasticsearch => BTreeMap::new(),
+        // They size themselves by the memory that they find.
+        Engine::Elasticsearch | Engine::Sqlite => BTreeMap::new(),
         // No operator for them yet, see `api::plan::Operator`.
-        Engine::Mysql | Engine::Mongodb | Engine::Clickhouse | Engine::Redis | Engine::Sqlite => BTreeMap::new(),
+        Engine::Mysql | Engine::Mongodb | Engine::Clickhouse | Engine::Redis => BTreeMap::new(),
     }
 }
 
