@@ -40,6 +40,8 @@ fn each_example_composes_what_it_promises() {
         ("mongodb/prod.yaml", "Provisioning", Some("Usage")),
         ("elasticsearch/dev.yaml", "Provisioning", Some("Elasticsearch")),
         ("elasticsearch/prod.yaml", "Provisioning", Some("CronJob")),
+        ("sqlite/dev.yaml", "Provisioning", Some("StatefulSet")),
+        ("sqlite/staging.yaml", "Provisioning", Some("ExternalSecret")),
     ];
     for (file, phase, kind) in cases {
         let rendered = rendered(file, &[], &[]);

@@ -97,11 +97,18 @@ pub enum Operator {
     ECK,
     /// MySQL on Oracle's MySQL operator.
     InnoDBCluster,
+    /// SQLite behind libsql-server, without an operator.
+    LibSQL,
 }
 
 impl Operator {
-    pub const ALL: [Operator; 4] =
-        [Operator::CloudNativePG, Operator::PerconaServerMongoDB, Operator::ECK, Operator::InnoDBCluster];
+    pub const ALL: [Operator; 5] = [
+        Operator::CloudNativePG,
+        Operator::PerconaServerMongoDB,
+        Operator::ECK,
+        Operator::InnoDBCluster,
+        Operator::LibSQL,
+    ];
 }
 
 /// How strictly members are kept on different nodes.

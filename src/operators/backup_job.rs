@@ -28,7 +28,9 @@ pub const KEY: &str = "backup-job";
 pub const PRUNE_KEY: &str = "backup-prune";
 /// The workload's role, and the value of its label on the pods.
 const ROLE: &str = "backup";
-const WORKLOAD: &str = "db.platform.io/workload";
+/// Labels of pods that are ours: the workload that they belong to, and the name of the generation.
+pub const WORKLOAD: &str = "db.platform.io/workload";
+pub const GENERATION: &str = "db.platform.io/generation-name";
 /// Where a dump is written to.
 pub const FOLDER: &str = "/backup";
 /// The user of the pods: none of anybody's, so that the volume is readable for both containers.
@@ -146,7 +148,7 @@ pub fn run(job: &Object) -> Result<BackupRun, Undecodable> {
 /// The jobs that were made so far; Kubernetes keeps the last ones.
 pub fn question(generation: &Generation) -> Question {
     let name = generation.name();
-    let labels = [(DATABASE, generation.database().name.as_str()), (WORKLOAD, ROLE), (GENERATION_NAME, name.as_str())];
+    let labels = [(DATABASE, generation.database().name.as_str()), (WORKLOAD, ROLE), (GENERATION, name.as_str())];
     Question::by_labels("batch/v1", "Job", &generation.database().namespace, &labels)
 }
 
@@ -224,12 +226,9 @@ pub fn folder(generation: &Generation, backup: &Backup) -> String {
     format!("{path}/{namespace}/{name}/{}", generation.lineage)
 }
 
-/// The name of the generation, on the pods of jobs.
-pub const GENERATION_NAME: &str = "db.platform.io/generation-name";
-
 /// The labels of the pods.
 pub fn own(generation: &Generation) -> Labels {
-    labels([(DATABASE, &generation.database().name), (WORKLOAD, ROLE), (GENERATION_NAME, &generation.name())])
+    labels([(DATABASE, &generation.database().name), (WORKLOAD, ROLE), (GENERATION, &generation.name())])
 }
 
 fn name(generation: &Generation) -> String {

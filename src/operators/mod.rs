@@ -19,6 +19,7 @@ pub mod percona_server_mongodb;
 pub mod eck;
 pub mod mysql;
 pub mod innodb_cluster;
+pub mod libsql;
 
 use crate::api::claim::{BackupMethod, DeletionPolicy, Engine as EngineName, Topology};
 use crate::api::input::Engines;
@@ -93,6 +94,7 @@ pub fn of(name: OperatorName) -> &'static dyn Operator {
         OperatorName::PerconaServerMongoDB => &percona_server_mongodb::PerconaServerMongoDb,
         OperatorName::ECK => &eck::Eck,
         OperatorName::InnoDBCluster => &innodb_cluster::InnoDbCluster,
+        OperatorName::LibSQL => &libsql::LibSql,
     }
 }
 

@@ -47,7 +47,7 @@ pub fn own(generation: &Generation) -> Labels {
     labels([
         (DATABASE, &generation.database().name),
         (label::WORKLOAD, workload::ACCOUNT),
-        (backup_job::GENERATION_NAME, &generation.name()),
+        (backup_job::GENERATION, &generation.name()),
     ])
 }
 

@@ -21,7 +21,7 @@ pub fn tune(engine: Engine, memory: Bytes, storage: Bytes, connections: Option<u
         Engine::Mysql => mysql::tune(memory, storage, connections),
         Engine::Mongodb | Engine::Clickhouse | Engine::Redis | Engine::Elasticsearch | Engine::Sqlite => {
             BTreeMap::new()
-        }
+        } // They size themselves by the memory that they find.
     }
 }
 
@@ -37,6 +37,7 @@ pub fn check(
         Engine::Mongodb => mongodb::check(memory, asked),
         // Nothing to tune, or no operator yet, see `api::plan::Operator`.
         Engine::Mysql => mysql::check(memory, tuned, asked),
+        // Nothing to tune, or no operator yet, see `api::plan::Operator`.
         // Nothing to tune, or no operator yet, see `api::plan::Operator`.
         Engine::Clickhouse | Engine::Redis | Engine::Elasticsearch | Engine::Sqlite => vec![],
     }
