@@ -1,6 +1,6 @@
 //! Backups for engines whose operator makes none: a `CronJob` whose pod dumps the database with the engine's own tool into a
 //! volume, and then copies the dump into the object store with rclone (<https://rclone.org/s3/>), which also removes what is
-//! older than the retention. In: a generation, and how its engine is dumped. Out: the resource, the pods' network, how it
+//! older than the retention; or whose pod asks a tool beside the members. In: a generation, and how its engine is backed up. Out: the resource, the pods' network, how it
 //! went. Must not know an operator.
 //!
 //! A dump that fails fails the job: nothing is uploaded, and the status says so.
@@ -32,6 +32,8 @@ pub const FOLDER: &str = "/backup";
 /// The user of the pods: none of anybody's, so that the volume is readable for both containers.
 const USER: i64 = 65532;
 const SIZE: Amounts = Amounts { cpu: Millicores(500), memory: Bytes(512 * Bytes::MI), storage: Bytes(0) };
+/// A shell and a client, which only ask and wait.
+const REQUEST_SIZE: Amounts = Amounts { cpu: Millicores(100), memory: Bytes(64 * Bytes::MI), storage: Bytes(0) };
 const HTTPS: u16 = 443;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -60,6 +62,10 @@ pub struct Dump<'a> {
 }
 
 pub fn schedule(generation: &Generation, backup: &Backup, dump: &Dump, settings: &Settings) -> Resource {
+    cron_job(generation, backup, job(generation, backup, dump, settings))
+}
+
+fn cron_job(generation: &Generation, backup: &Backup, job: JobSpec) -> Resource {
     let metadata = metadata(generation, name(generation));
     let object = CronJob {
         metadata: object_meta(metadata),
@@ -72,13 +78,32 @@ pub fn schedule(generation: &Generation, backup: &Backup, dump: &Dump, settings:
             suspend: Some(generation.plan.terms.lifecycle.hibernated),
             job_template: JobTemplateSpec {
                 metadata: Some(ObjectMeta { labels: Some(own(generation)), ..Default::default() }),
-                spec: Some(job(generation, backup, dump, settings)),
+                spec: Some(job),
             },
             ..Default::default()
         }),
         ..Default::default()
     };
     Resource { key: Key(generation.key(KEY)), holds: Holds::Nothing, object: Object::of(&object) }
+}
+
+/// How a tool that works beside the members is asked for a backup, where nothing has to be dumped.
+pub struct Request<'a> {
+    /// With a shell.
+    pub image: &'a str,
+    /// Run by `sh -eu`; ends when the backup does, and fails with it.
+    pub script: &'a str,
+    pub env: Vec<EnvVar>,
+}
+
+/// The same schedule, of a request.
+pub fn schedule_request(generation: &Generation, backup: &Backup, request: &Request) -> Resource {
+    cron_job(generation, backup, request_job(generation, request))
+}
+
+/// One backup by request, made at once, under the key `role`.
+pub fn request_once(generation: &Generation, request: &Request, role: &str, name: String) -> Resource {
+    single_job(generation, request_job(generation, request), role, name)
 }
 
 /// One backup, made at once, under the key `role`.
@@ -90,12 +115,12 @@ pub fn once(
     role: &str,
     name: String,
 ) -> Resource {
+    single_job(generation, job(generation, backup, dump, settings), role, name)
+}
+
+fn single_job(generation: &Generation, job: JobSpec, role: &str, name: String) -> Resource {
     let metadata = metadata(generation, name);
-    let object = Job {
-        metadata: object_meta(metadata),
-        spec: Some(job(generation, backup, dump, settings)),
-        ..Default::default()
-    };
+    let object = Job { metadata: object_meta(metadata), spec: Some(job), ..Default::default() };
     Resource { key: Key(generation.key(role)), holds: Holds::Backup, object: Object::of(&object) }
 }
 
@@ -177,7 +202,8 @@ fn own(generation: &Generation) -> Labels {
     labels([(DATABASE, &generation.database().name), (WORKLOAD, ROLE), (GENERATION, &generation.name())])
 }
 
-fn name(generation: &Generation) -> String {
+/// Of the schedule.
+pub fn name(generation: &Generation) -> String {
     format!("{}-backup", generation.name())
 }
 
@@ -206,23 +232,46 @@ fn job(generation: &Generation, backup: &Backup, dump: &Dump, settings: &Setting
         }),
         ..Default::default()
     };
-    let mut security = pods::confined_pod(Some(USER));
-    security.run_as_user = Some(USER);
+    let spec = PodSpec {
+        init_containers: Some(vec![dumper]),
+        containers: vec![upload],
+        volumes: Some(vec![volume]),
+        ..surroundings()
+    };
+    job_of(generation, spec)
+}
+
+/// One that hangs must not keep the next ones from being tried for ever.
+const LONGEST_REQUEST_SECONDS: i64 = 24 * 3600;
+
+fn request_job(generation: &Generation, request: &Request) -> JobSpec {
+    let resources = pods::beside(&generation.plan.terms, REQUEST_SIZE);
+    let mut container =
+        container("request", request.image, request.script.into(), request.env.clone(), Some(resources));
+    container.volume_mounts = None;
+    let spec = PodSpec { containers: vec![container], ..surroundings() };
+    JobSpec { active_deadline_seconds: Some(LONGEST_REQUEST_SECONDS), ..job_of(generation, spec) }
+}
+
+fn job_of(generation: &Generation, spec: PodSpec) -> JobSpec {
     JobSpec {
         backoff_limit: Some(2),
         template: PodTemplateSpec {
             metadata: Some(ObjectMeta { labels: Some(own(generation)), ..Default::default() }),
-            spec: Some(PodSpec {
-                restart_policy: Some("Never".into()),
-                automount_service_account_token: Some(false),
-                enable_service_links: Some(false),
-                security_context: Some(security),
-                init_containers: Some(vec![dumper]),
-                containers: vec![upload],
-                volumes: Some(vec![volume]),
-                ..Default::default()
-            }),
+            spec: Some(spec),
         },
+        ..Default::default()
+    }
+}
+
+fn surroundings() -> PodSpec {
+    let mut security = pods::confined_pod(Some(USER));
+    security.run_as_user = Some(USER);
+    PodSpec {
+        restart_policy: Some("Never".into()),
+        automount_service_account_token: Some(false),
+        enable_service_links: Some(false),
+        security_context: Some(security),
         ..Default::default()
     }
 }
