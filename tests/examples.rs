@@ -32,6 +32,8 @@ fn each_example_composes_what_it_promises() {
         ("postgresql/prod.yaml", "Provisioning", Some("Usage")),
         ("postgresql/everything.yaml", "Provisioning", Some("Database")),
         ("postgresql/prod-unapproved.yaml", "AwaitingApproval", None),
+        ("clickhouse/dev.yaml", "Provisioning", Some("ClickHouseKeeperInstallation")),
+        ("clickhouse/prod.yaml", "Provisioning", Some("Usage")),
     ];
     for (file, phase, kind) in cases {
         let rendered = rendered(file, &[], &[]);

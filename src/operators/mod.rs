@@ -12,6 +12,7 @@ pub mod certificate;
 pub mod backup_job;
 pub mod postgresql;
 pub mod cloudnative_pg;
+pub mod altinity;
 
 use crate::api::claim::{BackupMethod, DeletionPolicy, Engine as EngineName, Topology};
 use crate::api::input::Engines;
@@ -73,6 +74,7 @@ pub trait Operator {
 pub fn of(name: OperatorName) -> &'static dyn Operator {
     match name {
         OperatorName::CloudNativePG => &cloudnative_pg::CloudNativePg,
+        OperatorName::Altinity => &altinity::Altinity,
     }
 }
 

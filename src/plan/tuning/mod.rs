@@ -2,6 +2,7 @@
 //! claim's own go over; and the problems of the two together. One file per engine.
 
 pub mod postgresql;
+pub mod clickhouse;
 
 use crate::api::claim::Engine;
 use crate::api::problem::Problem;
@@ -12,13 +13,9 @@ use std::collections::BTreeMap;
 pub fn tune(engine: Engine, memory: Bytes, storage: Bytes, connections: Option<u32>) -> BTreeMap<String, String> {
     match engine {
         Engine::Postgresql => postgresql::tune(memory, storage, connections),
+        Engine::Clickhouse => clickhouse::tune(memory, connections),
         // No operator for them yet, see `api::plan::Operator`.
-        Engine::Mysql
-        | Engine::Mongodb
-        | Engine::Clickhouse
-        | Engine::Redis
-        | Engine::Elasticsearch
-        | Engine::Sqlite => BTreeMap::new(),
+        Engine::Mysql | Engine::Mongodb | Engine::Redis | Engine::Elasticsearch | Engine::Sqlite => BTreeMap::new(),
     }
 }
 
@@ -31,11 +28,7 @@ pub fn check(
 ) -> Vec<Problem> {
     match engine {
         Engine::Postgresql => postgresql::check(memory, tuned, asked),
-        Engine::Mysql
-        | Engine::Mongodb
-        | Engine::Clickhouse
-        | Engine::Redis
-        | Engine::Elasticsearch
-        | Engine::Sqlite => vec![],
+        Engine::Clickhouse => clickhouse::check(memory, tuned, asked),
+        Engine::Mysql | Engine::Mongodb | Engine::Redis | Engine::Elasticsearch | Engine::Sqlite => vec![],
     }
 }
