@@ -42,6 +42,8 @@ fn each_example_composes_what_it_promises() {
         ("elasticsearch/prod.yaml", "Provisioning", Some("CronJob")),
         ("sqlite/dev.yaml", "Provisioning", Some("StatefulSet")),
         ("sqlite/staging.yaml", "Provisioning", Some("ExternalSecret")),
+        ("clickhouse/dev.yaml", "Provisioning", Some("ClickHouseKeeperInstallation")),
+        ("clickhouse/prod.yaml", "Provisioning", Some("Usage")),
     ];
     for (file, phase, kind) in cases {
         let rendered = rendered(file, &[], &[]);

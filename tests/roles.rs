@@ -13,6 +13,8 @@ const READ: [(&str, &str); 6] = [
     ("", "secrets"),
     ("apps", "deployments"),
     ("apps", "statefulsets"),
+    ("apps", "statefulsets"),
+    ("batch", "jobs"),
 ];
 
 #[test]

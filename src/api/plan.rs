@@ -99,15 +99,18 @@ pub enum Operator {
     InnoDBCluster,
     /// SQLite behind libsql-server, without an operator.
     LibSQL,
+    /// ClickHouse on the Altinity operator.
+    Altinity,
 }
 
 impl Operator {
-    pub const ALL: [Operator; 5] = [
+    pub const ALL: [Operator; 6] = [
         Operator::CloudNativePG,
         Operator::PerconaServerMongoDB,
         Operator::ECK,
         Operator::InnoDBCluster,
         Operator::LibSQL,
+        Operator::Altinity,
     ];
 }
 

@@ -63,13 +63,18 @@ pub fn usages(
         let reason = format!("it stands behind the Database {name}; delete that one");
         usages.push(usage(generation, &behind, "ClusterUsage", "composite", &reason, Some(object), false)?);
     }
-    for data in operators::of(terms.operator).data(generation) {
+    for (index, data) in operators::of(terms.operator).data(generation).into_iter().enumerate() {
         // A Usage of something that does not exist yet would only fail.
         let Some(there) = observed.composed.get(&data.key) else { continue };
         let beside = delivery::locate(&terms.delivery, &terms.database, &data);
-        let data = Reference { key: Key(generation.key(OF_DATA)), ..beside };
+        // The first has the plain key and name; each of the others has those of its own resource behind them.
+        let (key, role) = match index {
+            0 => (generation.key(OF_DATA), "data".into()),
+            _ => (format!("{OF_DATA}-{}", data.key.0), format!("data-{}", data.key.0)),
+        };
+        let data = Reference { key: Key(key), ..beside };
         let reason = format!("it holds the data of the database {name}; an empty one would take its place");
-        usages.push(usage(generation, &data, "Usage", "data", &reason, Some(there), false)?);
+        usages.push(usage(generation, &data, "Usage", &role, &reason, Some(there), false)?);
     }
     Ok(usages)
 }

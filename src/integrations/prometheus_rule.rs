@@ -75,7 +75,7 @@ struct Alert {
 }
 
 fn alerts(generation: &Generation, facts: &Facts, settings: &Settings) -> Vec<Alert> {
-    let members = generation.plan.terms.replicas;
+    let members = u64::from(generation.plan.terms.replicas) * u64::from(generation.plan.terms.shards);
     let of = |signal| facts.signals.get(&signal).map(String::as_str);
     let mut alerts = vec![];
     let mut alert = |name, severity, expression: Option<String>, lasting, summary, description: &str| {

@@ -1,12 +1,14 @@
 //! Certificates of a database whose operator makes none: `Certificate` of cert-manager.io/v1
 //! (<https://cert-manager.io/docs/usage/certificate/>). In: a generation and the names of its servers. Out: one resource, or
-//! none where connections are not encrypted. Must not know an operator.
+//! none where connections are not encrypted; later whether it is issued. Must not know an operator.
 
 use super::facts::EndpointRole;
 use super::{Holds, Resource, name_of, resource};
 use crate::api::plan::{DatabaseName, IssuerKind};
 use crate::api::record::Generation;
-use serde::Serialize;
+use crate::observed::Observed;
+use crate::wire::{Key, Undecodable};
+use serde::{Deserialize, Serialize};
 
 /// Permanent.
 const KEY: &str = "certificate";
@@ -32,6 +34,30 @@ pub fn compose(generation: &Generation, servers: Vec<String>) -> Option<Resource
     };
     let name = secret(generation);
     Some(resource(generation, KEY, KIND, name, Holds::Nothing, spec))
+}
+
+/// Why there is no certificate yet, where one is needed.
+pub fn missing(generation: &Generation, observed: &Observed) -> Result<Option<String>, Undecodable> {
+    if generation.plan.terms.issuer.is_none() {
+        return Ok(None);
+    }
+    let name = secret(generation);
+    let issued: Option<Issued> = observed.get(&generation.key(KEY))?;
+    let ready = issued.as_ref().and_then(|issued| issued.status.conditions.iter().find(|it| it.kind == "Ready"));
+    Ok(match ready {
+        Some(condition) if condition.status == "True" => None,
+        Some(condition) if condition.status == "False" => Some(format!(
+            "cert-manager has not issued the certificate {name}: {}",
+            condition.message.unwrap_or("no reason given")
+        )),
+        _ => Some(format!("cert-manager has not issued the certificate {name} yet")),
+    })
+}
+
+/// Its readiness by key.
+pub fn readiness(generation: &Generation, observed: &Observed) -> Result<Option<(Key, bool)>, Undecodable> {
+    let issued = missing(generation, observed)?.is_none();
+    Ok(generation.plan.terms.issuer.as_ref().map(|_| (Key(generation.key(KEY)), issued)))
 }
 
 /// The Services that clients use are ours and outlive a generation, so the operator does not know their names. All stand in
@@ -73,4 +99,24 @@ struct PrivateKey {
     algorithm: &'static str,
     size: u32,
     rotation_policy: &'static str,
+}
+
+#[derive(Deserialize)]
+struct Issued<'a> {
+    #[serde(default, borrow)]
+    status: IssuedStatus<'a>,
+}
+
+#[derive(Default, Deserialize)]
+struct IssuedStatus<'a> {
+    #[serde(default, borrow)]
+    conditions: Vec<Condition<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Condition<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    status: &'a str,
+    message: Option<&'a str>,
 }

@@ -20,6 +20,7 @@ pub mod eck;
 pub mod mysql;
 pub mod innodb_cluster;
 pub mod libsql;
+pub mod altinity;
 
 use crate::api::claim::{BackupMethod, DeletionPolicy, Engine as EngineName, Topology};
 use crate::api::input::Engines;
@@ -95,6 +96,7 @@ pub fn of(name: OperatorName) -> &'static dyn Operator {
         OperatorName::ECK => &eck::Eck,
         OperatorName::InnoDBCluster => &innodb_cluster::InnoDbCluster,
         OperatorName::LibSQL => &libsql::LibSql,
+        OperatorName::Altinity => &altinity::Altinity,
     }
 }
 

@@ -7,7 +7,7 @@ pub mod approval_gate;
 mod signer;
 
 use crate::integrations;
-use crate::operators::{backup_job, cloudnative_pg, eck, innodb_cluster, libsql, percona_server_mongodb};
+use crate::operators::{altinity, backup_job, cloudnative_pg, eck, innodb_cluster, libsql, percona_server_mongodb};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +83,7 @@ pub struct Engines {
     pub innodb_cluster: innodb_cluster::Settings,
     #[serde(rename = "libSQL")]
     pub lib_sql: libsql::Settings,
+    pub altinity: altinity::Settings,
 }
 
 /// What surrounds a database. What is left out is off: a kind that the cluster does not know would stop everything.

@@ -4,6 +4,7 @@
 pub mod mongodb;
 pub mod mysql;
 pub mod postgresql;
+pub mod clickhouse;
 
 use crate::api::claim::Engine;
 use crate::api::problem::Problem;
@@ -14,14 +15,11 @@ use std::collections::BTreeMap;
 pub fn tune(engine: Engine, memory: Bytes, storage: Bytes, connections: Option<u32>) -> BTreeMap<String, String> {
     match engine {
         Engine::Postgresql => postgresql::tune(memory, storage, connections),
-        Engine::Mongodb => mongodb::tune(memory, connections),
-        // It sizes itself by the memory that it finds.
-        Engine::Elasticsearch => BTreeMap::new(),
-        // Nothing to tune, or no operator yet, see `api::plan::Operator`.
         Engine::Mysql => mysql::tune(memory, storage, connections),
-        Engine::Mongodb | Engine::Clickhouse | Engine::Redis | Engine::Elasticsearch | Engine::Sqlite => {
-            BTreeMap::new()
-        } // They size themselves by the memory that they find.
+        Engine::Mongodb => mongodb::tune(memory, connections),
+        Engine::Clickhouse => clickhouse::tune(memory, connections),
+        // They size themselves by the memory that they find.
+        Engine::Redis | Engine::Elasticsearch | Engine::Sqlite => BTreeMap::new(),
     }
 }
 
@@ -35,10 +33,8 @@ pub fn check(
     match engine {
         Engine::Postgresql => postgresql::check(memory, tuned, asked),
         Engine::Mongodb => mongodb::check(memory, asked),
-        // Nothing to tune, or no operator yet, see `api::plan::Operator`.
         Engine::Mysql => mysql::check(memory, tuned, asked),
-        // Nothing to tune, or no operator yet, see `api::plan::Operator`.
-        // Nothing to tune, or no operator yet, see `api::plan::Operator`.
-        Engine::Clickhouse | Engine::Redis | Engine::Elasticsearch | Engine::Sqlite => vec![],
+        Engine::Clickhouse => clickhouse::check(memory, tuned, asked),
+        Engine::Redis | Engine::Elasticsearch | Engine::Sqlite => vec![],
     }
 }
