@@ -32,6 +32,9 @@ fn each_example_composes_what_it_promises() {
         ("postgresql/prod.yaml", "Provisioning", Some("Usage")),
         ("postgresql/everything.yaml", "Provisioning", Some("Database")),
         ("postgresql/prod-unapproved.yaml", "AwaitingApproval", None),
+        ("redis/dev.yaml", "Provisioning", Some("RedisReplication")),
+        ("redis/cluster.yaml", "Provisioning", Some("RedisCluster")),
+        ("redis/prod.yaml", "Provisioning", Some("RedisSentinel")),
     ];
     for (file, phase, kind) in cases {
         let rendered = rendered(file, &[], &[]);

@@ -6,8 +6,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Read as required resources, never composed.
-const READ: [(&str, &str); 4] =
-    [("db.platform.io", "databaseapprovals"), ("", "namespaces"), ("", "persistentvolumeclaims"), ("", "secrets")];
+const READ: [(&str, &str); 6] = [
+    ("apps", "statefulsets"),
+    ("batch", "jobs"),
+    ("db.platform.io", "databaseapprovals"),
+    ("", "namespaces"),
+    ("", "persistentvolumeclaims"),
+    ("", "secrets"),
+];
 
 #[test]
 fn the_role_has_every_kind_and_none_too_many() {

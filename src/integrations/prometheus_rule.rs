@@ -75,7 +75,8 @@ struct Alert {
 }
 
 fn alerts(generation: &Generation, facts: &Facts, settings: &Settings) -> Vec<Alert> {
-    let members = generation.plan.terms.replicas;
+    let terms = &generation.plan.terms;
+    let members = terms.replicas.saturating_mul(terms.shards);
     let of = |signal| facts.signals.get(&signal).map(String::as_str);
     let mut alerts = vec![];
     let mut alert = |name, severity, expression: Option<String>, lasting, summary, description: &str| {

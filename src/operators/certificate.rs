@@ -6,7 +6,9 @@ use super::facts::EndpointRole;
 use super::{Holds, Resource, name_of, resource};
 use crate::api::plan::{DatabaseName, IssuerKind};
 use crate::api::record::Generation;
-use serde::Serialize;
+use crate::observed::Observed;
+use crate::wire::{Key, Undecodable};
+use serde::{Deserialize, Serialize};
 
 /// Permanent.
 const KEY: &str = "certificate";
@@ -32,6 +34,40 @@ pub fn compose(generation: &Generation, servers: Vec<String>) -> Option<Resource
     };
     let name = secret(generation);
     Some(resource(generation, KEY, KIND, name, Holds::Nothing, spec))
+}
+
+/// Why the certificate is not there yet, where one is asked for.
+pub fn missing(generation: &Generation, observed: &Observed) -> Result<Option<String>, Undecodable> {
+    if generation.plan.terms.issuer.is_none() {
+        return Ok(None);
+    }
+    let name = secret(generation);
+    let issued: Option<Issued> = observed.get(&generation.key(KEY))?;
+    let ready = issued.as_ref().and_then(|it| it.status.conditions.iter().find(|condition| condition.kind == "Ready"));
+    Ok(match ready {
+        Some(condition) if condition.status == "True" => None,
+        Some(condition) if condition.status == "False" => {
+            let why = condition.message.unwrap_or("no reason given");
+            Some(format!("cert-manager cannot issue the certificate {name}: {why}"))
+        }
+        _ => Some(format!("cert-manager has not issued the certificate {name} yet")),
+    })
+}
+
+/// Its readiness by key; none where there is none.
+pub fn readiness(generation: &Generation, observed: &Observed) -> Result<Option<(Key, bool)>, Undecodable> {
+    let missing = missing(generation, observed)?;
+    Ok(generation.plan.terms.issuer.as_ref().map(|_| (Key(generation.key(KEY)), missing.is_none())))
+}
+
+/// How often it was renewed, for servers that read it at their start only: none before the first time, so that they are
+/// not restarted when they have only just come.
+pub fn renewals(generation: &Generation, observed: &Observed) -> Option<u64> {
+    let issued: Option<Issued> = observed.get(&generation.key(KEY)).ok().flatten();
+    issued
+        .and_then(|issued| issued.status.revision)
+        .map(|revision| revision.saturating_sub(1))
+        .filter(|count| *count > 0)
 }
 
 /// The Services that clients use are ours and outlive a generation, so the operator does not know their names. All stand in
@@ -73,4 +109,26 @@ struct PrivateKey {
     algorithm: &'static str,
     size: u32,
     rotation_policy: &'static str,
+}
+
+#[derive(Deserialize)]
+struct Issued<'a> {
+    #[serde(default, borrow)]
+    status: IssuedStatus<'a>,
+}
+
+#[derive(Default, Deserialize)]
+struct IssuedStatus<'a> {
+    #[serde(default, borrow)]
+    conditions: Vec<Condition<'a>>,
+    /// 1 for the first that was issued.
+    revision: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Condition<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    status: &'a str,
+    message: Option<&'a str>,
 }

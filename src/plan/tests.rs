@@ -43,7 +43,7 @@ fn every_mistake_has_its_sentence() {
             json!({"storage": "lots"}),
             "spec.storage: \"lots\" is not an amount of bytes, such as 100Gi; write an amount such as 100Gi",
         ),
-        ("dev", json!({"engine": "mysql"}), "spec.engine: mysql is not offered in dev; write one of postgresql"),
+        ("dev", json!({"engine": "mysql"}), "spec.engine: mysql is not offered in dev; write one of postgresql, redis"),
         ("dev", json!({"version": "9.6"}), "spec.version: there is no version \"9.6\"; write one of 15, 16, 17, 18"),
         (
             "dev",

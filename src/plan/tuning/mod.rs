@@ -2,6 +2,7 @@
 //! claim's own go over; and the problems of the two together. One file per engine.
 
 pub mod postgresql;
+pub mod redis;
 
 use crate::api::claim::Engine;
 use crate::api::problem::Problem;
@@ -12,13 +13,11 @@ use std::collections::BTreeMap;
 pub fn tune(engine: Engine, memory: Bytes, storage: Bytes, connections: Option<u32>) -> BTreeMap<String, String> {
     match engine {
         Engine::Postgresql => postgresql::tune(memory, storage, connections),
+        Engine::Redis => redis::tune(memory),
         // No operator for them yet, see `api::plan::Operator`.
-        Engine::Mysql
-        | Engine::Mongodb
-        | Engine::Clickhouse
-        | Engine::Redis
-        | Engine::Elasticsearch
-        | Engine::Sqlite => BTreeMap::new(),
+        Engine::Mysql | Engine::Mongodb | Engine::Clickhouse | Engine::Elasticsearch | Engine::Sqlite => {
+            BTreeMap::new()
+        }
     }
 }
 
