@@ -44,6 +44,9 @@ fn each_example_composes_what_it_promises() {
         ("sqlite/staging.yaml", "Provisioning", Some("ExternalSecret")),
         ("clickhouse/dev.yaml", "Provisioning", Some("ClickHouseKeeperInstallation")),
         ("clickhouse/prod.yaml", "Provisioning", Some("Usage")),
+        ("redis/dev.yaml", "Provisioning", Some("RedisReplication")),
+        ("redis/cluster.yaml", "Provisioning", Some("RedisCluster")),
+        ("redis/prod.yaml", "Provisioning", Some("RedisSentinel")),
     ];
     for (file, phase, kind) in cases {
         let rendered = rendered(file, &[], &[]);

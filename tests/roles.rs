@@ -6,15 +6,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Read as required resources, never composed.
-const READ: [(&str, &str); 6] = [
-    ("db.platform.io", "databaseapprovals"),
+const READ: [(&str, &str); 7] = [
     ("", "namespaces"),
     ("", "persistentvolumeclaims"),
     ("", "secrets"),
     ("apps", "deployments"),
     ("apps", "statefulsets"),
-    ("apps", "statefulsets"),
     ("batch", "jobs"),
+    ("db.platform.io", "databaseapprovals"),
 ];
 
 #[test]

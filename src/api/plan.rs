@@ -101,16 +101,19 @@ pub enum Operator {
     LibSQL,
     /// ClickHouse on the Altinity operator.
     Altinity,
+    /// Redis on OT-CONTAINER-KIT's redis-operator.
+    OTContainerKit,
 }
 
 impl Operator {
-    pub const ALL: [Operator; 6] = [
+    pub const ALL: [Operator; 7] = [
         Operator::CloudNativePG,
         Operator::PerconaServerMongoDB,
         Operator::ECK,
         Operator::InnoDBCluster,
         Operator::LibSQL,
         Operator::Altinity,
+        Operator::OTContainerKit,
     ];
 }
 

@@ -184,6 +184,13 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<BackupHeal
     })
 }
 
+/// Seconds since the last one that went well, as kube-state-metrics has it; before the first one nothing.
+pub fn age_signal(generation: &Generation) -> String {
+    let (namespace, name) = (&generation.database().namespace, name(generation));
+    let last = format!(r#"kube_cronjob_status_last_successful_time{{namespace="{namespace}",cronjob="{name}"}}"#);
+    format!("time() - max({last})")
+}
+
 /// The pods of the jobs, for the network's rules.
 pub fn workload(generation: &Generation, port: u16) -> Workload {
     let mut workload = asking_workload(generation, port);
@@ -200,13 +207,6 @@ pub fn asking_workload(generation: &Generation, port: u16) -> Workload {
         reaches: doors([(Peer::Workload("members".into()), port)]),
         metrics_port: None,
     }
-}
-
-/// Seconds since a backup went well last, for `Signal::BackupAge`: by kube-state-metrics, which watches every CronJob.
-pub fn age_signal(generation: &Generation) -> String {
-    let namespace = &generation.database().namespace;
-    let last = format!(r#"namespace="{namespace}",cronjob="{}""#, name(generation));
-    format!("time() - max(kube_cronjob_status_last_successful_time{{{last}}})")
 }
 
 /// The door that lets them in.
@@ -266,9 +266,11 @@ fn uploading(generation: &Generation, backup: &Backup, dump: &Dump, settings: &S
     );
     let dumper = container("dump", dump.image, dump.script.clone(), dump.env.clone(), resources());
     let upload = container("upload", &settings.image, script, store(generation, backup), resources());
+    // The dumps of all shards are there at once.
+    let room = Bytes(terms.storage.0.saturating_mul(terms.shards.into()));
     let size = PersistentVolumeClaimSpec {
         access_modes: Some(vec!["ReadWriteOnce".into()]),
-        resources: Some(pods::storage(terms.storage)),
+        resources: Some(pods::storage(room)),
         storage_class_name: terms.storage_class.clone(),
         ..Default::default()
     };

@@ -36,28 +36,38 @@ pub fn compose(generation: &Generation, servers: Vec<String>) -> Option<Resource
     Some(resource(generation, KEY, KIND, name, Holds::Nothing, spec))
 }
 
-/// Why there is no certificate yet, where one is needed.
+/// Why the certificate is not there yet, where one is asked for.
 pub fn missing(generation: &Generation, observed: &Observed) -> Result<Option<String>, Undecodable> {
     if generation.plan.terms.issuer.is_none() {
         return Ok(None);
     }
     let name = secret(generation);
     let issued: Option<Issued> = observed.get(&generation.key(KEY))?;
-    let ready = issued.as_ref().and_then(|issued| issued.status.conditions.iter().find(|it| it.kind == "Ready"));
+    let ready = issued.as_ref().and_then(|it| it.status.conditions.iter().find(|condition| condition.kind == "Ready"));
     Ok(match ready {
         Some(condition) if condition.status == "True" => None,
-        Some(condition) if condition.status == "False" => Some(format!(
-            "cert-manager has not issued the certificate {name}: {}",
-            condition.message.unwrap_or("no reason given")
-        )),
+        Some(condition) if condition.status == "False" => {
+            let why = condition.message.unwrap_or("no reason given");
+            Some(format!("cert-manager cannot issue the certificate {name}: {why}"))
+        }
         _ => Some(format!("cert-manager has not issued the certificate {name} yet")),
     })
 }
 
-/// Its readiness by key.
+/// Its readiness by key; none where there is none.
 pub fn readiness(generation: &Generation, observed: &Observed) -> Result<Option<(Key, bool)>, Undecodable> {
-    let issued = missing(generation, observed)?.is_none();
-    Ok(generation.plan.terms.issuer.as_ref().map(|_| (Key(generation.key(KEY)), issued)))
+    let missing = missing(generation, observed)?;
+    Ok(generation.plan.terms.issuer.as_ref().map(|_| (Key(generation.key(KEY)), missing.is_none())))
+}
+
+/// How often it was renewed, for servers that read it at their start only: none before the first time, so that they are
+/// not restarted when they have only just come.
+pub fn renewals(generation: &Generation, observed: &Observed) -> Option<u64> {
+    let issued: Option<Issued> = observed.get(&generation.key(KEY)).ok().flatten();
+    issued
+        .and_then(|issued| issued.status.revision)
+        .map(|revision| revision.saturating_sub(1))
+        .filter(|count| *count > 0)
 }
 
 /// The Services that clients use are ours and outlive a generation, so the operator does not know their names. All stand in
@@ -111,6 +121,8 @@ struct Issued<'a> {
 struct IssuedStatus<'a> {
     #[serde(default, borrow)]
     conditions: Vec<Condition<'a>>,
+    /// 1 for the first that was issued.
+    revision: Option<u64>,
 }
 
 #[derive(Deserialize)]

@@ -21,6 +21,8 @@ pub mod mysql;
 pub mod innodb_cluster;
 pub mod libsql;
 pub mod altinity;
+pub mod stateful_set;
+pub mod ot_container_kit;
 
 use crate::api::claim::{BackupMethod, DeletionPolicy, Engine as EngineName, Topology};
 use crate::api::input::Engines;
@@ -97,6 +99,7 @@ pub fn of(name: OperatorName) -> &'static dyn Operator {
         OperatorName::InnoDBCluster => &innodb_cluster::InnoDbCluster,
         OperatorName::LibSQL => &libsql::LibSql,
         OperatorName::Altinity => &altinity::Altinity,
+        OperatorName::OTContainerKit => &ot_container_kit::OtContainerKit,
     }
 }
 

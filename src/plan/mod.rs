@@ -175,6 +175,7 @@ fn resolve_with(
     };
     let (namespace, name) = claim.identity();
     let topology = capability::topology(spec, features);
+    let sharded = matches!(topology, Topology::Sharded | Topology::Cluster);
     let least_shards = features.shards.map_or(1, |shards| shards.least);
     let access = spec.access.clone().unwrap_or_default();
     let monitoring = spec.monitoring.clone().unwrap_or_default();
@@ -186,7 +187,7 @@ fn resolve_with(
         version: version.name.into(),
         topology,
         replicas,
-        shards: spec.shards.unwrap_or(if topology == Topology::Sharded { least_shards } else { 1 }),
+        shards: spec.shards.unwrap_or(if sharded { least_shards } else { 1 }),
         synchronous_replicas: tier.synchronous_replicas.min(replicas - 1),
         cpu: size.cpu,
         memory: size.memory,

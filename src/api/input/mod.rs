@@ -7,7 +7,9 @@ pub mod approval_gate;
 mod signer;
 
 use crate::integrations;
-use crate::operators::{altinity, backup_job, cloudnative_pg, eck, innodb_cluster, libsql, percona_server_mongodb};
+use crate::operators::{
+    altinity, backup_job, cloudnative_pg, eck, innodb_cluster, libsql, ot_container_kit, percona_server_mongodb,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +86,7 @@ pub struct Engines {
     #[serde(rename = "libSQL")]
     pub lib_sql: libsql::Settings,
     pub altinity: altinity::Settings,
+    pub ot_container_kit: ot_container_kit::Settings,
 }
 
 /// What surrounds a database. What is left out is off: a kind that the cluster does not know would stop everything.

@@ -1,10 +1,11 @@
 //! Engine settings that follow from the size of a member. In: memory and storage of each. Out: settings, which a
 //! claim's own go over; and the problems of the two together. One file per engine.
 
+pub mod clickhouse;
 pub mod mongodb;
 pub mod mysql;
 pub mod postgresql;
-pub mod clickhouse;
+pub mod redis;
 
 use crate::api::claim::Engine;
 use crate::api::problem::Problem;
@@ -18,8 +19,9 @@ pub fn tune(engine: Engine, memory: Bytes, storage: Bytes, connections: Option<u
         Engine::Mysql => mysql::tune(memory, storage, connections),
         Engine::Mongodb => mongodb::tune(memory, connections),
         Engine::Clickhouse => clickhouse::tune(memory, connections),
+        Engine::Redis => redis::tune(memory),
         // They size themselves by the memory that they find.
-        Engine::Redis | Engine::Elasticsearch | Engine::Sqlite => BTreeMap::new(),
+        Engine::Elasticsearch | Engine::Sqlite => BTreeMap::new(),
     }
 }
 
