@@ -6,8 +6,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Read as required resources, never composed.
-const READ: [(&str, &str); 4] =
-    [("db.platform.io", "databaseapprovals"), ("", "namespaces"), ("", "persistentvolumeclaims"), ("", "secrets")];
+const READ: [(&str, &str); 5] = [
+    ("db.platform.io", "databaseapprovals"),
+    ("", "namespaces"),
+    ("", "persistentvolumeclaims"),
+    ("", "secrets"),
+    ("apps", "statefulsets"),
+];
 
 #[test]
 fn the_role_has_every_kind_and_none_too_many() {

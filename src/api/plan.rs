@@ -91,10 +91,12 @@ pub struct DatabaseName {
 pub enum Operator {
     /// PostgreSQL on CloudNativePG.
     CloudNativePG,
+    /// PostgreSQL on Zalando's operator.
+    Zalando,
 }
 
 impl Operator {
-    pub const ALL: [Operator; 1] = [Operator::CloudNativePG];
+    pub const ALL: [Operator; 2] = [Operator::CloudNativePG, Operator::Zalando];
 }
 
 /// How strictly members are kept on different nodes.

@@ -10,8 +10,11 @@ pub mod pods;
 pub mod password;
 pub mod certificate;
 pub mod backup_job;
+pub mod volumes;
+pub mod stateful_set;
 pub mod postgresql;
 pub mod cloudnative_pg;
+pub mod zalando;
 
 use crate::api::claim::{BackupMethod, DeletionPolicy, Engine as EngineName, Topology};
 use crate::api::input::Engines;
@@ -73,6 +76,7 @@ pub trait Operator {
 pub fn of(name: OperatorName) -> &'static dyn Operator {
     match name {
         OperatorName::CloudNativePG => &cloudnative_pg::CloudNativePg,
+        OperatorName::Zalando => &zalando::Zalando,
     }
 }
 

@@ -7,7 +7,7 @@ pub mod approval_gate;
 mod signer;
 
 use crate::integrations;
-use crate::operators::{backup_job, cloudnative_pg};
+use crate::operators::{backup_job, cloudnative_pg, zalando};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +76,7 @@ pub struct Engines {
     pub backup_jobs: backup_job::Settings,
     #[serde(rename = "cloudNativePG")]
     pub cloudnative_pg: cloudnative_pg::Settings,
+    pub zalando: zalando::Settings,
 }
 
 /// What surrounds a database. What is left out is off: a kind that the cluster does not know would stop everything.

@@ -3,12 +3,12 @@
 
 use super::status::{
     Cluster, ClusterStatus, Condition, Database, ObjectStore, Pooler, PoolerStatus, RecoveryWindow, ScheduledBackup,
-    Volume,
 };
 use super::{cluster, key, server_name, volumes};
 use crate::api::plan::{Delivery, Plan, Pooling};
 use crate::api::record::Generation;
-use crate::observed::{Answer, Observed};
+use crate::observed::Observed;
+use crate::operators;
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
 use crate::wire::{Key, Undecodable};
 use std::collections::BTreeMap;
@@ -193,22 +193,7 @@ fn storage(
     if terms.delivery != Delivery::Direct {
         return Ok(reported(status, terms.replicas));
     }
-    let volumes: Vec<Volume> = match observed.answer(&volumes(generation))? {
-        Answer::NotAsked => return Ok(Storage::NotYet("nobody has looked at the volumes yet".into())),
-        Answer::Nothing => return Ok(Storage::NotYet("there are no volumes yet".into())),
-        Answer::Found(volumes) => volumes,
-    };
-    let size = |volume: &Volume| volume.status.capacity.as_ref().map(|capacity| capacity.storage).unwrap_or_default();
-    if let Some(small) = volumes.iter().find(|volume| size(volume) < terms.storage) {
-        let why = format!("volume {} has {} of {}", small.metadata.name, size(small), terms.storage);
-        return Ok(Storage::NotYet(why));
-    }
-    Ok(match volumes.len() as u64 {
-        count if count < u64::from(terms.replicas) => {
-            Storage::NotYet(format!("{count} of {} members have a volume", terms.replicas))
-        }
-        _ => Storage::AsPlanned,
-    })
+    operators::volumes::storage(terms, &volumes(generation), observed)
 }
 
 /// All that the operator says where the volumes cannot be looked at.

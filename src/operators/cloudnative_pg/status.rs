@@ -172,29 +172,6 @@ pub struct DatabaseStatus<'a> {
     pub observed_generation: Option<i64>,
 }
 
-#[derive(Deserialize)]
-pub struct Volume {
-    pub metadata: VolumeMetadata,
-    #[serde(default)]
-    pub status: VolumeStatus,
-}
-
-#[derive(Deserialize)]
-pub struct VolumeMetadata {
-    pub name: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct VolumeStatus {
-    pub capacity: Option<Capacity>,
-}
-
-#[derive(Deserialize)]
-pub struct Capacity {
-    pub storage: Bytes,
-}
-
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Backup<'a> {
