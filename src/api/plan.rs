@@ -103,10 +103,12 @@ pub enum Operator {
     Altinity,
     /// Redis on OT-CONTAINER-KIT's redis-operator.
     OTContainerKit,
+    /// PostgreSQL on Zalando's operator.
+    Zalando,
 }
 
 impl Operator {
-    pub const ALL: [Operator; 7] = [
+    pub const ALL: [Operator; 8] = [
         Operator::CloudNativePG,
         Operator::PerconaServerMongoDB,
         Operator::ECK,
@@ -114,6 +116,7 @@ impl Operator {
         Operator::LibSQL,
         Operator::Altinity,
         Operator::OTContainerKit,
+        Operator::Zalando,
     ];
 }
 

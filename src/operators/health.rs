@@ -56,6 +56,15 @@ pub enum BackupState {
     NotYet(String),
     /// Something that was tried has failed.
     Trouble(String),
+    /// They are made, but nobody says how they went.
+    Unknown(String),
+}
+
+impl BackupState {
+    /// Something is still missing or wrong, and it would be seen if it no longer were.
+    pub fn is_awaited(&self) -> bool {
+        matches!(self, BackupState::NotYet(_) | BackupState::Trouble(_))
+    }
 }
 
 impl BackupHealth {
@@ -89,6 +98,7 @@ impl Health {
     /// Everything is as planned, so that only a change of what is observed can change the report.
     pub fn is_settled(&self) -> bool {
         let sized = !matches!(self.storage, Storage::NotYet(_));
-        matches!(self.state, State::Ready | State::Hibernated) && sized && self.backup.state == BackupState::AsPlanned
+        let awaited = self.backup.state.is_awaited();
+        matches!(self.state, State::Ready | State::Hibernated) && sized && !awaited
     }
 }

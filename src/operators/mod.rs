@@ -23,6 +23,7 @@ pub mod libsql;
 pub mod altinity;
 pub mod stateful_set;
 pub mod ot_container_kit;
+pub mod zalando;
 
 use crate::api::claim::{BackupMethod, DeletionPolicy, Engine as EngineName, Topology};
 use crate::api::input::Engines;
@@ -100,6 +101,7 @@ pub fn of(name: OperatorName) -> &'static dyn Operator {
         OperatorName::LibSQL => &libsql::LibSql,
         OperatorName::Altinity => &altinity::Altinity,
         OperatorName::OTContainerKit => &ot_container_kit::OtContainerKit,
+        OperatorName::Zalando => &zalando::Zalando,
     }
 }
 

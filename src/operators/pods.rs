@@ -84,6 +84,20 @@ pub fn spread(placement: Placement, own: Labels) -> Vec<TopologySpreadConstraint
     }
 }
 
+/// The same as [`apart`], for operators that take no affinity of ours. `most`: no database has more members, so that as
+/// long as there are fewer nodes, or one without a member, no node gets a second one.
+pub fn one_per_node(placement: Placement, most: u32, own: Labels) -> TopologySpreadConstraint {
+    let must = placement == Placement::Required;
+    TopologySpreadConstraint {
+        max_skew: 1,
+        min_domains: i32::try_from(most).ok().filter(|_| must),
+        topology_key: "kubernetes.io/hostname".into(),
+        when_unsatisfiable: if must { "DoNotSchedule" } else { "ScheduleAnyway" }.into(),
+        label_selector: Some(LabelSelector { match_labels: Some(own), ..Default::default() }),
+        ..Default::default()
+    }
+}
+
 /// What a namespace of the level "restricted" asks of a pod, and OpenShift with its own user ids; `group` owns the volumes
 /// where Kubernetes has to be told.
 pub fn confined_pod(group: Option<i64>) -> PodSecurityContext {

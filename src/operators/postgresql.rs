@@ -3,7 +3,9 @@
 
 use crate::api::claim::LogLevel;
 use crate::api::plan::Monitoring;
+use crate::api::record::Generation;
 use crate::api::status::Class;
+use crate::operators::facts::Signal;
 use std::collections::BTreeMap;
 
 pub const PORT: u16 = 5432;
@@ -47,6 +49,48 @@ pub fn log_settings(monitoring: &Monitoring) -> BTreeMap<&'static str, &'static 
 /// How many connections a server with these settings takes.
 pub fn max_connections(settings: &BTreeMap<&str, &str>) -> u64 {
     settings.get("max_connections").and_then(|number| number.parse().ok()).unwrap_or(MAX_CONNECTIONS)
+}
+
+/// What pools may take of the server's connections; the rest is for who connects directly.
+const POOLED_PERCENT: u64 = 80;
+
+/// How many connections all pools together may hold.
+pub fn pooled_connections(settings: &BTreeMap<&str, &str>) -> u64 {
+    max_connections(settings) * POOLED_PERCENT / 100
+}
+
+/// Age of the oldest transaction at which PostgreSQL stops: 2^31.
+pub const WRAPAROUND: &str = "2147483648";
+
+/// What Prometheus' own exporter, beside each member, says of them (postgres_exporter 0.20). `pods` and `volumes` are
+/// expressions of their names.
+pub fn exporter_signals(generation: &Generation, pods: &str, volumes: &str) -> BTreeMap<Signal, String> {
+    let terms = &generation.plan.terms;
+    let namespace = &terms.database.namespace;
+    let members = format!(r#"namespace="{namespace}",pod=~"{pods}""#);
+    let volumes = format!(r#"namespace="{namespace}",persistentvolumeclaim=~"{volumes}""#);
+    let used = format!("sum by (pod) (pg_stat_database_numbackends{{{members}}})");
+    let most = format!("sum by (pod) (pg_settings_max_connections{{{members}}})");
+    let longest = format!(r#"max(pg_stat_activity_max_tx_duration{{{members},backend_type="client backend"}})"#);
+    let oldest = format!("max(pg_database_wraparound_age_datfrozenxid_seconds{{{members}}})");
+    let mut signals = BTreeMap::from([
+        // A member that is gone has no value, and no members at all are no vector.
+        (Signal::MembersUp, format!("sum(pg_up{{{members}}}) or vector(0)")),
+        (Signal::ConnectionsUsed, format!("max({used} / {most})")),
+        (Signal::LongestTransaction, longest),
+        // The exporter calls the age seconds, but it is a number of transactions.
+        (Signal::TransactionIdsUsed, format!("{oldest} / {WRAPAROUND}")),
+        (Signal::VolumeFree, format!("kubelet_volume_stats_available_bytes{{{volumes}}}")),
+        (Signal::VolumeSize, format!("kubelet_volume_stats_capacity_bytes{{{volumes}}}")),
+    ]);
+    if terms.replicas > 1 {
+        signals.insert(Signal::ReplicationLag, format!("max(pg_replication_lag_seconds{{{members}}})"));
+    }
+    if terms.backup.is_some() {
+        // A bare counter, so that a range can follow it.
+        signals.insert(Signal::ArchiveFailures, format!("pg_stat_archiver_failed_count{{{members}}}"));
+    }
+    signals
 }
 
 /// What becoming release line `to` does to a server of line `from`: an upgrade in place stops it, and nothing goes

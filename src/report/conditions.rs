@@ -41,6 +41,7 @@ pub fn conditions(view: &View) -> Vec<Condition> {
         (Some(_), BackupState::AsPlanned) => (Truth::True, "Configured", String::new()),
         (Some(_), BackupState::NotYet(why)) => (Truth::False, "NotYet", format!("{name}: {why}")),
         (Some(_), BackupState::Trouble(why)) => (Truth::False, "Trouble", format!("{name}: {why}")),
+        (Some(_), BackupState::Unknown(why)) => (Truth::Unknown, "Unknown", format!("{name}: {why}")),
     };
     let credentials = match view.credentials {
         Some(why) => (Truth::False, "Waiting", why.to_string()),

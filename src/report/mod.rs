@@ -12,7 +12,7 @@ use crate::gate::Standing;
 use crate::integrations::{connection_secret, service};
 use crate::observed::Observed;
 use crate::operators::facts::EndpointRole;
-use crate::operators::health::{BackupState, Storage};
+use crate::operators::health::Storage;
 use crate::operators::{Facts, Health, State, name_of};
 use crate::pipeline::documents::Ruling;
 use crate::wire::{DesiredResource, Key};
@@ -124,7 +124,7 @@ fn stage(view: &View) -> Stage {
         State::Absent => Stage::Deploying,
         State::Progressing(_) | State::Degraded(_) | State::Failed(_) => Stage::WaitingForReady,
         State::Ready | State::Hibernated if view.credentials.is_some() => Stage::Credentials,
-        State::Ready | State::Hibernated if health.backup.state != BackupState::AsPlanned => Stage::Backup,
+        State::Ready | State::Hibernated if health.backup.state.is_awaited() => Stage::Backup,
         State::Ready | State::Hibernated if !monitored => Stage::Metrics,
         State::Ready | State::Hibernated => Stage::Completed,
     }

@@ -9,6 +9,7 @@ mod signer;
 use crate::integrations;
 use crate::operators::{
     altinity, backup_job, cloudnative_pg, eck, innodb_cluster, libsql, ot_container_kit, percona_server_mongodb,
+    zalando,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -87,6 +88,7 @@ pub struct Engines {
     pub lib_sql: libsql::Settings,
     pub altinity: altinity::Settings,
     pub ot_container_kit: ot_container_kit::Settings,
+    pub zalando: zalando::Settings,
 }
 
 /// What surrounds a database. What is left out is off: a kind that the cluster does not know would stop everything.

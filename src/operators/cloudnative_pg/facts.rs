@@ -8,7 +8,7 @@ use crate::operators::facts::{
     Credentials, Endpoint, EndpointRole, Facts, Peer, SecretKey, Signal, Target, Uri, Username, Workload, doors,
     labels, scraped,
 };
-use crate::operators::postgresql;
+use crate::operators::postgresql::{self, WRAPAROUND};
 use std::collections::BTreeMap;
 
 /// The instance manager: the operator asks it for the member's status, and members each other whether they are
@@ -103,9 +103,6 @@ fn pooler(generation: &Generation) -> Workload {
 fn metrics_port(terms: &Terms) -> Option<String> {
     (!terms.monitoring.off).then(|| METRICS_PORT.into())
 }
-
-/// Age of the oldest transaction at which PostgreSQL stops: 2^31.
-const WRAPAROUND: &str = "2147483648";
 
 /// Members are pods, and their volumes claims, named `NAME-1`, `NAME-2` and so on. Only some of the operator's metrics
 /// have a label for the Cluster, so the selection is by what Prometheus adds to each: namespace and pod.

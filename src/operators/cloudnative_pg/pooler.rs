@@ -16,8 +16,6 @@ use std::collections::BTreeMap;
 pub const INSTANCE: Amounts = Amounts { cpu: Millicores(500), memory: Bytes(256 * Bytes::MI), storage: Bytes(0) };
 /// Clients of each instance.
 const CLIENTS: &str = "1000";
-/// What the pools may take of the server's connections; the rest is for who connects directly.
-const POOLED_PERCENT: u64 = 80;
 
 pub fn compose(generation: &Generation, pooling: &Pooling) -> Resource {
     let spec = PoolerSpec {
@@ -31,8 +29,8 @@ pub fn compose(generation: &Generation, pooling: &Pooling) -> Resource {
 }
 
 fn parameters(generation: &Generation, pooling: &Pooling) -> BTreeMap<&'static str, String> {
-    let server = postgresql::max_connections(&generation.plan.parameters());
-    let pool = (server * POOLED_PERCENT / 100 / u64::from(pooling.instances.max(1))).max(1).to_string();
+    let pooled = postgresql::pooled_connections(&generation.plan.parameters());
+    let pool = (pooled / u64::from(pooling.instances.max(1))).max(1).to_string();
     let mut parameters = BTreeMap::from([
         ("default_pool_size", pool.clone()),
         // The pool's size is per user; this holds for all of them together.

@@ -1,0 +1,75 @@
+//! Where backups go and when they are made: Spilo does both inside of the members, with WAL-G, as variables tell it (Spilo,
+//! `ENVIRONMENT.rst`). In: a generation that is backed up. Out: the variables; and the one backup that is made from
+//! outside, a dump, because nobody outside can start the others.
+
+use super::{Settings, secret};
+use crate::api::input::Engines;
+use crate::api::plan::{Backup, DatabaseName, Destination, DestinationAccess, KeySecret};
+use crate::api::record::Generation;
+use crate::operators::backup_job::{self, Dump, FOLDER, from_secret, text};
+use crate::operators::{Resource, postgresql};
+use crate::plan::schedule::days;
+use k8s_openapi::api::core::v1::EnvVar;
+
+/// Spilo's path is `s3://BUCKET/spilo/PREFIX SCOPE SUFFIX/wal/RELEASE`, where the scope is the database's name: so it
+/// carries namespace, name and lineage, and an upgrade begins a new folder.
+pub fn variables(generation: &Generation, backup: &Backup) -> Vec<EnvVar> {
+    let Destination { path, endpoint, region, access } = &backup.destination;
+    let namespace = &generation.database().namespace;
+    let mut variables = vec![
+        text("USE_WALG_BACKUP", "true"),
+        text("USE_WALG_RESTORE", "true"),
+        text("WAL_S3_BUCKET", path.trim_start_matches("s3://").trim_end_matches('/')),
+        text("WAL_BUCKET_SCOPE_PREFIX", &format!("{namespace}/")),
+        text("WAL_BUCKET_SCOPE_SUFFIX", &format!("/{}", generation.lineage)),
+        text("BACKUP_SCHEDULE", &backup.schedule),
+        text("BACKUP_NUM_TO_RETAIN", &kept(backup).to_string()),
+    ];
+    variables.extend(endpoint.iter().map(|endpoint| text("AWS_ENDPOINT", endpoint)));
+    variables.extend(region.iter().map(|region| text("AWS_REGION", region)));
+    if let DestinationAccess::Secret(KeySecret { name, access_key_id, secret_access_key }) = access {
+        variables.extend([
+            from_secret("AWS_ACCESS_KEY_ID", name, access_key_id),
+            from_secret("AWS_SECRET_ACCESS_KEY", name, secret_access_key),
+        ]);
+    }
+    variables
+}
+
+/// Spilo removes a backup that is older than so many days once there are more than as many newer ones, and with it the
+/// log before it; never the last two (Spilo, `postgres_backup.sh`).
+fn kept(backup: &Backup) -> u32 {
+    days(&backup.retention).unwrap_or(2).max(2)
+}
+
+/// The dump is kept beside the archive: what is too old there is removed, and the archive must not be touched by that.
+pub fn once(generation: &Generation, backup: &Backup, settings: &Engines, role: &str, name: String) -> Resource {
+    let path = format!("{}/dumps", backup.destination.path.trim_end_matches('/'));
+    let beside = Backup { destination: Destination { path, ..backup.destination.clone() }, ..backup.clone() };
+    backup_job::once(generation, &beside, &dump(generation, &settings.zalando), &settings.backup_jobs, role, name)
+}
+
+/// Of everything in the database, and of the roles that own it.
+fn dump<'a>(generation: &Generation, settings: &'a Settings) -> Dump<'a> {
+    let terms = &generation.plan.terms;
+    let DatabaseName { inside, .. } = generation.database();
+    let superuser = secret(generation, "postgres");
+    let tools = format!("/usr/lib/postgresql/{}/bin", terms.version);
+    Dump {
+        image: &settings.dump_image,
+        script: format!(
+            "{tools}/pg_dumpall --globals-only --no-role-passwords --file={FOLDER}/globals.sql\n\
+             {tools}/pg_dump --format=directory --jobs=2 --file={FOLDER}/database \"$PGDATABASE\"\n"
+        ),
+        env: vec![
+            // The operator's own Service, always of the primary.
+            text("PGHOST", &generation.name()),
+            text("PGPORT", &postgresql::PORT.to_string()),
+            text("PGSSLMODE", "require"),
+            text("PGDATABASE", inside),
+            from_secret("PGUSER", &superuser, "username"),
+            from_secret("PGPASSWORD", &superuser, "password"),
+        ],
+        port: postgresql::PORT,
+    }
+}

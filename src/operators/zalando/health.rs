@@ -1,0 +1,166 @@
+//! How the database is. In: the observed `postgresql`, whose status is one word, and the StatefulSet and volumes that the
+//! operator makes of it. Out: its health, held against the plan. A word that is missing was not written yet.
+
+use super::stateful_set::{self, StatefulSet};
+use super::{CONTAINER, KEY, members, volumes};
+use crate::api::plan::Plan;
+use crate::api::quantity::{Bytes, Millicores};
+use crate::api::record::Generation;
+use crate::observed::Observed;
+use crate::operators;
+use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
+use crate::wire::{Key, Undecodable};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {
+    let key = generation.key(KEY);
+    let cluster: Option<Cluster> = observed.get(&key)?;
+    let question = members(generation);
+    let set = stateful_set::found(observed, &question)?;
+    let terms = &generation.plan.terms;
+    let storage = operators::volumes::storage(&volumes(generation), terms.storage, terms.replicas, observed)?;
+    let state = cluster.as_ref().map_or(State::Absent, |cluster| state(&generation.plan, cluster, set.as_ref()));
+    let sized = !matches!(storage, Storage::NotYet(_));
+    let whole = state == State::Hibernated || (state == State::Ready && sized);
+    Ok(Health {
+        ready_replicas: set.as_ref().map_or(0, StatefulSet::ready),
+        // Nothing in Kubernetes says which release runs.
+        version: None,
+        resources: BTreeMap::from([(Key(key), whole)]),
+        backup: BackupHealth::of(backup(&generation.plan, &state)),
+        storage,
+        state,
+    })
+}
+
+fn state(plan: &Plan, cluster: &Cluster, set: Option<&StatefulSet>) -> State {
+    let Cluster { metadata, status, .. } = cluster;
+    let ready = set.map_or(0, StatefulSet::ready);
+    let count = format!("{ready} of {} members are ready", plan.terms.replicas);
+    let trouble = |why: String| if ready > 0 { State::Degraded(why) } else { State::Failed(why) };
+    match status.word {
+        None | Some("") => State::Progressing("the operator has not seen it yet".into()),
+        Some("Running") if plan.terms.lifecycle.hibernated => match set {
+            Some(set) if set.is_empty() => State::Hibernated,
+            _ => State::Progressing(format!("it is being hibernated: {count}")),
+        },
+        Some("Running") => {
+            if let Some(difference) = unlike(plan, cluster) {
+                return State::Progressing(difference.into());
+            }
+            if let Some(when) = metadata.annotations.upgrade_failure {
+                return State::Degraded(format!(
+                    "the upgrade to {} failed at {when}, and is not tried again while the annotation {UPGRADE_FAILURE} is \
+                     there",
+                    plan.terms.version
+                ));
+            }
+            match set {
+                Some(set) => set.members(&plan.terms, CONTAINER, Some(&plan.notes.release)),
+                None => State::Progressing("the operator has made no StatefulSet yet".into()),
+            }
+        }
+        Some(word @ ("CreateFailed" | "UpdateFailed" | "SyncFailed")) => {
+            trouble(format!("the operator says {word}, and why in its log and in the events; {count}"))
+        }
+        Some("Invalid") => trouble("the operator refuses the manifest; its log says why".into()),
+        Some(word) => State::Progressing(format!("the operator says {word}; {count}")),
+    }
+}
+
+/// Where a `postgresql` that calls itself running is not the planned one: the plan has only just changed.
+fn unlike(Plan { terms, notes, .. }: &Plan, Cluster { spec, .. }: &Cluster) -> Option<&'static str> {
+    let limits = spec.resources.as_ref().and_then(|resources| resources.limits.as_ref());
+    let as_planned = [
+        spec.number_of_instances == Some(terms.replicas),
+        spec.docker_image == Some(notes.release.as_str()),
+        spec.postgresql.version == Some(terms.version.as_str()),
+        spec.volume.size == Some(terms.storage),
+        limits.and_then(|limits| limits.cpu) == Some(terms.cpu),
+        limits.and_then(|limits| limits.memory) == Some(terms.memory),
+    ];
+    as_planned.contains(&false).then_some("the operator has not been told of the plan yet")
+}
+
+/// Spilo makes backups inside of the primary; they fail there as well, and only its log and metrics know.
+fn backup(plan: &Plan, state: &State) -> BackupState {
+    match state {
+        _ if plan.terms.backup.is_none() => BackupState::AsPlanned,
+        State::Hibernated => BackupState::AsPlanned,
+        State::Ready | State::Degraded(_) => BackupState::Unknown(
+            "the members make backups themselves, and only their log says how that went; a failing archive of the log is in \
+             the metrics"
+                .into(),
+        ),
+        _ => BackupState::NotYet("there are no backups yet".into()),
+    }
+}
+
+const UPGRADE_FAILURE: &str = "last-major-upgrade-failure";
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Cluster<'a> {
+    #[serde(borrow)]
+    metadata: Metadata<'a>,
+    #[serde(borrow)]
+    spec: Spec<'a>,
+    #[serde(borrow)]
+    status: Status<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Metadata<'a> {
+    #[serde(borrow)]
+    annotations: Annotations<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Annotations<'a> {
+    #[serde(rename = "last-major-upgrade-failure")]
+    upgrade_failure: Option<&'a str>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Spec<'a> {
+    number_of_instances: Option<u32>,
+    docker_image: Option<&'a str>,
+    #[serde(borrow)]
+    postgresql: PostgreSql<'a>,
+    volume: Volume,
+    resources: Option<Resources>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PostgreSql<'a> {
+    version: Option<&'a str>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Volume {
+    size: Option<Bytes>,
+}
+
+#[derive(Deserialize)]
+struct Resources {
+    limits: Option<Limits>,
+}
+
+#[derive(Deserialize)]
+struct Limits {
+    cpu: Option<Millicores>,
+    memory: Option<Bytes>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Status<'a> {
+    #[serde(rename = "PostgresClusterStatus")]
+    word: Option<&'a str>,
+}
