@@ -55,6 +55,7 @@ fn plural(kind: &str) -> String {
     let kind = kind.to_lowercase();
     match kind.strip_suffix('y') {
         Some(stem) => format!("{stem}ies"),
+        None if kind.ends_with("ch") => format!("{kind}es"),
         None => format!("{kind}s"),
     }
 }

@@ -43,7 +43,11 @@ fn every_mistake_has_its_sentence() {
             json!({"storage": "lots"}),
             "spec.storage: \"lots\" is not an amount of bytes, such as 100Gi; write an amount such as 100Gi",
         ),
-        ("prod", json!({"engine": "sqlite"}), "spec.engine: sqlite is not offered in prod; write one of ENGINES"),
+        (
+            "prod",
+            json!({"engine": "sqlite"}),
+            "spec.engine: sqlite is not offered in prod; write one of postgresql, mysql, mongodb, clickhouse, redis, elasticsearch",
+        ),
         ("dev", json!({"version": "9.6"}), "spec.version: there is no version \"9.6\"; write one of 15, 16, 17, 18"),
         (
             "dev",

@@ -87,7 +87,7 @@ fn clients_reach_what_takes_writes() {
     let labels_of = |changes, role| {
         let found = endpoints(changes).into_iter().find(|endpoint| endpoint.role == role)?;
         match found.target {
-            Target::Pods { labels, .. } => Some(serde_json::to_value(labels).unwrap()),
+            Target::Pods { labels, .. } | Target::Sticky { labels, .. } => Some(serde_json::to_value(labels).unwrap()),
             Target::Host(_) => None,
         }
     };
