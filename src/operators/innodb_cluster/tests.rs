@@ -50,6 +50,9 @@ fn world() -> World {
     }
 }
 
+/// What is otherwise.
+type Change = fn(&mut World);
+
 impl World {
     fn observed(&self) -> Observed {
         let generation = generation();
@@ -95,7 +98,7 @@ fn all_is_well() {
 
 #[test]
 fn nothing_that_is_missing_is_ready() {
-    let takes: [fn(&mut World); 9] = [
+    let takes: [Change; 9] = [
         |world| world.cluster["status"] = json!({}),
         |world| world.cluster["status"]["cluster"] = json!({}),
         |world| world.cluster["spec"] = json!({}),
@@ -136,7 +139,7 @@ fn each_state_of_the_group_has_its_meaning() {
 
 #[test]
 fn what_differs_from_the_plan_is_said() {
-    let changes: [(fn(&mut World), &str); 7] = [
+    let changes: [(Change, &str); 7] = [
         (|world| world.cluster["spec"]["version"] = "8.4.6".into(), "the operator has not been told of the plan yet"),
         (|world| world.cluster["status"]["cluster"]["onlineInstances"] = 2.into(), "2 of 3 members are online"),
         (
