@@ -231,6 +231,17 @@ mod tests {
         assert_ne!(Object::of(&json!({"a": [1]})), Object::of(&json!({"a": [1, 2]})));
     }
 
+    /// An approval whose decision is written like this was never admitted by the API server.
+    #[test]
+    fn a_variant_without_a_value_is_a_text() {
+        use crate::api::approval::Decision;
+        let read = |value| Object::of(&value).decode::<BTreeMap<String, Decision>>("it");
+        assert_eq!(read(json!({"it": "Approved"})).unwrap()["it"], Decision::Approved);
+        for wrong in [json!({"it": {"Approved": null}}), json!({"it": {}}), json!({"it": ["Approved"]})] {
+            assert!(read(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+
     #[test]
     fn names_of_entries_become_texts() {
         for (value, expected) in [

@@ -214,6 +214,12 @@ impl<'de> Deserializer<'de> for Value<'de> {
                 if entries.entries.len() != 1 {
                     return Err(de::Error::invalid_length(entries.entries.len(), &"an object with one entry"));
                 }
+                // A name alone is written as a text; serde would take `{"Approved": null}` for the same.
+                let value =
+                    entries.entries.as_slice().first().map(|entry| Value::inner(entry.value.clone(), entries.depth));
+                if matches!(value.map(|value| value.kind()).transpose()?, Some(Kind::Null)) {
+                    return Err(de::Error::invalid_type(de::Unexpected::Unit, &"a value behind the name"));
+                }
                 visitor.visit_enum(MapAccessDeserializer::new(entries))
             }
             _ => self.deserialize_any(visitor),
