@@ -1,3 +1,5 @@
+//! The operator as a whole: what a claim becomes, and what its status means.
+
 use super::*;
 use crate::operators::State;
 use crate::operators::health::{BackupState, Storage};

@@ -1,3 +1,5 @@
+//! The operator as a whole: what a claim becomes, and what its status means.
+
 use super::super::Holds;
 use super::*;
 use crate::operators::facts::{EndpointRole, Target};

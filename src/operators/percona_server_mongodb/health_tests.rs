@@ -1,3 +1,5 @@
+//! Statuses as the operator writes them, and what is said of them.
+
 use super::*;
 use crate::operators::{Operator as _, percona_server_mongodb::PerconaServerMongoDb};
 use crate::plan::example;
