@@ -13,26 +13,36 @@ pub fn problems(spec: &DatabaseSpec, features: &Features, operator: Operator) ->
     let access = spec.access.clone().unwrap_or_default();
     let backup = spec.backup.clone().unwrap_or_default();
     let tls = spec.tls.as_ref().and_then(|tls| tls.enabled);
-    let asked: [(bool, &str, &str, Able); 9] = [
-        (spec.shards.unwrap_or(1) > 1, "spec.shards", "shards", |it| it.shards.is_some()),
-        (spec.pooling.as_ref().is_some_and(|it| it.enabled), "spec.pooling", "pooling", |it| it.pooling),
-        (!spec.extensions.is_empty(), "spec.extensions", "extensions", |it| it.extensions),
-        (monitoring.queries.is_some(), "spec.monitoring.queries", "custom queries", |it| it.custom_queries),
-        (monitoring.audit == Some(true), "spec.monitoring.audit", "audit log", |it| it.audit),
-        (backup.continuous == Some(true), "spec.backup.continuous", "continuous backup", |it| it.point_in_time),
-        (tls == Some(true), "spec.tls.enabled", "encrypted connections", |it| it.encryption != Encryption::Never),
-        (access.service_type == Some(ServiceType::LoadBalancer), "spec.access.serviceType", "load balancer", |it| {
-            it.load_balancer
+    let leave = "leave it out";
+    let asked: [(bool, &str, &str, &str, Able); 9] = [
+        (spec.shards.unwrap_or(1) > 1, "spec.shards", "shards", "write 1, or leave it out", |it| it.shards.is_some()),
+        (spec.pooling.as_ref().is_some_and(|it| it.enabled), "spec.pooling", "pooling", leave, |it| it.pooling),
+        (!spec.extensions.is_empty(), "spec.extensions", "extensions", leave, |it| it.extensions),
+        (monitoring.queries.is_some(), "spec.monitoring.queries", "custom queries", leave, |it| it.custom_queries),
+        (monitoring.audit == Some(true), "spec.monitoring.audit", "audit log", leave, |it| it.audit),
+        (backup.continuous == Some(true), "spec.backup.continuous", "continuous backup", leave, |it| it.point_in_time),
+        (tls == Some(true), "spec.tls.enabled", "encrypted connections", leave, |it| {
+            it.encryption != Encryption::Never
         }),
-        (spec.lifecycle.as_ref().is_some_and(|it| it.hibernated), "spec.lifecycle.hibernated", "hibernation", |it| {
-            it.hibernation
-        }),
+        (
+            access.service_type == Some(ServiceType::LoadBalancer),
+            "spec.access.serviceType",
+            "load balancer",
+            leave,
+            |it| it.load_balancer,
+        ),
+        (
+            spec.lifecycle.as_ref().is_some_and(|it| it.hibernated),
+            "spec.lifecycle.hibernated",
+            "hibernation",
+            leave,
+            |it| it.hibernation,
+        ),
     ];
-    let missing = asked.into_iter().filter(|(asked, _, _, able)| *asked && !able(features));
+    let missing = asked.into_iter().filter(|(asked, .., able)| *asked && !able(features));
     let mut problems: Vec<Problem> = missing
-        .map(|(_, path, what, able)| {
-            let number = if path == "spec.shards" { "write 1, or " } else { "" };
-            let right = format!("{number}leave it out{}", others(features.engine, able));
+        .map(|(_, path, what, right, able)| {
+            let right = format!("{right}{}", hint(&able_operators(features.engine, able)));
             Problem::new(path, format!("{} has no {what}", name_of(&operator)), right)
         })
         .collect();
@@ -71,10 +81,6 @@ fn method_problem(method: BackupMethod, features: &Features, operator: Operator)
     let able = able_operators(features.engine, |features| features.backup_methods.contains(&method));
     let wrong = format!("{} makes no backups by {}", name_of(&operator), name_of(&method));
     Some(Problem::new("spec.backup.method", wrong, format!("write {known}{}", hint(&able))))
-}
-
-fn others(engine: Engine, able: Able) -> String {
-    hint(&able_operators(engine, able))
 }
 
 fn able_operators(engine: Engine, able: impl Fn(&Features) -> bool) -> Vec<String> {
