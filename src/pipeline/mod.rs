@@ -75,13 +75,18 @@ fn step_of(request: &Request) -> Result<Step, Stop> {
 
 /// The step's settings, with the platform's own values over those of the Composition.
 fn input<Spec: DeserializeOwned>(request: &Request, step: Step) -> Result<Spec, Stop> {
+    read(step, &merged(request, step)?)
+}
+
+/// The same, unread.
+fn merged(request: &Request, step: Step) -> Result<Object, Stop> {
     let input = request.input.as_ref().ok_or(Stop::NoInput)?;
     let section = overlay(request)?.and_then(|overlay| overlay.field(step.kind()));
-    let merged = match section {
-        Some(section) => input.merge(&Object::of(&serde_json::json!({"spec": section}))),
-        None => input.clone(),
-    };
-    let manifest: Manifest<Spec> = merged.decode(step.kind()).map_err(|source| Stop::Input { step, source })?;
+    Ok(section.map_or_else(|| input.clone(), |section| input.merge(&Object::default().with("spec", &section))))
+}
+
+fn read<Spec: DeserializeOwned>(step: Step, input: &Object) -> Result<Spec, Stop> {
+    let manifest: Manifest<Spec> = input.decode(step.kind()).map_err(|source| Stop::Input { step, source })?;
     Ok(manifest.spec)
 }
 

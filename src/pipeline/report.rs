@@ -10,7 +10,6 @@ use crate::gate::Standing;
 use crate::operators::Health;
 use crate::report::{self, View, guard};
 use crate::wire::{Object, Ready, Request, Response};
-use serde_json::json;
 
 pub fn run(request: &Request, _settings: &Report) -> Result<Response, Stop> {
     let mut response = Response::to(request);
@@ -45,8 +44,8 @@ pub fn run(request: &Request, _settings: &Report) -> Result<Response, Stop> {
     }
     response.events = report::events(&request.composite, &conditions);
     response.conditions = conditions;
-    response.desired.composite.object =
-        response.desired.composite.object.merge(&Object::of(&json!({"status": status})));
+    let status = Object::default().with("status", &Object::of(&status));
+    response.desired.composite.object = response.desired.composite.object.merge(&status);
     // Crossplane would call a composite without resources ready. Anything else it judges by the resources itself.
     if ruling.record.is_none() {
         response.desired.composite.ready = Ready::False;

@@ -84,6 +84,30 @@ fn a_step_without_its_predecessor_says_which_one() {
     }
 }
 
+#[test]
+fn a_mistake_in_the_table_of_another_engine_stops_no_claim_of_this_one() {
+    let broken = |table: &str, row: &str| {
+        let wrong = Object::of(&json!({"spec": {table: {row: {"surprise": 1}}}}));
+        request(Some(shipped(Step::TierDefaults).merge(&wrong)))
+    };
+    for (table, row) in [("engines", "mysql"), ("environments", "prod")] {
+        let response = run(&broken(table, row), now());
+        let said = Conditions::find(&response.context).unwrap().unwrap();
+        assert_eq!(said.0[0].status, Truth::True, "{said:?}");
+    }
+    for (table, row) in [("engines", "postgresql"), ("environments", "dev")] {
+        let message = fatal(&broken(table, row));
+        assert!(message.contains(&format!("TierDefaults.spec.{table}.{row}")), "{message}");
+    }
+    // And whoever asks for what there is not hears of all there is.
+    let offered = json!({"spec": {"environments": {"dev": {"engines": {"redis": {"offered": false}}}}}});
+    let mut request = request(Some(shipped(Step::TierDefaults).merge(&Object::of(&offered))));
+    request.composite = request.composite.merge(&Object::of(&json!({"spec": {"engine": "redis"}})));
+    let said = Conditions::find(&run(&request, now()).context).unwrap().unwrap();
+    let message = said.0[0].message.as_ref().unwrap();
+    assert!(message.contains("write one of postgresql, mysql, mongodb"), "{message}");
+}
+
 /// A step that somebody took out of the Composition would otherwise have its resources deleted.
 #[test]
 fn a_pipeline_without_a_step_is_refused() {

@@ -3,14 +3,15 @@
 
 use super::documents::{Conditions, Document, Wanted};
 use super::stop::Stop;
-use super::{OVERLAY, condition, input, overlay, say};
+use super::{OVERLAY, condition, merged, overlay, read, say};
 use crate::api::claim::Claim;
 use crate::api::input::{Step, TierDefaults};
 use crate::api::problem::{Problem, Problems};
 use crate::api::status::ConditionType;
+use crate::operators::name_of;
 use crate::plan::quota::{self, Quota};
 use crate::plan::{self, Plan};
-use crate::wire::{Request, Response, Truth};
+use crate::wire::{Object, Request, Response, Truth, Undecodable};
 use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 
@@ -38,7 +39,10 @@ pub fn run(request: &Request) -> Result<Response, Stop> {
 /// A mistake in the overlay is a problem of every claim, so that what runs goes on; one in the Composition is FATAL.
 fn wanted(request: &Request) -> Result<Result<(Plan, Quota), Problems>, Stop> {
     let strangers = strangers(request)?;
-    let policy: TierDefaults = match input(request, Step::TierDefaults) {
+    let all = merged(request, Step::TierDefaults)?;
+    let claim: Result<Claim, Undecodable> = request.composite.decode("");
+    let own = claim.as_ref().map_or_else(|_| all.clone(), |claim| own_tables(&all, claim));
+    let policy: TierDefaults = match read(Step::TierDefaults, &own) {
         Ok(policy) => policy,
         Err(Stop::Input { source, .. }) if overlay(request)?.is_some() => {
             let path = format!("EnvironmentConfig {OVERLAY}");
@@ -50,17 +54,39 @@ fn wanted(request: &Request) -> Result<Result<(Plan, Quota), Problems>, Stop> {
     if !strangers.is_empty() {
         return Ok(Err(Problems(strangers)));
     }
-    let claim: Claim = match request.composite.decode("") {
+    let claim = match claim {
         Ok(claim) => claim,
         Err(error) => {
             let right = "correct it, or upgrade the function to the release of the schema";
             return Ok(Err(Problems(vec![Problem::new(error.path, error.message, right)])));
         }
     };
-    Ok(plan::resolve(&claim, &policy).map(|plan| {
-        let quota = quota::of(&plan, &policy);
-        (plan, quota)
+    Ok(resolve(&claim, &policy).map_err(|problems| match read(Step::TierDefaults, &all) {
+        // Whoever asks for what there is not hears of everything on offer.
+        Ok(policy) => resolve(&claim, &policy).err().unwrap_or(problems),
+        Err(_) => problems,
     }))
+}
+
+/// Without the tables of other engines and environments: most of the policy, and a mistake there is not this claim's.
+fn own_tables(input: &Object, claim: &Claim) -> Object {
+    let tables = [
+        ("engines", name_of(&claim.spec.engine.unwrap_or_default())),
+        ("environments", name_of(&claim.spec.environment)),
+    ];
+    let Some(mut spec) = input.field("spec") else { return input.clone() };
+    for (table, own) in tables {
+        if let Some(rows) = spec.field(table) {
+            spec = spec.with(table, &rows.only(&own));
+        }
+    }
+    input.with("spec", &spec)
+}
+
+fn resolve(claim: &Claim, policy: &TierDefaults) -> Result<(Plan, Quota), Problems> {
+    let plan = plan::resolve(claim, policy)?;
+    let quota = quota::of(&plan, policy);
+    Ok((plan, quota))
 }
 
 /// Sections of the overlay that no step reads.

@@ -63,8 +63,8 @@ fn next<'de>(rest: &mut &'de [u8]) -> Result<Option<(u32, Payload<'de>)>, Error>
     Ok(Some((tag, payload)))
 }
 
-/// Takes a length off `rest`, or nothing.
-#[inline]
+/// Takes a length off `rest`, or nothing. This and the next two stand in the innermost loops of every step.
+#[inline(always)]
 fn length(rest: &mut &[u8]) -> Option<usize> {
     let (length, after) = match *rest {
         [low @ ..0x80, after @ ..] => (usize::from(*low), after),
@@ -76,7 +76,7 @@ fn length(rest: &mut &[u8]) -> Option<usize> {
 }
 
 /// Takes the length-delimited field that begins with `key` off `rest`, or nothing.
-#[inline]
+#[inline(always)]
 fn delimited<'de>(rest: &mut &'de [u8], key: u8) -> Option<&'de [u8]> {
     let (first, mut after) = rest.split_first()?;
     if *first != key {
@@ -89,7 +89,7 @@ fn delimited<'de>(rest: &mut &'de [u8], key: u8) -> Option<&'de [u8]> {
 }
 
 /// The only field, which begins with `key`.
-#[inline]
+#[inline(always)]
 fn only(mut bytes: &[u8], key: u8) -> Option<&[u8]> {
     delimited(&mut bytes, key).filter(|_| bytes.is_empty())
 }
@@ -173,7 +173,7 @@ pub(super) struct Entry<'de> {
 
 impl<'de> Entry<'de> {
     /// Name and value, as every encoder writes them.
-    #[inline]
+    #[inline(always)]
     fn plain(mut rest: &'de [u8]) -> Option<(&'de [u8], &'de [u8])> {
         let name = delimited(&mut rest, key::ENTRY_NAME)?;
         Some((name, only(rest, key::ENTRY_VALUE)?))
@@ -222,11 +222,11 @@ pub(super) fn entries<'de>(fields: &Parts<'de>) -> Result<Vec<Entry<'de>>, Error
 
 /// The value of the entry of that name in a `Struct`.
 pub(super) fn entry<'de>(fields: &Parts<'de>, name: &str) -> Result<Option<Parts<'de>>, Error> {
+    if let Some(value) = fields.whole().and_then(|bytes| plain_entry(bytes, name.as_bytes())) {
+        return Ok(value.map(Parts::One));
+    }
     let mut found = None;
     fields.each(|bytes| {
-        if Entry::plain(bytes).is_some_and(|(other, _)| other != name.as_bytes()) {
-            return Ok(());
-        }
         let entry = Entry::read(bytes)?;
         if entry.name == name {
             found = Some(entry.value);
@@ -234,6 +234,18 @@ pub(super) fn entry<'de>(fields: &Parts<'de>, name: &str) -> Result<Option<Parts
         Ok(())
     })?;
     Ok(found)
+}
+
+/// The same of an object as every encoder writes it; nothing if it is written otherwise.
+fn plain_entry<'de>(mut rest: &'de [u8], name: &[u8]) -> Option<Option<&'de [u8]>> {
+    let mut found = None;
+    while !rest.is_empty() {
+        let (other, value) = Entry::plain(delimited(&mut rest, key::STRUCT_ENTRY)?)?;
+        if other == name {
+            found = Some(value);
+        }
+    }
+    Some(found)
 }
 
 /// The name with which the bytes of an entry begin.

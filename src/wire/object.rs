@@ -99,8 +99,13 @@ impl Object {
         field::entry(&self.fields(), name).is_ok_and(|value| value.is_some())
     }
 
+    /// This object with only the entry of that name, if it has one.
+    pub fn only(&self, name: &str) -> Object {
+        self.field(name).map_or_else(Object::default, |entry| Object::default().with(name, &entry))
+    }
+
     /// This object with the entry of that name replaced, and all others left as they lie.
-    pub(super) fn with(&self, name: &str, object: &Object) -> Object {
+    pub fn with(&self, name: &str, object: &Object) -> Object {
         let mut bytes = Vec::with_capacity(self.0.len() + object.0.len() + name.len() + 32);
         if field::put_others(&mut bytes, &self.fields(), name).is_err() {
             bytes = self.0.to_vec();

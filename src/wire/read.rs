@@ -9,7 +9,7 @@ use super::{
 use serde::{
     Serialize, Serializer,
     de::{
-        self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor,
+        self, DeserializeSeed, Deserializer, Expected, MapAccess, SeqAccess, Unexpected, Visitor,
         value::{BorrowedStrDeserializer, MapAccessDeserializer},
     },
     forward_to_deserialize_any, ser,
@@ -218,7 +218,7 @@ impl<'de> Deserializer<'de> for Value<'de> {
                 let value =
                     entries.entries.as_slice().first().map(|entry| Value::inner(entry.value.clone(), entries.depth));
                 if matches!(value.map(|value| value.kind()).transpose()?, Some(Kind::Null)) {
-                    return Err(de::Error::invalid_type(de::Unexpected::Unit, &"a value behind the name"));
+                    return Err(de::Error::invalid_type(Unexpected::Unit, &"a value behind the name"));
                 }
                 visitor.visit_enum(MapAccessDeserializer::new(entries))
             }
@@ -240,14 +240,75 @@ impl<'de> Deserializer<'de> for Value<'de> {
         }
     }
 
+    // Below, what asks for one kind gets that or an error: less code for each type than to offer it every kind.
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.deserialize_map(visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match &self.kind()? {
+            Kind::Object(fields) => visitor.visit_map(self.entries(fields)?),
+            other => Err(unexpected(other, &visitor)),
+        }
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match &self.kind()? {
+            Kind::List(values) => visitor.visit_seq(self.items(values)?),
+            other => Err(unexpected(other, &visitor)),
+        }
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match &self.kind()? {
+            Kind::String(text) => visitor.visit_borrowed_str(text),
+            other => Err(unexpected(other, &visitor)),
+        }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match &self.kind()? {
+            Kind::Bool(truth) => visitor.visit_bool(*truth),
+            other => Err(unexpected(other, &visitor)),
+        }
+    }
+
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         visitor.visit_unit()
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier
+        i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct
+        identifier
     }
+}
+
+/// What it is instead of what was expected.
+fn unexpected(kind: &Kind<'_>, expected: &dyn Expected) -> Error {
+    let found = match *kind {
+        Kind::Null => Unexpected::Unit,
+        Kind::Number(double) => match Number::of(double) {
+            Ok(Number::Unsigned(number)) => Unexpected::Unsigned(number),
+            Ok(Number::Signed(number)) => Unexpected::Signed(number),
+            Ok(Number::Float(number)) => Unexpected::Float(number),
+            Err(error) => return error,
+        },
+        Kind::String(text) => Unexpected::Str(text),
+        Kind::Bool(truth) => Unexpected::Bool(truth),
+        Kind::Object(_) => Unexpected::Map,
+        Kind::List(_) => Unexpected::Seq,
+    };
+    de::Error::invalid_type(found, expected)
 }
 
 /// The name of an entry: a text, also as a newtype or the name of a variant.
