@@ -6,6 +6,10 @@
 //! one is a read replica, a server of its own. Backups are Azure's, daily and continuous, whatever the plan's schedule; they
 //! go with the server, so that a last backup is a dump into the platform's own store.
 //!
+//! What it cannot do: namespaces that the claim allows are not told apart, since the firewall sees addresses alone; pods of
+//! last backups need a way to Azure through the platform's own network policies; there are no metrics in the cluster; and
+//! while the operator writes a server again, as it does from time to time, the server is not ready.
+//!
 //! Must not know an integration.
 
 mod access;
