@@ -70,7 +70,8 @@ pub fn written(bytes: Bytes) -> String {
     }
 }
 
-fn milliseconds(text: &str) -> Option<i64> {
+/// Reads `500ms`, `30s`, `5min`; a bare number is refused.
+pub fn milliseconds(text: &str) -> Option<i64> {
     let units = [("ms", 1), ("min", 60_000), ("s", 1_000), ("h", 3_600_000), ("d", 86_400_000)];
     let (number, unit) =
         units.iter().find_map(|(suffix, unit)| text.strip_suffix(suffix).map(|number| (number, unit)))?;
