@@ -119,8 +119,7 @@ fn usage(
     };
     let mut metadata = operators::metadata(generation, name);
     if let Some(used) = used {
-        let Used { metadata: used } = used.decode(&of.name)?;
-        let labelled = used.labels.get(IN_USE).is_some_and(|value| value == "true");
+        let labelled = used.text(&of.name, &["metadata", "labels", IN_USE])? == Some("true");
         metadata.annotations.insert(LABEL.into(), if labelled { "present" } else { "missing" }.into());
     }
     let usage = Usage {
@@ -180,16 +179,4 @@ struct Of<'a> {
 #[derive(Serialize)]
 struct ResourceRef<'a> {
     name: &'a str,
-}
-
-#[derive(Deserialize)]
-struct Used {
-    #[serde(default)]
-    metadata: UsedMetadata,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct UsedMetadata {
-    labels: BTreeMap<String, String>,
 }

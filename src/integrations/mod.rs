@@ -12,7 +12,22 @@ pub mod prometheus_rule;
 use crate::api::input::Integrations;
 use crate::api::record::Generation;
 use crate::observed::{Observed, Question};
+use crate::operators::facts::EndpointRole;
 use crate::operators::{Facts, Resource};
+use serde::{Deserialize, Serialize};
+
+/// How clients reach the database.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Access {
+    /// The name of the secret that applications bind to.
+    pub binding: String,
+    /// Host and port.
+    pub primary: Option<String>,
+    pub replica: Option<String>,
+    pub pooler: Option<String>,
+    /// Why there are no credentials for applications yet.
+    pub credentials: Option<String>,
+}
 
 /// In a fixed order. What the platform did not configure is off: a kind that the cluster does not know stops everything.
 pub fn compose(generation: &Generation, facts: &Facts, settings: &Integrations, observed: &Observed) -> Vec<Resource> {
@@ -31,6 +46,19 @@ pub fn compose(generation: &Generation, facts: &Facts, settings: &Integrations, 
         resources.push(prometheus_rule::compose(generation, facts, settings));
     }
     resources
+}
+
+/// The same names as what was composed.
+pub fn access(generation: &Generation, facts: &Facts, observed: &Observed) -> Access {
+    let endpoint =
+        |role| facts.endpoint(role).map(|endpoint| format!("{}:{}", service::host(generation, role), endpoint.port));
+    Access {
+        binding: connection_secret::binding(generation, facts),
+        primary: endpoint(EndpointRole::Primary),
+        replica: endpoint(EndpointRole::Replica),
+        pooler: endpoint(EndpointRole::Pooler),
+        credentials: connection_secret::problem(generation, facts, observed),
+    }
 }
 
 /// What they need to see beyond what was composed.

@@ -8,6 +8,7 @@ use crate::api::problem::Problems;
 use crate::api::record::Record;
 use crate::api::status::ApprovalStatus;
 use crate::gate::Standing;
+use crate::integrations::Access;
 use crate::operators::Facts;
 use crate::plan::quota::Quota;
 use crate::wire::{Condition, Context, Object, Response};
@@ -101,8 +102,8 @@ pub struct Serving {
 /// network policy of a running database.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Integrated {
-    /// Why there are no credentials for applications yet.
-    pub credentials: Option<String>,
+    /// None: nothing runs.
+    pub access: Option<Access>,
 }
 
 /// What was said so far.

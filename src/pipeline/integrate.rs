@@ -13,7 +13,7 @@ pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop>
     let ruling = Ruling::take(&request.context, Step::Integrations)?;
     let Serving { facts } = Serving::take(&request.context, Step::Integrations)?;
     let (Some(record), Some(facts)) = (ruling.record, facts) else {
-        Integrated { credentials: None }.hand_on(&mut response);
+        Integrated { access: None }.hand_on(&mut response);
         return Ok(response);
     };
     let generation = &record.serving;
@@ -23,7 +23,7 @@ pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop>
     }
     let resources = integrations::compose(generation, &facts, settings, &observed);
     deliver(request, &mut response, generation, resources);
-    let credentials = integrations::connection_secret::problem(generation, &facts, &observed);
-    Integrated { credentials }.hand_on(&mut response);
+    let access = Some(integrations::access(generation, &facts, &observed));
+    Integrated { access }.hand_on(&mut response);
     Ok(response)
 }

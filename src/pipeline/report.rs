@@ -1,7 +1,7 @@
 //! Step `report`. In: everything observed and desired, what the gate ruled, the facts. Out: readiness of each resource,
 //! status, conditions, events; or the guard's veto. Must not desire anything: it is the last to look, and speaks for all.
 
-use super::documents::{Conditions, Document, Integrated, Ruling, Serving};
+use super::documents::{Conditions, Document, Integrated, Ruling};
 use super::stop::Stop;
 use super::{AWAIT, health, observe, put};
 use crate::api::claim::Composite;
@@ -14,8 +14,7 @@ use crate::wire::{Object, Ready, Request, Response};
 pub fn run(request: &Request, _settings: &Report) -> Result<Response, Stop> {
     let mut response = Response::to(request);
     let ruling = Ruling::take(&request.context, Step::Report)?;
-    let Serving { facts } = Serving::take(&request.context, Step::Report)?;
-    let Integrated { credentials } = Integrated::take(&request.context, Step::Report)?;
+    let Integrated { access } = Integrated::take(&request.context, Step::Report)?;
     let losses = guard::losses(&request.observed, &request.desired.resources)?;
     if !losses.is_empty() {
         return Err(Stop::Guard(losses));
@@ -31,8 +30,7 @@ pub fn run(request: &Request, _settings: &Report) -> Result<Response, Stop> {
     let view = View {
         composite: &composite,
         ruling: &ruling,
-        facts: facts.as_ref(),
-        credentials: credentials.as_deref(),
+        access: access.as_ref(),
         health: health.as_ref(),
         desired: &response.desired.resources,
         observed: &observed,

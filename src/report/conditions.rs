@@ -43,7 +43,7 @@ pub fn conditions(view: &View) -> Vec<Condition> {
         (Some(_), BackupState::Trouble(why)) => (Truth::False, "Trouble", format!("{name}: {why}")),
         (Some(_), BackupState::Unknown(why)) => (Truth::Unknown, "Unknown", format!("{name}: {why}")),
     };
-    let credentials = match view.credentials {
+    let credentials = match view.no_credentials() {
         Some(why) => (Truth::False, "Waiting", why.to_string()),
         None if own_secret(serving) => (Truth::True, "Published", String::new()),
         None => (Truth::True, "OperatorSecret", String::new()),

@@ -6,7 +6,6 @@
 use crate::delivery;
 use crate::operators::STATEFUL;
 use crate::wire::{DesiredResource, Key, Object, Undecodable};
-use serde::Deserialize;
 use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,23 +28,22 @@ pub fn losses(
     let mut losses = vec![];
     for (key, object) in observed {
         let carried = delivery::unwrap_desired(&key.0, object)?;
-        let Some(mark) = carried.text(&key.0, &["metadata", "annotations", STATEFUL])? else { continue };
-        let from = bytes(mark);
+        let Some(from) = mark(&key.0, &carried)?.map(bytes) else { continue };
         let Some(resource) = desired.get(key) else {
             losses.push(Loss::Dropped(key.0.clone()));
             continue;
         };
         let key = key.0.clone();
-        let there = Sides::of(&key, object)?;
-        let wanted = match Sides::of(&key, &resource.object) {
+        let was = names(&key, object, &carried)?;
+        let wanted = delivery::unwrap_desired(&key, &resource.object)
+            .and_then(|carried| Ok((names(&key, &resource.object, &carried)?, mark(&key, &carried)?.map_or(0, bytes))));
+        let (becomes, to) = match wanted {
             Ok(wanted) => wanted,
             Err(error) => {
                 losses.push(Loss::Unreadable { key, why: error.to_string() });
                 continue;
             }
         };
-        let (was, becomes) = (there.names(), wanted.names());
-        let to = wanted.carried.metadata.annotations.get(STATEFUL).map_or(0, |mark| bytes(mark));
         if was != becomes {
             losses.push(Loss::Replaced { key, was, becomes });
         } else if to < from {
@@ -55,48 +53,22 @@ pub fn losses(
     Ok(losses)
 }
 
-/// An object as Crossplane sees it, and what it carries: the same unless it is wrapped.
-struct Sides {
-    outer: Identity,
-    carried: Identity,
+/// What an object is: as Crossplane sees it and, unless that is the same, as what it carries.
+fn names(place: &str, object: &Object, carried: &Object) -> Result<String, Undecodable> {
+    let (outer, carried) = (name(place, object)?, name(place, carried)?);
+    Ok(if outer == carried { outer } else { format!("{carried} in {outer}") })
 }
 
-impl Sides {
-    fn of(place: &str, object: &Object) -> Result<Sides, Undecodable> {
-        let outer = object.decode(place)?;
-        let carried = delivery::unwrap_desired(place, object)?.decode(place)?;
-        Ok(Sides { outer, carried })
-    }
-
-    fn names(&self) -> String {
-        let (outer, carried) = (self.outer.name(), self.carried.name());
-        if outer == carried { outer } else { format!("{carried} in {outer}") }
-    }
+/// By group, not version: an operator's new API version is the same object.
+fn name(place: &str, object: &Object) -> Result<String, Undecodable> {
+    let text = |path: &[&str]| Ok(object.text(place, path)?.unwrap_or_default());
+    let group = text(&["apiVersion"])?.split_once('/').map_or("", |(group, _)| group);
+    let (kind, namespace, name) = (text(&["kind"])?, text(&["metadata", "namespace"])?, text(&["metadata", "name"])?);
+    Ok(format!("{kind}.{group} {namespace}/{name}"))
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-#[derive(Default)]
-struct Identity {
-    api_version: String,
-    kind: String,
-    metadata: Metadata,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Metadata {
-    name: String,
-    namespace: String,
-    annotations: BTreeMap<String, String>,
-}
-
-impl Identity {
-    /// By group, not version: an operator's new API version is the same object.
-    fn name(&self) -> String {
-        let group = self.api_version.split_once('/').map_or("", |(group, _)| group);
-        format!("{}.{group} {}/{}", self.kind, self.metadata.namespace, self.metadata.name)
-    }
+fn mark<'a>(place: &str, object: &'a Object) -> Result<Option<&'a str>, Undecodable> {
+    object.text(place, &["metadata", "annotations", STATEFUL])
 }
 
 /// A mark that is no number still marks data.

@@ -9,11 +9,10 @@ use crate::api::plan::Plan;
 use crate::api::record::{Generation, Record};
 use crate::api::status::{BackupStatus, Binding, Phase, Resolved, Stage, Status};
 use crate::gate::Standing;
-use crate::integrations::{connection_secret, service};
+use crate::integrations::Access;
 use crate::observed::Observed;
-use crate::operators::facts::EndpointRole;
 use crate::operators::health::Storage;
-use crate::operators::{Facts, Health, State, name_of};
+use crate::operators::{Health, State, name_of};
 use crate::pipeline::documents::Ruling;
 use crate::wire::{DesiredResource, Key};
 use std::collections::BTreeMap;
@@ -25,9 +24,7 @@ pub struct View<'a> {
     pub composite: &'a Composite,
     pub ruling: &'a Ruling,
     /// None: nothing runs.
-    pub facts: Option<&'a Facts>,
-    /// Why there are no credentials for applications yet.
-    pub credentials: Option<&'a str>,
+    pub access: Option<&'a Access>,
     pub health: Option<&'a Health>,
     pub desired: &'a BTreeMap<Key, DesiredResource>,
     pub observed: &'a Observed,
@@ -36,6 +33,11 @@ pub struct View<'a> {
 impl View<'_> {
     fn record(&self) -> Option<&Record> {
         self.ruling.record.as_ref()
+    }
+
+    /// Why there are none for applications yet.
+    fn no_credentials(&self) -> Option<&str> {
+        self.access.and_then(|access| access.credentials.as_deref())
     }
 
     fn serving(&self) -> Option<&Generation> {
@@ -58,14 +60,11 @@ pub fn status(view: &View) -> Status {
         status.resolved = Some(resolved(&serving.plan));
         status.estimated_monthly_cost = notes.monthly_cost.clone();
         status.version_outdated = notes.retired;
-        if let Some(facts) = view.facts {
-            let endpoint = |role| {
-                facts.endpoint(role).map(|endpoint| format!("{}:{}", service::host(serving, role), endpoint.port))
-            };
-            status.endpoint = endpoint(EndpointRole::Primary);
-            status.reader_endpoint = endpoint(EndpointRole::Replica);
-            status.pooler_endpoint = endpoint(EndpointRole::Pooler);
-            status.binding = Some(Binding { name: connection_secret::binding(serving, facts) });
+        if let Some(access) = view.access {
+            status.endpoint = access.primary.clone();
+            status.reader_endpoint = access.replica.clone();
+            status.pooler_endpoint = access.pooler.clone();
+            status.binding = Some(Binding { name: access.binding.clone() });
         }
         if let Some(health) = view.health {
             status.ready_replicas = health.ready_replicas;
@@ -123,7 +122,7 @@ fn stage(view: &View) -> Stage {
     match &health.state {
         State::Absent => Stage::Deploying,
         State::Progressing(_) | State::Degraded(_) | State::Failed(_) => Stage::WaitingForReady,
-        State::Ready | State::Hibernated if view.credentials.is_some() => Stage::Credentials,
+        State::Ready | State::Hibernated if view.no_credentials().is_some() => Stage::Credentials,
         State::Ready | State::Hibernated if health.backup.state.is_awaited() => Stage::Backup,
         State::Ready | State::Hibernated if !monitored => Stage::Metrics,
         State::Ready | State::Hibernated => Stage::Completed,
@@ -153,7 +152,10 @@ fn message(view: &View) -> Option<String> {
         State::Absent => Some("it does not exist yet"),
         State::Progressing(why) | State::Degraded(why) | State::Failed(why) => Some(why.as_str()),
     };
-    why.or(view.credentials).zip(name).map(|(why, name)| format!("{name}: {why}")).or_else(|| waiting(view, "a change"))
+    why.or(view.no_credentials())
+        .zip(name)
+        .map(|(why, name)| format!("{name}: {why}"))
+        .or_else(|| waiting(view, "a change"))
 }
 
 /// Why what is claimed is not what runs.
