@@ -11,6 +11,7 @@ pub mod pods;
 pub mod password;
 pub mod certificate;
 pub mod backup_job;
+pub mod aws_files;
 pub mod volumes;
 pub mod postgresql;
 pub mod cloudnative_pg;
