@@ -25,6 +25,7 @@ pub mod altinity;
 pub mod stateful_set;
 pub mod ot_container_kit;
 pub mod zalando;
+pub mod vitess;
 
 use crate::api::claim::{BackupMethod, DeletionPolicy, Engine as EngineName, Topology};
 use crate::api::input::Engines;
@@ -103,6 +104,7 @@ pub fn of(name: OperatorName) -> &'static dyn Operator {
         OperatorName::Altinity => &altinity::Altinity,
         OperatorName::OTContainerKit => &ot_container_kit::OtContainerKit,
         OperatorName::Zalando => &zalando::Zalando,
+        OperatorName::Vitess => &vitess::Vitess,
     }
 }
 
