@@ -44,6 +44,8 @@ pub fn compose(generation: &Generation, settings: &Settings, observed: &Observed
     let Plan { terms, notes, .. } = &generation.plan;
     let image = notes.release.as_str();
     let keyspace = terms.database.inside.as_str();
+    let pull_secrets =
+        || settings.image_pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() }).collect();
     let spec = VitessClusterSpec {
         images: Images {
             vtctld: image,
@@ -54,14 +56,12 @@ pub fn compose(generation: &Generation, settings: &Settings, observed: &Observed
             mysqld: MysqldImage { mysql80_compatible: image },
             mysqld_exporter: &settings.exporter_image,
         },
-        image_pull_secrets: settings
-            .image_pull_secrets
-            .iter()
-            .map(|name| LocalObjectReference { name: name.clone() })
-            .collect(),
+        image_pull_secrets: pull_secrets(),
         backup: terms.backup.as_ref().map(|backup| backups(generation, backup)),
         global_lockserver: Lockserver {
             etcd: Etcd {
+                // It is not given those of the cluster.
+                image_pull_secrets: pull_secrets(),
                 resources: pods::beside(terms, ETCD),
                 data_volume_claim_template: volume_claim(terms, ETCD.storage),
             },
@@ -220,6 +220,8 @@ struct Lockserver {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Etcd {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    image_pull_secrets: Vec<LocalObjectReference>,
     resources: ResourceRequirements,
     data_volume_claim_template: VolumeClaim,
 }
