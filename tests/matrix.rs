@@ -88,7 +88,7 @@ impl Case<'_> {
         let environment = name_of(&self.environment);
         let tier = &POLICY.environments[&self.environment];
         let exception = json!({"operator": name_of(&self.operator), "offered": true});
-        // Nobody has to approve here; and the platform has an issuer.
+        // Nobody has to approve here; and the platform has an issuer, and a bucket of a known region.
         let overlay = json!({
             "apiVersion": "apiextensions.crossplane.io/v1beta1", "kind": "EnvironmentConfig",
             "metadata": {"name": "database-platform"},
@@ -96,7 +96,7 @@ impl Case<'_> {
                 "TierDefaults": {"environments": {&environment: {
                     "engines": {&engine: exception},
                     "certificateIssuer": {"name": "databases", "kind": "ClusterIssuer"},
-                }}},
+                }}, "destinations": {"default": {"region": "eu-north-1"}}},
                 "ApprovalGate": {"environments": []},
                 "Integrations": {"podMonitor": {}, "prometheusRule": {}},
             },

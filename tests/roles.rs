@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Read as required resources, never composed.
-const READ: [(&str, &str); 7] = [
+const READ: [(&str, &str); 8] = [
     ("", "namespaces"),
     ("", "persistentvolumeclaims"),
     ("", "secrets"),
@@ -14,6 +14,7 @@ const READ: [(&str, &str); 7] = [
     ("apps", "statefulsets"),
     ("batch", "jobs"),
     ("db.platform.io", "databaseapprovals"),
+    ("planetscale.com", "vitessbackups"),
 ];
 
 #[test]

@@ -107,10 +107,12 @@ pub enum Operator {
     Zalando,
     /// PostgreSQL as a service of Azure, through Azure Service Operator.
     AzureFlexibleServer,
+    /// MySQL on Vitess.
+    Vitess,
 }
 
 impl Operator {
-    pub const ALL: [Operator; 9] = [
+    pub const ALL: [Operator; 10] = [
         Operator::CloudNativePG,
         Operator::PerconaServerMongoDB,
         Operator::ECK,
@@ -120,6 +122,7 @@ impl Operator {
         Operator::OTContainerKit,
         Operator::Zalando,
         Operator::AzureFlexibleServer,
+        Operator::Vitess,
     ];
 }
 

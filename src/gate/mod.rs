@@ -114,6 +114,8 @@ pub fn decide<'a>(situation: &'a Situation<'a>) -> Outcome<'a> {
 pub struct Origin {
     pub number: u32,
     pub lineage: String,
+    /// The data is there already: nobody knows any more that it served, so it counts as if it had.
+    pub found: bool,
 }
 
 /// The record from now on; `None` where nothing may run. `ready`: whether the data is ready at this moment.
@@ -135,10 +137,10 @@ pub fn settle(outcome: &Outcome, record: Option<&Record>, origin: &Origin, ready
             })
         }
         (Outcome::Apply(plan, people), None) => {
-            let Origin { number, lineage } = origin.clone();
+            let Origin { number, lineage, found } = origin.clone();
             let serving = Generation { number, lineage, plan: (*plan).clone() };
             let (schema, approved_by) = (record::SCHEMA, people.to_vec());
-            Some(Record { schema, serving, restores: vec![], was_ready: ready, approved_by })
+            Some(Record { schema, serving, restores: vec![], was_ready: ready || found, approved_by })
         }
     }
 }

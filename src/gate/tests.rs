@@ -79,18 +79,22 @@ fn every_row_of_the_table() {
 #[test]
 fn the_record_remembers_what_was_applied_and_by_whose_leave() {
     let (old, new) = (example::plan("prod", json!({})), example::plan("prod", json!({"replicas": 5})));
-    let origin = Origin { number: 1, lineage: "u-1".into() };
+    let origin = Origin { number: 1, lineage: "u-1".into(), found: false };
     let people = ["anna".to_string()];
     let first = settle(&Outcome::Apply(&old, &people), None, &origin, false).unwrap();
     assert_eq!((first.serving.number, first.serving.lineage.as_str(), first.was_ready), (1, "u-1", false));
     assert_eq!(first.approved_by, people);
+
+    let adopted =
+        settle(&Outcome::Apply(&old, &people), None, &Origin { found: true, ..origin.clone() }, false).unwrap();
+    assert!(adopted.was_ready, "or a last backup would not be made of data that nobody remembers");
 
     let kept = settle(&Outcome::Keep(Because::Asking), Some(&first), &origin, true).unwrap();
     assert_eq!((kept.serving.plan.clone(), kept.was_ready), (old.clone(), true), "what runs goes on");
     let same = settle(&Outcome::Apply(&old, &[]), Some(&kept), &origin, false).unwrap();
     assert_eq!(same, kept, "ready once is ready once, and the approval stays with what it approved");
 
-    let elsewhere = Origin { number: 7, lineage: "u-2".into() };
+    let elsewhere = Origin { number: 7, lineage: "u-2".into(), found: true };
     let changed = settle(&Outcome::Apply(&new, &["ben".into()]), Some(&kept), &elsewhere, false).unwrap();
     assert_eq!(changed.serving, Generation { plan: new, ..first.serving.clone() }, "the same life of the data");
     assert_eq!(changed.approved_by, ["ben"]);

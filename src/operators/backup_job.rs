@@ -116,17 +116,18 @@ pub fn made_once(generation: &Generation, pod: PodSpec, role: &str, name: String
 }
 
 /// Removes what is older than the retention, for operators that make backups and never remove one. `whole`: the file that a
-/// tool writes last. Old ones go only while there is a younger one that is whole: whoever no longer makes backups keeps
-/// the last. rclone's exit code 3 says that there is no folder yet.
+/// tool writes last into the folder of a backup. Old ones go only while there is a younger one beside them that is whole:
+/// whoever no longer makes backups keeps the last, and so does one shard of many. rclone's exit code 3 says that there is no
+/// folder yet.
 pub fn prune(generation: &Generation, backup: &Backup, whole: &str, settings: &Settings) -> Resource {
     let terms = &generation.plan.terms;
     let age = age(&backup.retention);
     let script = format!(
         "young=$(rclone lsf --recursive --files-only --include '{whole}' --max-age {age} \"$TARGET\") || [ $? -eq 3 ]\n\
-         if [ -n \"$young\" ]; then\n\
-         \x20 rclone delete --min-age {age} \"$TARGET\"\n\
-         \x20 rclone rmdirs --leave-root \"$TARGET\"\n\
-         fi\n"
+         printf '%s\\n' \"$young\" | sed -n 's|[^/]*/[^/]*$||p' | sort -u | while read -r folder; do\n\
+         \x20 rclone delete --min-age {age} \"$TARGET/$folder\"\n\
+         \x20 rclone rmdirs --leave-root \"$TARGET/$folder\"\n\
+         done\n"
     );
     let resources = pods::beside(terms, SIZE);
     let mut pruner = container("prune", &settings.image, script, store(generation, backup), Some(resources));

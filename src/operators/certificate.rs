@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 /// Permanent.
 const KEY: &str = "certificate";
 const KIND: (&str, &str) = ("cert-manager.io/v1", "Certificate");
+/// On pods on purpose, with the number of [`renewals`]: what changes restarts them.
+pub const RENEWALS: &str = "db.platform.io/certificate-renewals";
 
 /// The secret with `tls.crt`, `tls.key` and `ca.crt`.
 pub fn secret(generation: &Generation) -> String {

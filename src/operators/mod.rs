@@ -11,6 +11,7 @@ pub mod pods;
 pub mod password;
 pub mod certificate;
 pub mod backup_job;
+pub mod aws_files;
 pub mod volumes;
 pub mod postgresql;
 pub mod cloudnative_pg;
@@ -25,6 +26,7 @@ pub mod stateful_set;
 pub mod ot_container_kit;
 pub mod zalando;
 pub mod azure_flexible_server;
+pub mod vitess;
 
 use crate::api::claim::{BackupMethod, DeletionPolicy, Engine as EngineName, Topology};
 use crate::api::input::Engines;
@@ -104,6 +106,7 @@ pub fn of(name: OperatorName) -> &'static dyn Operator {
         OperatorName::OTContainerKit => &ot_container_kit::OtContainerKit,
         OperatorName::Zalando => &zalando::Zalando,
         OperatorName::AzureFlexibleServer => &azure_flexible_server::AzureFlexibleServer,
+        OperatorName::Vitess => &vitess::Vitess,
     }
 }
 

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 
 pub const PORT: u16 = 3306;
 
+/// What the settings of group replication begin with.
+pub const GROUP_SETTINGS: &str = "group_replication_";
+
 /// Accounts that MySQL or an operator keeps for itself, and the prefixes of more of them.
 const RESERVED_USERS: [&str; 7] =
     ["localroot", "mysqladmin", "mysqlbackup", "mysqlhealthchecker", "mysqlmetrics", "mysqlrouter", "root"];
@@ -55,7 +58,7 @@ pub fn log_error_verbosity(level: LogLevel) -> u32 {
 /// the data directory is made, and an unknown setting stops the server.
 pub fn option_lines(settings: &BTreeMap<&str, &str>) -> String {
     let line = |(name, value): (&&str, &&str)| {
-        let loose = if name.starts_with("group_replication_") { "loose_" } else { "" };
+        let loose = if name.starts_with(GROUP_SETTINGS) { "loose_" } else { "" };
         format!("{loose}{name}={}\n", option(value))
     };
     settings.iter().map(line).collect()

@@ -357,6 +357,7 @@ fn origin(composite: &Composite, observed: &Observed) -> Origin {
     Origin {
         number: mark(GENERATION).and_then(|number| number.parse().ok()).unwrap_or(1),
         lineage: mark(LINEAGE).unwrap_or(&composite.metadata.uid).into(),
+        found: stateful.is_some(),
     }
 }
 

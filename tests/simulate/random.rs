@@ -423,6 +423,17 @@ fn live((life, prod): &(Life, bool), steps: &[Step]) {
     watched.ends_well();
 }
 
+/// Lives that went wrong once.
+#[test]
+fn a_lost_record_does_not_spare_the_last_backup() {
+    for policy in [Policy::Background, Policy::Foreground] {
+        for cluster in [false, true] {
+            let steps = [Step::Delete(policy), Step::ApproveDeletion, Step::EraseStatus { cluster }, Step::LoseRecord];
+            [&NAMESPACED[1], &CLAIMS[1]].map(|start| live(start, &steps));
+        }
+    }
+}
+
 fn config() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(30);
     ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 500, ..ProptestConfig::default() }

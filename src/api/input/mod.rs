@@ -9,7 +9,7 @@ mod signer;
 use crate::integrations;
 use crate::operators::{
     altinity, azure_flexible_server, backup_job, cloudnative_pg, eck, innodb_cluster, libsql, ot_container_kit,
-    percona_server_mongodb, zalando,
+    percona_server_mongodb, vitess, zalando,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -90,6 +90,7 @@ pub struct Engines {
     pub ot_container_kit: ot_container_kit::Settings,
     pub zalando: zalando::Settings,
     pub azure_flexible_server: azure_flexible_server::Settings,
+    pub vitess: vitess::Settings,
 }
 
 /// What surrounds a database. What is left out is off: a kind that the cluster does not know would stop everything.

@@ -3,6 +3,7 @@
 
 use crate::api::claim::Environment;
 use crate::api::quantity::{Bytes, Millicores};
+use crate::api::schema::by_name;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub struct Quotas {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct QuotaTable {
     /// The limits of each, by environment.
+    #[schemars(schema_with = "by_name::<Environment, Limits>")]
     pub each: BTreeMap<Environment, Limits>,
     /// Exceptions by name, then by environment. A limit that is left out is that of each.
     pub named: BTreeMap<String, BTreeMap<Environment, Limits>>,

@@ -5,6 +5,7 @@ use super::quotas::Quotas;
 use crate::api::claim::{CredentialSource, DeletionPolicy, Engine, Environment};
 use crate::api::plan::{Destination, Issuer, ObjectDelivery, Operator, Placement};
 use crate::api::quantity::{Bytes, Millicores};
+use crate::api::schema::by_name;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -13,10 +14,12 @@ use std::collections::BTreeMap;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TierDefaults {
     /// One tier per environment; an environment without one is not offered.
+    #[schemars(schema_with = "by_name::<Environment, Tier>")]
     pub environments: BTreeMap<Environment, Tier>,
     /// What a size means, per member.
     pub sizes: BTreeMap<String, Size>,
     /// The engines on offer.
+    #[schemars(schema_with = "by_name::<Engine, EnginePolicy>")]
     pub engines: BTreeMap<Engine, EnginePolicy>,
     /// Where backups can go.
     #[serde(default)]
@@ -72,6 +75,7 @@ pub struct Tier {
     pub object_delivery: Option<ObjectDelivery>,
     /// What differs for one engine.
     #[serde(default)]
+    #[schemars(schema_with = "by_name::<Engine, TierEngine>")]
     pub engines: BTreeMap<Engine, TierEngine>,
 }
 
@@ -188,6 +192,7 @@ pub struct EnginePolicy {
 pub struct Version {
     /// The patch release that is run, by operator: a container image, never of the tag `latest`, or its number where the
     /// operator knows the images itself. An operator that is not named does not offer the line.
+    #[schemars(schema_with = "by_name::<Operator, String>")]
     pub releases: BTreeMap<Operator, String>,
     /// The last day with fixes, such as 2029-11-08.
     #[schemars(regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), length(max = 10))]

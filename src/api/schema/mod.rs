@@ -5,6 +5,8 @@ pub mod generate;
 mod structural;
 mod rules;
 
+pub use structural::by_name;
+
 use serde_json::{Value, json};
 
 const DATABASE: &str = include_str!("../../../apis/database.yaml");

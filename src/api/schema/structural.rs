@@ -1,8 +1,8 @@
 //! From a Rust type to a structural schema, as Kubernetes wants it. In: a type. Out: its schema with neither references,
 //! nor nulls, nor defaults, and with a bound on everything, because the API server estimates what rules cost from bounds.
 
-use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
 /// Where a type says nothing tighter.
@@ -18,6 +18,13 @@ pub fn of<T: JsonSchema>() -> Value {
     let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
     structural(&mut schema);
     schema
+}
+
+/// A map of which the keys are the names of an enumeration, with one schema for all values: schemars writes it once for
+/// each name, which makes tables of tables endless.
+pub fn by_name<Name: JsonSchema, Entry: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    let (names, entries) = (generator.subschema_for::<Name>(), generator.subschema_for::<Entry>());
+    json_schema!({"type": "object", "propertyNames": names, "additionalProperties": entries})
 }
 
 fn structural(value: &mut Value) {
@@ -39,7 +46,19 @@ fn structural(value: &mut Value) {
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
         properties.values_mut().for_each(structural);
     }
+    names(schema);
     bound(schema);
+}
+
+/// Kubernetes has no word for the names that a map may have, but a rule can say it.
+fn names(schema: &mut Map<String, Value>) {
+    let Some(mut names) = schema.remove("propertyNames") else { return };
+    structural(&mut names);
+    let names: Vec<&str> = names.get("enum").into_iter().flat_map(list).filter_map(Value::as_str).collect();
+    let rule = format!("self.all(name, name in ['{}'])", names.join("', '"));
+    let message = format!("write names out of {}", names.join(", "));
+    schema.insert("maxProperties".into(), names.len().into());
+    schema.insert("x-kubernetes-validations".into(), json!([{"rule": rule, "message": message}]));
 }
 
 /// An optional field may be left out; it may not be null.
@@ -139,11 +158,13 @@ mod tests {
         #[serde(default)]
         kind: Option<Kind>,
         labels: BTreeMap<String, String>,
+        #[schemars(schema_with = "by_name::<Kind, u32>")]
+        shelves: BTreeMap<Kind, u32>,
         cover: Cover,
     }
 
     /// Of the shelf.
-    #[derive(Deserialize, JsonSchema)]
+    #[derive(PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
     enum Kind {
         /// It hangs.
         Wall,
@@ -163,13 +184,19 @@ mod tests {
     fn types_become_structural() {
         let expected = json!({
             "type": "object",
-            "required": ["labels", "cover"],
+            "required": ["labels", "shelves", "cover"],
             "properties": {
                 "books": {"type": "integer", "minimum": 0, "description": "How many."},
                 "kind": {"type": "string", "enum": ["Floor", "Wall"], "description": "Of the shelf.\nWall: It hangs."},
                 "labels": {
                     "type": "object", "maxProperties": 128,
                     "additionalProperties": {"type": "string", "maxLength": 1024},
+                },
+                "shelves": {
+                    "type": "object", "maxProperties": 2, "additionalProperties": {"type": "integer", "minimum": 0},
+                    "x-kubernetes-validations": [
+                        {"rule": "self.all(name, name in ['Floor', 'Wall'])", "message": "write names out of Floor, Wall"},
+                    ],
                 },
                 "cover": {
                     "type": "object",

@@ -3,12 +3,12 @@
 //! about what they are made of. A status that is missing was not written yet, and is never ready.
 
 use super::status::{Backup, Cluster, Container, Job, Volume, Workload};
-use super::{ADMINISTRATOR, backup, cluster, key, question};
+use super::{ADMINISTRATOR, cluster, key, question};
 use crate::api::plan::{Delivery, Plan, Terms};
 use crate::api::record::Generation;
 use crate::observed::{Answer, Observed};
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
-use crate::operators::{backup_job, password};
+use crate::operators::{aws_files, backup_job, password};
 use crate::wire::{Key, Undecodable};
 use std::collections::BTreeMap;
 
@@ -223,11 +223,11 @@ fn backups(
     resources: &mut BTreeMap<Key, bool>,
 ) -> Result<BackupHealth, Undecodable> {
     let Some(plan) = &generation.plan.terms.backup else { return Ok(BackupHealth::of(BackupState::AsPlanned)) };
-    let missing = backup::missing(generation, plan, observed);
+    let missing = aws_files::missing(generation, plan, observed);
     let pruner = Key(generation.key(backup_job::PRUNE_KEY));
     let there = observed.composed.contains_key(&pruner);
     resources.insert(pruner, there);
-    resources.insert(Key(generation.key(key::BACKUP_FILES)), missing.is_none());
+    resources.insert(Key(generation.key(aws_files::KEY)), missing.is_none());
     let mut made: Vec<Backup> = match observed.answer(&question::backups(generation))? {
         Answer::Found(made) => made,
         Answer::NotAsked | Answer::Nothing => vec![],

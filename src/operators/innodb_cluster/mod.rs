@@ -18,7 +18,7 @@ mod facts;
 mod health;
 mod status;
 
-use super::{BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource};
+use super::{BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, aws_files};
 use crate::api::claim::{BackupMethod, PoolMode, Topology};
 use crate::api::input::Engines;
 use crate::api::plan::{Delivery, DestinationAccess, Plan, Terms};
@@ -120,7 +120,7 @@ impl Operator for InnoDbCluster {
     }
 
     fn ingredients(&self, generation: &Generation) -> Vec<Question> {
-        generation.plan.terms.backup.iter().filter_map(|backup| backup::keys(generation, backup)).collect()
+        generation.plan.terms.backup.iter().filter_map(|backup| aws_files::question(generation, backup)).collect()
     }
 
     fn compose(&self, generation: &Generation, settings: &Engines, observed: &Observed) -> Engine {
@@ -150,7 +150,6 @@ impl Operator for InnoDbCluster {
 mod key {
     pub const CLUSTER: &str = "cluster";
     pub const ACCOUNT: &str = "account";
-    pub const BACKUP_FILES: &str = "backup-files";
 }
 
 /// API version and kind.

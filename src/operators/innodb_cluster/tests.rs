@@ -65,7 +65,7 @@ impl World {
             ("password-root", &self.secret),
             ("credentials", &self.secret),
             ("credentials-root", &self.secret),
-            (key::BACKUP_FILES, &self.secret),
+            (aws_files::KEY, &self.secret),
             ("backup-prune", &self.secret),
         ];
         let found = [
@@ -243,7 +243,7 @@ fn the_job_that_makes_the_account_stays_as_it_is() {
 fn the_keys_of_the_object_store_are_kept_when_they_cannot_be_read() {
     let files = |observed: &Observed| {
         let resources = InnoDbCluster.compose(&generation(), &Engines::default(), observed).resources;
-        let files = resources.into_iter().find(|resource| resource.key.0 == key::BACKUP_FILES);
+        let files = resources.into_iter().find(|resource| resource.key.0 == aws_files::KEY);
         files.map(|files| serde_json::to_value(&files.object).unwrap()["data"].clone())
     };
     let question = InnoDbCluster.ingredients(&generation()).remove(0);
@@ -256,6 +256,6 @@ fn the_keys_of_the_object_store_are_kept_when_they_cannot_be_read() {
     observed.found.insert(question.name(), vec![Object::of(&whole)]);
     let made = files(&observed).unwrap();
     observed.found.clear();
-    observed.composed.insert(Key(key::BACKUP_FILES.into()), Object::of(&json!({"data": made})));
+    observed.composed.insert(Key(aws_files::KEY.into()), Object::of(&json!({"data": made})));
     assert_eq!(files(&observed), Some(made));
 }

@@ -36,7 +36,6 @@ const KEPT_OFF_PODS: [&str; 6] = [
 ];
 /// On pods on purpose: what they read at their start only.
 const CONFIGURATION: &str = "db.platform.io/configuration";
-const RENEWALS: &str = "db.platform.io/certificate-renewals";
 
 /// What is read at a start only restarts the pods, and StatefulSets are made anew around their pods where Kubernetes does
 /// not let them be changed: without that, members that come after a growth of storage get volumes of the old size.
@@ -49,7 +48,7 @@ pub fn annotated(mut resource: Resource, generation: &Generation, settings: &str
         annotations[CONFIGURATION] = settings.into();
     }
     if let Some(renewals) = certificate::renewals(generation, observed) {
-        annotations[RENEWALS] = renewals.to_string().into();
+        annotations[certificate::RENEWALS] = renewals.to_string().into();
     }
     resource.object = resource.object.merge(&Object::of(&json!({"metadata": {"annotations": annotations}})));
     resource
