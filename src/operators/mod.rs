@@ -84,6 +84,11 @@ pub trait Operator {
     /// A full backup outside of the schedule, under the key `role`. `None`: there is nowhere to put it.
     fn backup(&self, generation: &Generation, settings: &Engines, role: &str, name: String) -> Option<Resource>;
 
+    /// What it is called, for operators that take no dot in a name.
+    fn backup_name(&self, name: String) -> String {
+        name
+    }
+
     /// How such a backup stands, as it says itself.
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable>;
 
