@@ -24,6 +24,7 @@ pub mod altinity;
 pub mod stateful_set;
 pub mod ot_container_kit;
 pub mod zalando;
+pub mod stackgres;
 
 use crate::api::claim::{BackupMethod, DeletionPolicy, Engine as EngineName, Topology};
 use crate::api::input::Engines;
@@ -107,6 +108,7 @@ pub fn of(name: OperatorName) -> &'static dyn Operator {
         OperatorName::Altinity => &altinity::Altinity,
         OperatorName::OTContainerKit => &ot_container_kit::OtContainerKit,
         OperatorName::Zalando => &zalando::Zalando,
+        OperatorName::StackGres => &stackgres::StackGres,
     }
 }
 
