@@ -52,8 +52,14 @@ fn collect(folder: &Path, needed: &mut BTreeSet<(String, String)>) {
     }
 }
 
+/// Kinds whose resource is not called by their plural.
+const IRREGULAR: [(&str, &str); 2] = [("sgpostgresconfig", "sgpgconfigs"), ("sgpoolingconfig", "sgpoolconfigs")];
+
 fn plural(kind: &str) -> String {
     let kind = kind.to_lowercase();
+    if let Some((_, resource)) = IRREGULAR.iter().find(|(irregular, _)| *irregular == kind) {
+        return (*resource).into();
+    }
     match kind.strip_suffix('y') {
         Some(stem) => format!("{stem}ies"),
         None if kind.ends_with("ch") => format!("{kind}es"),

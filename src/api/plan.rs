@@ -109,10 +109,12 @@ pub enum Operator {
     AzureFlexibleServer,
     /// MySQL on Vitess.
     Vitess,
+    /// PostgreSQL on StackGres.
+    StackGres,
 }
 
 impl Operator {
-    pub const ALL: [Operator; 10] = [
+    pub const ALL: [Operator; 11] = [
         Operator::CloudNativePG,
         Operator::PerconaServerMongoDB,
         Operator::ECK,
@@ -123,6 +125,7 @@ impl Operator {
         Operator::Zalando,
         Operator::AzureFlexibleServer,
         Operator::Vitess,
+        Operator::StackGres,
     ];
 }
 

@@ -27,6 +27,7 @@ pub mod ot_container_kit;
 pub mod zalando;
 pub mod azure_flexible_server;
 pub mod vitess;
+pub mod stackgres;
 
 use crate::api::claim::{BackupMethod, DeletionPolicy, Engine as EngineName, Topology};
 use crate::api::input::Engines;
@@ -87,6 +88,11 @@ pub trait Operator {
     /// A full backup outside of the schedule, under the key `role`. `None`: there is nowhere to put it.
     fn backup(&self, generation: &Generation, settings: &Engines, role: &str, name: String) -> Option<Resource>;
 
+    /// What it is called, for operators that take no dot in a name.
+    fn backup_name(&self, name: String) -> String {
+        name
+    }
+
     /// How such a backup stands, as it says itself.
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable>;
 
@@ -107,6 +113,7 @@ pub fn of(name: OperatorName) -> &'static dyn Operator {
         OperatorName::Zalando => &zalando::Zalando,
         OperatorName::AzureFlexibleServer => &azure_flexible_server::AzureFlexibleServer,
         OperatorName::Vitess => &vitess::Vitess,
+        OperatorName::StackGres => &stackgres::StackGres,
     }
 }
 

@@ -58,7 +58,7 @@ pub fn compose_of(generation: &Generation, role: Option<&str>, kind: &str, value
     let data = values.iter().map(|(key, value)| {
         let text = match value {
             Value::Text(text) => text.clone(),
-            Value::Password => format!("{{{{ index . {key:?} }}}}"),
+            Value::Password => placeholder(key),
         };
         ((*key).into(), text)
     });
@@ -80,6 +80,11 @@ pub fn compose_of(generation: &Generation, role: Option<&str>, kind: &str, value
         resource(generation, name(), of_role(GENERATOR_KEY, role), GENERATOR, generator),
         resource(generation, name(), of_role(SECRET_KEY, role), SECRET, secret),
     ]
+}
+
+/// What stands for the password of this key in the text of another one, such as a statement that needs it.
+pub fn placeholder(key: &str) -> String {
+    format!("{{{{ index . {key:?} }}}}")
 }
 
 fn of_role(text: &str, role: Option<&str>) -> String {

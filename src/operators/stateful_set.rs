@@ -64,7 +64,9 @@ pub fn rollout(
         return under(format!("Kubernetes has not seen the StatefulSet {name} yet"), ready);
     }
     let updated = status.updated_replicas;
-    if updated < wanted.replicas || status.current_revision != status.update_revision {
+    // Where the operator itself deletes the pods, Kubernetes never calls an older revision the current one.
+    let behind = spec.update_strategy.kind != Some("OnDelete") && status.current_revision != status.update_revision;
+    if updated < wanted.replicas || behind {
         let way = format!("{updated} of {} pods of {name} are as planned, {ready} are ready", wanted.replicas);
         return under(way, ready);
     }
@@ -96,11 +98,20 @@ struct Metadata {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 struct Spec<'a> {
     replicas: Option<u32>,
     #[serde(borrow)]
     template: Template<'a>,
+    #[serde(borrow)]
+    update_strategy: UpdateStrategy<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct UpdateStrategy<'a> {
+    #[serde(rename = "type")]
+    kind: Option<&'a str>,
 }
 
 impl Spec<'_> {
@@ -206,6 +217,14 @@ mod tests {
             (
                 one(json!({"status": {"updatedReplicas": 1, "readyReplicas": 2, "updateRevision": "b"}})),
                 under("1 of 3 pods of orders are as planned, 2 are ready", 2),
+            ),
+            (
+                one(json!({"status": {"updateRevision": "b"}})),
+                under("3 of 3 pods of orders are as planned, 3 are ready", 3),
+            ),
+            (
+                one(json!({"spec": {"updateStrategy": {"type": "OnDelete"}}, "status": {"updateRevision": "b"}})),
+                Rollout::Done { ready: 3 },
             ),
         ];
         for (found, expected) in cases {

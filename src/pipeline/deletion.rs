@@ -87,7 +87,8 @@ fn claim(evidence: &mut Evidence) -> Option<Object> {
 /// in no claim's name.
 fn last_backup(evidence: &Evidence, record: &Record) -> String {
     let uid = &evidence.composite.metadata.uid;
-    format!("{}.last-{}", record.serving.name(), uid.split('-').next().unwrap_or_default())
+    let name = format!("{}.last-{}", record.serving.name(), uid.split('-').next().unwrap_or_default());
+    operators::of(record.serving.plan.terms.operator).backup_name(name)
 }
 
 fn stands(evidence: &Evidence, record: &Record, needed: bool) -> Result<LastBackup, Undecodable> {

@@ -9,7 +9,7 @@ mod signer;
 use crate::integrations;
 use crate::operators::{
     altinity, azure_flexible_server, backup_job, cloudnative_pg, eck, innodb_cluster, libsql, ot_container_kit,
-    percona_server_mongodb, vitess, zalando,
+    percona_server_mongodb, stackgres, vitess, zalando,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -91,6 +91,8 @@ pub struct Engines {
     pub zalando: zalando::Settings,
     pub azure_flexible_server: azure_flexible_server::Settings,
     pub vitess: vitess::Settings,
+    #[serde(rename = "stackGres")]
+    pub stackgres: stackgres::Settings,
 }
 
 /// What surrounds a database. What is left out is off: a kind that the cluster does not know would stop everything.

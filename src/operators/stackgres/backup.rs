@@ -1,0 +1,243 @@
+//! Where backups go and when they are made: a section of the `SGCluster`, the `SGObjectStorage` that it refers to, and an
+//! `SGBackup` for one outside of the schedule. In: a generation that is backed up. Out: these, and how backups stand.
+
+use super::{key, kind, label, name};
+use crate::api::plan::{Backup, DatabaseName, DestinationAccess};
+use crate::api::record::Generation;
+use crate::observed::{Answer, Observed, Question};
+use crate::operators::health::{BackupHealth, BackupState};
+use crate::operators::{BackupRun, Holds, Resource, resource};
+use crate::plan::schedule;
+use crate::wire::{Object, Undecodable};
+use serde::{Deserialize, Serialize};
+
+pub fn section<'a>(generation: &Generation, backup: &'a Backup) -> Section<'a> {
+    let (_, prefix) = place(&backup.destination.path);
+    let DatabaseName { namespace, name: database, .. } = generation.database();
+    let release = &generation.plan.terms.version;
+    let own = format!("{namespace}/{database}/{}/{release}", generation.lineage);
+    Section {
+        sg_object_storage: name(generation),
+        // Without one there is no CronJob: nobody is there to back up, and each would fail.
+        cron_schedule: (!generation.plan.terms.lifecycle.hibernated).then_some(&backup.schedule),
+        retention: kept(backup),
+        // The lineage keeps a new database of an old name out of the old one's backups. Log of two releases in one folder
+        // would make it useless.
+        path: if prefix.is_empty() { own } else { format!("{prefix}/{own}") },
+    }
+}
+
+pub fn storage(generation: &Generation, backup: &Backup) -> Resource {
+    let destination = &backup.destination;
+    let (bucket, _) = place(&destination.path);
+    let store = |path_style| Store {
+        bucket,
+        endpoint: destination.endpoint.as_deref(),
+        enable_path_style_addressing: path_style,
+        region: destination.region.as_deref(),
+        aws_credentials: credentials(&destination.access),
+    };
+    let spec = match destination.endpoint {
+        None => SgObjectStorageSpec::Amazon { r#type: "s3", s3: store(None) },
+        // Few of them have a name for each bucket.
+        Some(_) => SgObjectStorageSpec::Compatible { r#type: "s3Compatible", s3_compatible: store(Some(true)) },
+    };
+    resource(generation, key::STORAGE, kind::STORAGE, name(generation), Holds::Archive, spec)
+}
+
+/// One backup, made at once, which the schedule's retention does not count.
+pub fn once(generation: &Generation, role: &str, backup: String) -> Resource {
+    let spec = SgBackupSpec { sg_cluster: name(generation), managed_lifecycle: false };
+    resource(generation, role, kind::BACKUP, backup, Holds::Backup, spec)
+}
+
+/// The states of the operator's 1.18, `BackupStatus.java`.
+pub fn run(backup: &Object) -> Result<BackupRun, Undecodable> {
+    let Made { metadata, status: Status { process }, .. } = backup.decode("backup")?;
+    Ok(match process.status {
+        // One that goes away was made for an attempt that was taken back.
+        _ if metadata.deletion_timestamp.is_some() => BackupRun::Running,
+        Some("Completed") => BackupRun::Completed,
+        Some("Failed") => BackupRun::Failed(reason(process.failure.as_deref())),
+        _ => BackupRun::Running,
+    })
+}
+
+/// Those of the schedule that are kept, of all databases in the namespace: they do not carry the name as a label.
+pub fn question(generation: &Generation) -> Question {
+    let (api_version, kind) = kind::BACKUP;
+    let labels = [(label::SCHEDULED, "true")];
+    Question::by_labels(api_version, kind, &generation.database().namespace, &labels)
+}
+
+pub fn health(generation: &Generation, backup: &Backup, observed: &Observed) -> Result<BackupHealth, Undecodable> {
+    let all: Vec<Made> = match observed.answer(&question(generation))? {
+        Answer::NotAsked => {
+            return Ok(BackupHealth::of(BackupState::NotYet("nobody has looked at the backups yet".into())));
+        }
+        Answer::Nothing => vec![],
+        Answer::Found(made) => made,
+    };
+    let cluster = name(generation);
+    let in_state = |state: &'static str| {
+        let cluster = &cluster;
+        all.iter().filter(move |made| {
+            made.spec.sg_cluster.is_some_and(|name| name == cluster) && made.status.process.status == Some(state)
+        })
+    };
+    // Kubernetes writes times in UTC and in one form, so that their texts compare like the times.
+    let begun = |made: &&Made| made.metadata.creation_timestamp.unwrap_or_default().to_string();
+    let success = in_state("Completed").max_by_key(begun);
+    let failure = in_state("Failed").max_by_key(begun);
+    let state = match (&success, &failure) {
+        (success, Some(failure)) if success.as_ref().is_none_or(|success| begun(success) < begun(failure)) => {
+            let why = reason(failure.status.process.failure.as_deref());
+            BackupState::Trouble(format!("the backup of {} failed: {why}", begun(failure)))
+        }
+        (Some(_), _) => BackupState::AsPlanned,
+        (None, _) => BackupState::NotYet("there is no full backup yet".into()),
+    };
+    let stored = |made: &Made| made.status.process.timing.stored.map(String::from);
+    let first = in_state("Completed").min_by_key(begun).filter(|_| backup.continuous);
+    Ok(BackupHealth {
+        state,
+        last_success: success.and_then(stored),
+        last_failure: failure.map(|failure| begun(&failure)),
+        first_recoverable: first.and_then(stored),
+    })
+}
+
+fn reason(failure: Option<&str>) -> String {
+    failure.filter(|failure| !failure.is_empty()).unwrap_or("the operator says no more").into()
+}
+
+/// As many as the retention's time can have, and one: the last one is only kept once it is older.
+fn kept(backup: &Backup) -> u32 {
+    let days = schedule::days(&backup.retention).unwrap_or_default();
+    schedule::most_runs(&backup.schedule, days).saturating_add(1)
+}
+
+/// `s3://bucket/prefix` as bucket and prefix.
+fn place(path: &str) -> (&str, &str) {
+    let path = path.trim_start_matches("s3://").trim_end_matches('/');
+    path.split_once('/').unwrap_or((path, ""))
+}
+
+fn credentials(access: &DestinationAccess) -> Credentials<'_> {
+    match access {
+        DestinationAccess::WorkloadIdentity {} => Credentials::Identity { use_iam_role: true },
+        DestinationAccess::Secret(secret) => Credentials::Keys {
+            secret_key_selectors: Selectors {
+                access_key_id: SecretKey { name: &secret.name, key: &secret.access_key_id },
+                secret_access_key: SecretKey { name: &secret.name, key: &secret.secret_access_key },
+            },
+        },
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Section<'a> {
+    sg_object_storage: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cron_schedule: Option<&'a String>,
+    retention: u32,
+    path: String,
+}
+
+#[derive(Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+enum SgObjectStorageSpec<'a> {
+    Amazon { r#type: &'static str, s3: Store<'a> },
+    Compatible { r#type: &'static str, s3_compatible: Store<'a> },
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Store<'a> {
+    bucket: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enable_path_style_addressing: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<&'a str>,
+    aws_credentials: Credentials<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Credentials<'a> {
+    Identity {
+        #[serde(rename = "useIAMRole")]
+        use_iam_role: bool,
+    },
+    #[serde(rename_all = "camelCase")]
+    Keys { secret_key_selectors: Selectors<'a> },
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Selectors<'a> {
+    access_key_id: SecretKey<'a>,
+    secret_access_key: SecretKey<'a>,
+}
+
+#[derive(Serialize)]
+struct SecretKey<'a> {
+    name: &'a str,
+    key: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SgBackupSpec {
+    sg_cluster: String,
+    managed_lifecycle: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Made<'a> {
+    #[serde(borrow)]
+    metadata: Metadata<'a>,
+    #[serde(borrow)]
+    spec: Spec<'a>,
+    #[serde(borrow)]
+    status: Status<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Metadata<'a> {
+    creation_timestamp: Option<&'a str>,
+    deletion_timestamp: Option<&'a str>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Spec<'a> {
+    sg_cluster: Option<&'a str>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Status<'a> {
+    #[serde(borrow)]
+    process: Process<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Process<'a> {
+    status: Option<&'a str>,
+    failure: Option<String>,
+    #[serde(borrow)]
+    timing: Timing<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Timing<'a> {
+    stored: Option<&'a str>,
+}
