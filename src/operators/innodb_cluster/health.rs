@@ -8,7 +8,7 @@ use crate::api::plan::{Delivery, Plan, Terms};
 use crate::api::record::Generation;
 use crate::observed::{Answer, Observed};
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
-use crate::operators::{backup_job, password};
+use crate::operators::{backup_job, password, volumes};
 use crate::wire::{Key, Undecodable};
 use std::collections::BTreeMap;
 
@@ -166,24 +166,17 @@ fn account(job: Option<&Job>) -> State {
     }
 }
 
-/// Volumes stay when a cluster is deleted, and one of the same name gets them: with other passwords, so that it never
-/// starts.
+/// Volumes of one that was deleted, where this one has not begun yet.
 fn left_over(
     generation: &Generation,
     found: Option<&Cluster>,
     observed: &Observed,
 ) -> Result<Option<String>, Undecodable> {
-    let Some(found) = found.filter(|found| found.status.create_time.is_none()) else { return Ok(None) };
-    let Some(made) = found.metadata.creation_timestamp else { return Ok(None) };
-    let Answer::Found(volumes) = observed.answer::<Volume>(&question::volumes(generation))? else { return Ok(None) };
-    // Both are written by Kubernetes, in UTC and in one form, so that their texts compare like the times.
-    let older = |volume: &&Volume| volume.metadata.creation_timestamp.is_some_and(|time| time < made);
-    Ok(volumes.iter().find(older).map(|volume| {
-        let name = volume.metadata.name.unwrap_or_default();
-        format!(
-            "volume {name} is older than the database: it is of one that was deleted; delete it, or take its name back"
-        )
-    }))
+    let begins = found.filter(|found| found.status.create_time.is_none());
+    match begins.and_then(|found| found.metadata.creation_timestamp) {
+        Some(made) => volumes::left_over(&question::volumes(generation), made, observed),
+        None => Ok(None),
+    }
 }
 
 /// Every volume of a member is as large as planned, and every member has one. One that a member left behind is larger or
