@@ -105,10 +105,12 @@ pub enum Operator {
     OTContainerKit,
     /// PostgreSQL on Zalando's operator.
     Zalando,
+    /// MongoDB on MongoDB's own operator, with its Community server.
+    MongoDBCommunity,
 }
 
 impl Operator {
-    pub const ALL: [Operator; 8] = [
+    pub const ALL: [Operator; 9] = [
         Operator::CloudNativePG,
         Operator::PerconaServerMongoDB,
         Operator::ECK,
@@ -117,6 +119,7 @@ impl Operator {
         Operator::Altinity,
         Operator::OTContainerKit,
         Operator::Zalando,
+        Operator::MongoDBCommunity,
     ];
 }
 

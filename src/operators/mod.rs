@@ -16,6 +16,7 @@ pub mod postgresql;
 pub mod cloudnative_pg;
 pub mod mongodb;
 pub mod percona_server_mongodb;
+pub mod mongodb_community;
 pub mod eck;
 pub mod mysql;
 pub mod innodb_cluster;
@@ -34,6 +35,7 @@ use crate::api::record::{ENVIRONMENT, Generation};
 use crate::api::status::Class;
 use crate::observed::{Observed, Question};
 use crate::wire::{Key, Object, Undecodable};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -102,6 +104,7 @@ pub fn of(name: OperatorName) -> &'static dyn Operator {
         OperatorName::Altinity => &altinity::Altinity,
         OperatorName::OTContainerKit => &ot_container_kit::OtContainerKit,
         OperatorName::Zalando => &zalando::Zalando,
+        OperatorName::MongoDBCommunity => &mongodb_community::MongoDbCommunity,
     }
 }
 
@@ -229,6 +232,18 @@ pub struct Metadata {
     pub labels: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
+}
+
+impl From<Metadata> for ObjectMeta {
+    fn from(Metadata { name, namespace, labels, annotations }: Metadata) -> ObjectMeta {
+        ObjectMeta {
+            name: Some(name),
+            namespace: Some(namespace),
+            labels: Some(labels),
+            annotations: Some(annotations).filter(|annotations| !annotations.is_empty()),
+            ..Default::default()
+        }
+    }
 }
 
 /// The metadata of a resource of this name in the database's namespace.

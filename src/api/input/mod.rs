@@ -8,8 +8,8 @@ mod signer;
 
 use crate::integrations;
 use crate::operators::{
-    altinity, backup_job, cloudnative_pg, eck, innodb_cluster, libsql, ot_container_kit, percona_server_mongodb,
-    zalando,
+    altinity, backup_job, cloudnative_pg, eck, innodb_cluster, libsql, mongodb_community, ot_container_kit,
+    percona_server_mongodb, zalando,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -89,6 +89,8 @@ pub struct Engines {
     pub altinity: altinity::Settings,
     pub ot_container_kit: ot_container_kit::Settings,
     pub zalando: zalando::Settings,
+    #[serde(rename = "mongoDBCommunity")]
+    pub mongodb_community: mongodb_community::Settings,
 }
 
 /// What surrounds a database. What is left out is off: a kind that the cluster does not know would stop everything.
