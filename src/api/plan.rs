@@ -107,10 +107,12 @@ pub enum Operator {
     Zalando,
     /// MongoDB on MongoDB's own operator, with its Community server.
     MongoDBCommunity,
+    /// MongoDB on Percona Everest.
+    Everest,
 }
 
 impl Operator {
-    pub const ALL: [Operator; 9] = [
+    pub const ALL: [Operator; 10] = [
         Operator::CloudNativePG,
         Operator::PerconaServerMongoDB,
         Operator::ECK,
@@ -120,6 +122,7 @@ impl Operator {
         Operator::OTContainerKit,
         Operator::Zalando,
         Operator::MongoDBCommunity,
+        Operator::Everest,
     ];
 }
 

@@ -11,12 +11,14 @@ pub mod pods;
 pub mod password;
 pub mod certificate;
 pub mod backup_job;
+pub mod account_job;
 pub mod volumes;
 pub mod postgresql;
 pub mod cloudnative_pg;
 pub mod mongodb;
 pub mod percona_server_mongodb;
 pub mod mongodb_community;
+pub mod everest;
 pub mod eck;
 pub mod mysql;
 pub mod innodb_cluster;
@@ -105,6 +107,7 @@ pub fn of(name: OperatorName) -> &'static dyn Operator {
         OperatorName::OTContainerKit => &ot_container_kit::OtContainerKit,
         OperatorName::Zalando => &zalando::Zalando,
         OperatorName::MongoDBCommunity => &mongodb_community::MongoDbCommunity,
+        OperatorName::Everest => &everest::Everest,
     }
 }
 

@@ -8,7 +8,7 @@ mod signer;
 
 use crate::integrations;
 use crate::operators::{
-    altinity, backup_job, cloudnative_pg, eck, innodb_cluster, libsql, mongodb_community, ot_container_kit,
+    altinity, backup_job, cloudnative_pg, eck, everest, innodb_cluster, libsql, mongodb_community, ot_container_kit,
     percona_server_mongodb, zalando,
 };
 use schemars::JsonSchema;
@@ -91,6 +91,7 @@ pub struct Engines {
     pub zalando: zalando::Settings,
     #[serde(rename = "mongoDBCommunity")]
     pub mongodb_community: mongodb_community::Settings,
+    pub everest: everest::Settings,
 }
 
 /// What surrounds a database. What is left out is off: a kind that the cluster does not know would stop everything.

@@ -3,7 +3,7 @@
 
 use super::{CONFIG, Settings, backup, is_sharded, key, kind, label, replica_sets, users_secret};
 use crate::api::claim::DeletionPolicy;
-use crate::api::plan::Terms;
+use crate::api::plan::{Plan, Terms};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::operators::backup_job::from_secret;
@@ -107,13 +107,11 @@ fn router(terms: &Terms) -> Amounts {
 
 fn members<'a>(generation: &Generation, settings: &'a Settings, name: String) -> ReplicaSet<'a> {
     let terms = &generation.plan.terms;
-    let mut configuration = mongodb::configuration(&generation.plan, false);
-    secure(&mut configuration, terms);
     let apart = of_replica_set(generation, &name);
     ReplicaSet {
         name: Some(name),
         size: terms.replicas,
-        configuration: mongodb::yaml(&configuration),
+        configuration: configuration(&generation.plan),
         resources: pods::member(terms),
         volume_spec: volume(terms, terms.storage),
         pods: of_pods(terms, settings, apart),
@@ -147,6 +145,13 @@ fn routers<'a>(generation: &Generation, settings: &'a Settings) -> Routers<'a> {
         resources: pods::beside(terms, router(terms)),
         pods: of_pods(terms, settings, of_routers(&generation.name())),
     }
+}
+
+/// The file of members that hold data.
+pub fn configuration(plan: &Plan) -> String {
+    let mut configuration = mongodb::configuration(plan, false);
+    secure(&mut configuration, &plan.terms);
+    mongodb::yaml(&configuration)
 }
 
 /// Applications sign in with passwords: without the first setting an encrypted connection would need a certificate of the
