@@ -111,10 +111,14 @@ pub enum Operator {
     Vitess,
     /// PostgreSQL on StackGres.
     StackGres,
+    /// MongoDB on MongoDB's own operator, with its Community server.
+    MongoDBCommunity,
+    /// MongoDB on Percona Everest.
+    Everest,
 }
 
 impl Operator {
-    pub const ALL: [Operator; 11] = [
+    pub const ALL: [Operator; 13] = [
         Operator::CloudNativePG,
         Operator::PerconaServerMongoDB,
         Operator::ECK,
@@ -126,6 +130,8 @@ impl Operator {
         Operator::AzureFlexibleServer,
         Operator::Vitess,
         Operator::StackGres,
+        Operator::MongoDBCommunity,
+        Operator::Everest,
     ];
 }
 

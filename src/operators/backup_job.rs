@@ -7,7 +7,7 @@
 
 use super::facts::{Door, Labels, Peer, Workload, doors, labels};
 use super::health::{BackupHealth, BackupState};
-use super::{BackupRun, DATABASE, Holds, Metadata, Resource, metadata, pods};
+use super::{BackupRun, DATABASE, Holds, Resource, metadata, pods};
 use crate::api::plan::{Backup, DatabaseName, DestinationAccess, KeySecret, Plan};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
@@ -89,7 +89,7 @@ pub fn scheduled(generation: &Generation, backup: &Backup, pod: PodSpec) -> Reso
 
 fn cron_job(generation: &Generation, key: &str, name: String, schedule: &str, pod: PodSpec) -> Resource {
     let object = CronJob {
-        metadata: object_meta(metadata(generation, name)),
+        metadata: metadata(generation, name).into(),
         spec: Some(CronJobSpec {
             schedule: schedule.into(),
             time_zone: Some("Etc/UTC".into()),
@@ -110,8 +110,8 @@ fn cron_job(generation: &Generation, key: &str, name: String, schedule: &str, po
 
 /// The same of one that is made at once.
 pub fn made_once(generation: &Generation, pod: PodSpec, role: &str, name: String) -> Resource {
-    let metadata = metadata(generation, name);
-    let object = Job { metadata: object_meta(metadata), spec: Some(job(generation, pod)), ..Default::default() };
+    let metadata = metadata(generation, name).into();
+    let object = Job { metadata, spec: Some(job(generation, pod)), ..Default::default() };
     Resource { key: Key(generation.key(role)), holds: Holds::Backup, object: Object::of(&object) }
 }
 
@@ -358,15 +358,6 @@ pub fn from_secret(name: &str, secret: &str, key: &str) -> EnvVar {
 /// To rclone `m` is a minute, and a month `M`.
 fn age(retention: &str) -> String {
     retention.replace('m', "M")
-}
-
-fn object_meta(metadata: Metadata) -> ObjectMeta {
-    ObjectMeta {
-        name: Some(metadata.name),
-        namespace: Some(metadata.namespace),
-        labels: Some(metadata.labels),
-        ..Default::default()
-    }
 }
 
 #[derive(Deserialize)]

@@ -12,11 +12,14 @@ pub mod password;
 pub mod certificate;
 pub mod backup_job;
 pub mod aws_files;
+pub mod account_job;
 pub mod volumes;
 pub mod postgresql;
 pub mod cloudnative_pg;
 pub mod mongodb;
 pub mod percona_server_mongodb;
+pub mod mongodb_community;
+pub mod everest;
 pub mod eck;
 pub mod mysql;
 pub mod innodb_cluster;
@@ -38,6 +41,7 @@ use crate::api::record::{ENVIRONMENT, Generation};
 use crate::api::status::Class;
 use crate::observed::{Observed, Question};
 use crate::wire::{Key, Object, Undecodable};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -114,6 +118,8 @@ pub fn of(name: OperatorName) -> &'static dyn Operator {
         OperatorName::AzureFlexibleServer => &azure_flexible_server::AzureFlexibleServer,
         OperatorName::Vitess => &vitess::Vitess,
         OperatorName::StackGres => &stackgres::StackGres,
+        OperatorName::MongoDBCommunity => &mongodb_community::MongoDbCommunity,
+        OperatorName::Everest => &everest::Everest,
     }
 }
 
@@ -241,6 +247,18 @@ pub struct Metadata {
     pub labels: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
+}
+
+impl From<Metadata> for ObjectMeta {
+    fn from(Metadata { name, namespace, labels, annotations }: Metadata) -> ObjectMeta {
+        ObjectMeta {
+            name: Some(name),
+            namespace: Some(namespace),
+            labels: Some(labels),
+            annotations: Some(annotations).filter(|annotations| !annotations.is_empty()),
+            ..Default::default()
+        }
+    }
 }
 
 /// The metadata of a resource of this name in the database's namespace.

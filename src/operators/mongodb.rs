@@ -4,11 +4,14 @@
 use crate::api::claim::{LogLevel, ServiceType, Topology};
 use crate::api::plan::{DestinationAccess, Monitoring, Plan, Terms};
 use crate::api::problem::Problem;
+use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::status::Class;
-use crate::operators::facts::Uri;
-use crate::operators::{Shards, name_of};
+use crate::operators::facts::{Signal, Uri};
+use crate::operators::{Shards, name_of, pods};
 use crate::plan::tuning::mongodb::CACHE;
+use k8s_openapi::api::core::v1::{Container, ContainerPort, EnvVar};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 pub const PORT: u16 = 27017;
 /// The application's user. It is always the same: operators make names of secrets and annotations of it, which are short,
@@ -20,12 +23,22 @@ pub const ROLES: [&str; 2] = ["readWrite", "dbAdmin"];
 pub const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
 pub const SECRET_KEY: &str = "AWS_SECRET_ACCESS_KEY";
 
+/// The exporter of metrics beside each member.
+pub const EXPORTER: Amounts = Amounts { cpu: Millicores(100), memory: Bytes(128 * Bytes::MI), storage: Bytes(0) };
+pub const METRICS: u16 = 9216;
+pub const METRICS_PORT: &str = "metrics";
+
 /// `set`: the replica set, or none where clients meet a router. Members tell drivers the names of all of them, which their
-/// certificates have; the Service that clients begin with is ours, so that they must not look for its name.
+/// certificates have; the Service that clients begin with is ours, so that they must not look for its name where the operator
+/// makes the certificates.
 pub fn uri(terms: &Terms, set: Option<&str>) -> Uri {
     let database = &terms.database.inside;
     let set = set.map(|set| format!("&replicaSet={set}")).unwrap_or_default();
-    let tls = if terms.tls { "&tls=true&tlsAllowInvalidHostnames=true" } else { "" };
+    let tls = match (terms.tls, &terms.issuer) {
+        (false, _) => "",
+        (true, None) => "&tls=true&tlsAllowInvalidHostnames=true",
+        (true, Some(_)) => "&tls=true",
+    };
     Uri { scheme: "mongodb".into(), path: database.clone(), query: format!("authSource={database}{set}{tls}") }
 }
 
@@ -109,6 +122,53 @@ pub fn yaml(file: &Map<String, Value>) -> String {
     let mut text = String::new();
     write(&mut text, file, 0);
     text
+}
+
+/// Percona's mongodb_exporter. `user`: the variables MONGODB_USER and MONGODB_PASSWORD, of one who may see how the server is.
+pub fn exporter(terms: &Terms, image: &str, tls: bool, user: [EnvVar; 2]) -> Container {
+    let query = if tls { "?tls=true&tlsInsecure=true" } else { "" };
+    Container {
+        name: "exporter".into(),
+        image: Some(image.into()),
+        args: Some(vec![
+            format!("--mongodb.uri=mongodb://localhost:{PORT}/{query}"),
+            "--collector.diagnosticdata".into(),
+            "--collector.replicasetstatus".into(),
+            // The lag of replicas has a metric under its old name only.
+            "--compatible-mode".into(),
+        ]),
+        env: Some(user.into()),
+        ports: Some(vec![ContainerPort {
+            name: Some(METRICS_PORT.into()),
+            container_port: METRICS.into(),
+            ..Default::default()
+        }]),
+        resources: Some(pods::beside(terms, EXPORTER)),
+        security_context: Some(pods::confined_by_itself()),
+        ..Default::default()
+    }
+}
+
+/// What mongodb_exporter 0.47 and the kubelet say. `members` and `volumes` choose them, such as `namespace="a",pod=~"b-[0-9]+"`.
+pub fn signals(terms: &Terms, members: &str, volumes: &str) -> BTreeMap<Signal, String> {
+    let connections = |kind: &str| format!(r#"sum by (pod) (mongodb_ss_connections{{{members},conn_type="{kind}"}})"#);
+    let (used, free) = (connections("current"), connections("available"));
+    let mut signals = BTreeMap::from([
+        (Signal::MembersUp, members_up(members)),
+        (Signal::ConnectionsUsed, format!("max({used} / ({used} + {free}))")),
+        (Signal::VolumeFree, format!("kubelet_volume_stats_available_bytes{{{volumes}}}")),
+        (Signal::VolumeSize, format!("kubelet_volume_stats_capacity_bytes{{{volumes}}}")),
+    ]);
+    if terms.replicas > 1 {
+        let lag = format!("max(mongodb_mongod_replset_member_replication_lag{{{members}}})");
+        signals.insert(Signal::ReplicationLag, lag);
+    }
+    signals
+}
+
+/// A member that is gone has no value, and no members at all are no vector.
+pub fn members_up(members: &str) -> String {
+    format!("sum(mongodb_up{{{members}}}) or vector(0)")
 }
 
 /// Shards and topology must fit each other, and outside of the cluster only a router can be met: a replica set tells clients the names

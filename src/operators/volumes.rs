@@ -24,6 +24,20 @@ pub fn storage(question: &Question, size: Bytes, members: u32, observed: &Observ
     })
 }
 
+/// Why a database that has never run cannot begin: a StatefulSet's volumes stay when it is deleted, and one of the same name
+/// gets them, with the passwords of that time. `made`: when the database was.
+pub fn left_over(question: &Question, made: &str, observed: &Observed) -> Result<Option<String>, Undecodable> {
+    let Answer::Found(volumes) = observed.answer::<Volume>(question)? else { return Ok(None) };
+    // Both are written by Kubernetes, in UTC and in one form, so that their texts compare like the times.
+    let older = |volume: &&Volume| volume.metadata.creation_timestamp.as_deref().is_some_and(|time| time < made);
+    Ok(volumes.iter().find(older).map(|Volume { metadata, .. }| {
+        let name = &metadata.name;
+        format!(
+            "volume {name} is older than the database: it is of one that was deleted; delete it, or take its name back"
+        )
+    }))
+}
+
 /// A `PersistentVolumeClaim`.
 #[derive(Deserialize)]
 pub struct Volume {
@@ -40,8 +54,10 @@ impl Volume {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Metadata {
     name: String,
+    creation_timestamp: Option<String>,
 }
 
 #[derive(Default, Deserialize)]

@@ -8,8 +8,8 @@ mod signer;
 
 use crate::integrations;
 use crate::operators::{
-    altinity, azure_flexible_server, backup_job, cloudnative_pg, eck, innodb_cluster, libsql, ot_container_kit,
-    percona_server_mongodb, stackgres, vitess, zalando,
+    altinity, azure_flexible_server, backup_job, cloudnative_pg, eck, everest, innodb_cluster, libsql,
+    mongodb_community, ot_container_kit, percona_server_mongodb, stackgres, vitess, zalando,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,9 @@ pub struct Engines {
     pub vitess: vitess::Settings,
     #[serde(rename = "stackGres")]
     pub stackgres: stackgres::Settings,
+    #[serde(rename = "mongoDBCommunity")]
+    pub mongodb_community: mongodb_community::Settings,
+    pub everest: everest::Settings,
 }
 
 /// What surrounds a database. What is left out is off: a kind that the cluster does not know would stop everything.

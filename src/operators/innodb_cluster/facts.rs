@@ -8,7 +8,7 @@ use crate::api::record::Generation;
 use crate::operators::facts::{
     Credentials, Door, Endpoint, EndpointRole, Facts, Peer, Signal, Target, Uri, Username, Workload, doors, scraped,
 };
-use crate::operators::{backup_job, mysql, password};
+use crate::operators::{account_job, backup_job, mysql, password};
 use std::collections::BTreeMap;
 
 /// The protocol of MySQL Shell, which the operator uses to be told of changes in the group.
@@ -94,7 +94,7 @@ fn of_members(generation: &Generation) -> Workload {
 fn of_router(generation: &Generation) -> Workload {
     let members = || Peer::Workload(workload::MEMBERS.into());
     let clients = ways_in(&generation.plan.terms).into_iter().map(|(_, port)| Door { peer: Peer::Clients, port });
-    let account = doors([(Peer::Workload(workload::ACCOUNT.into()), READ_WRITE)]);
+    let account = doors([(Peer::Workload(account_job::ROLE.into()), READ_WRITE)]);
     Workload {
         role: workload::ROUTER.into(),
         pods: router(generation),
@@ -105,13 +105,7 @@ fn of_router(generation: &Generation) -> Workload {
 }
 
 fn of_account(generation: &Generation) -> Workload {
-    Workload {
-        role: workload::ACCOUNT.into(),
-        pods: account::own(generation),
-        accepts: vec![],
-        reaches: doors([(Peer::Workload(workload::ROUTER.into()), READ_WRITE)]),
-        metrics_port: None,
-    }
+    account_job::workload(generation, workload::ROUTER, READ_WRITE)
 }
 
 /// The operator's own process in these pods reads the cluster and writes how it went.

@@ -2,20 +2,19 @@
 //! makes. Out: its health, held against the plan: the operator's word alone is neither about how many members are ready nor
 //! about what they are made of. A status that is missing was not written yet, and is never ready.
 
-use super::status::{Backup, Cluster, Container, Job, Volume, Workload};
+use super::status::{Backup, Cluster, Container, Volume, Workload};
 use super::{ADMINISTRATOR, cluster, key, question};
 use crate::api::plan::{Delivery, Plan, Terms};
 use crate::api::record::Generation;
 use crate::observed::{Answer, Observed};
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
-use crate::operators::{aws_files, backup_job, password};
+use crate::operators::{account_job, aws_files, backup_job, password, volumes};
 use crate::wire::{Key, Undecodable};
 use std::collections::BTreeMap;
 
 pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {
     let plan = &generation.plan;
     let found: Option<Cluster> = observed.get(&generation.key(key::CLUSTER))?;
-    let job: Option<Job> = observed.get(&generation.key(key::ACCOUNT))?;
     let looks = plan.terms.delivery == Delivery::Direct;
     let members = one(observed.answer::<Workload>(&question::members(generation))?).filter(|_| looks);
     let routers = one(observed.answer::<Workload>(&question::router(generation))?).filter(|_| looks);
@@ -28,8 +27,8 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
     let whole = group == State::Ready && !matches!(storage, Storage::NotYet(_));
     let mut resources = BTreeMap::from([(Key(generation.key(key::CLUSTER)), whole)]);
     let way_in = if looks { way_in(&plan.terms, routers.as_ref()) } else { State::Ready };
-    let account = account(job.as_ref());
-    resources.insert(Key(generation.key(key::ACCOUNT)), account == State::Ready);
+    let account = account_job::state(generation, observed)?;
+    resources.insert(account_job::key(generation), account == State::Ready);
     resources.extend(password::readiness_of(generation, ADMINISTRATOR, observed)?);
     resources.extend(password::readiness(generation, observed)?);
 
@@ -150,40 +149,17 @@ fn way_in(terms: &Terms, routers: Option<&Workload>) -> State {
     }
 }
 
-/// The application's database and user.
-fn account(job: Option<&Job>) -> State {
-    let holds =
-        |kind: &str| job.and_then(|job| job.status.conditions.iter().find(|it| it.kind == kind && it.status == "True"));
-    if holds("Complete").is_some() {
-        return State::Ready;
-    }
-    match holds("Failed") {
-        Some(failed) => {
-            let why = failed.message.unwrap_or("no reason given");
-            State::Failed(format!("the application's database and user could not be made: {why}"))
-        }
-        None => State::Progressing("the application's database and user are not made yet".into()),
-    }
-}
-
-/// Volumes stay when a cluster is deleted, and one of the same name gets them: with other passwords, so that it never
-/// starts.
+/// Volumes of one that was deleted, where this one has not begun yet.
 fn left_over(
     generation: &Generation,
     found: Option<&Cluster>,
     observed: &Observed,
 ) -> Result<Option<String>, Undecodable> {
-    let Some(found) = found.filter(|found| found.status.create_time.is_none()) else { return Ok(None) };
-    let Some(made) = found.metadata.creation_timestamp else { return Ok(None) };
-    let Answer::Found(volumes) = observed.answer::<Volume>(&question::volumes(generation))? else { return Ok(None) };
-    // Both are written by Kubernetes, in UTC and in one form, so that their texts compare like the times.
-    let older = |volume: &&Volume| volume.metadata.creation_timestamp.is_some_and(|time| time < made);
-    Ok(volumes.iter().find(older).map(|volume| {
-        let name = volume.metadata.name.unwrap_or_default();
-        format!(
-            "volume {name} is older than the database: it is of one that was deleted; delete it, or take its name back"
-        )
-    }))
+    let begins = found.filter(|found| found.status.create_time.is_none());
+    match begins.and_then(|found| found.metadata.creation_timestamp) {
+        Some(made) => volumes::left_over(&question::volumes(generation), made, observed),
+        None => Ok(None),
+    }
 }
 
 /// Every volume of a member is as large as planned, and every member has one. One that a member left behind is larger or

@@ -149,7 +149,6 @@ impl Operator for InnoDbCluster {
 /// The permanent keys; a generation adds its number.
 mod key {
     pub const CLUSTER: &str = "cluster";
-    pub const ACCOUNT: &str = "account";
 }
 
 /// API version and kind.
@@ -165,15 +164,12 @@ mod label {
     /// `mysqld` on the pods of members and on their volumes, `mysqlrouter` on those of MySQL Router.
     pub const COMPONENT: &str = "component";
     pub const TIER: &str = "tier";
-    /// The workload that a pod belongs to, see `Workload::role`. Ours.
-    pub const WORKLOAD: &str = "db.platform.io/workload";
 }
 
 /// Workloads. Permanent.
 mod workload {
     pub const MEMBERS: &str = "members";
     pub const ROUTER: &str = "router";
-    pub const ACCOUNT: &str = "account";
 }
 
 /// The secret of the administrator, which applications never see. Permanent.

@@ -115,29 +115,6 @@ pub struct WorkloadStatus {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub struct Job<'a> {
-    #[serde(borrow)]
-    pub status: JobStatus<'a>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct JobStatus<'a> {
-    #[serde(borrow)]
-    pub conditions: Vec<Condition<'a>>,
-}
-
-#[derive(Deserialize)]
-pub struct Condition<'a> {
-    #[serde(rename = "type")]
-    pub kind: &'a str,
-    pub status: &'a str,
-    #[serde(default)]
-    pub message: Option<&'a str>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
 pub struct Volume<'a> {
     #[serde(borrow)]
     pub metadata: Metadata<'a>,

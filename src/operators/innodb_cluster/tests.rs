@@ -1,8 +1,8 @@
 //! The operator as a whole: what a claim becomes, and what its status means.
 
 use super::*;
-use crate::operators::State;
 use crate::operators::health::{BackupState, Storage};
+use crate::operators::{State, account_job};
 use crate::plan::example;
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
@@ -60,7 +60,7 @@ impl World {
         let generation = generation();
         let composed = [
             (key::CLUSTER, &self.cluster),
-            (key::ACCOUNT, &self.job),
+            (account_job::KEY, &self.job),
             ("password", &self.secret),
             ("password-root", &self.secret),
             ("credentials", &self.secret),
@@ -232,7 +232,7 @@ fn a_single_backup_says_how_it_stands() {
 fn the_job_that_makes_the_account_stays_as_it_is() {
     let image = |observed: &Observed| {
         let resources = InnoDbCluster.compose(&generation(), &Engines::default(), observed).resources;
-        let job = resources.into_iter().find(|resource| resource.key.0 == key::ACCOUNT).unwrap();
+        let job = resources.into_iter().find(|resource| resource.key.0 == account_job::KEY).unwrap();
         serde_json::to_value(&job.object).unwrap()["spec"]["template"]["spec"]["containers"][0]["image"].clone()
     };
     assert_eq!(image(&Observed::default()), "container-registry.oracle.com/mysql/community-server:8.4.7");

@@ -127,7 +127,7 @@ fn reason(error: Option<&str>) -> String {
 }
 
 /// As many as the retention's time can have, and one: the last one is only kept once it is older.
-fn kept(backup: &Backup) -> u32 {
+pub fn kept(backup: &Backup) -> u32 {
     let days = schedule::days(&backup.retention).unwrap_or_default();
     schedule::most_runs(&backup.schedule, days).saturating_add(1)
 }

@@ -3,7 +3,7 @@
 
 use super::{CONFIG, Settings, backup, is_sharded, key, kind, label, replica_sets, users_secret};
 use crate::api::claim::DeletionPolicy;
-use crate::api::plan::Terms;
+use crate::api::plan::{Plan, Terms};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::operators::backup_job::from_secret;
@@ -11,8 +11,7 @@ use crate::operators::facts::{Labels, labels};
 use crate::operators::{Holds, Resource, mongodb, pods, resource};
 use crate::wire::Object;
 use k8s_openapi::api::core::v1::{
-    Affinity, Container, ContainerPort, PersistentVolumeClaimSpec, ResourceRequirements, SecurityContext,
-    TopologySpreadConstraint,
+    Affinity, Container, PersistentVolumeClaimSpec, ResourceRequirements, SecurityContext, TopologySpreadConstraint,
 };
 use serde::Serialize;
 use serde_json::{Map, json};
@@ -29,11 +28,6 @@ const MOST_CONFIG_SERVERS: u32 = 3;
 const ROUTER: Amounts = Amounts { cpu: Millicores(500), memory: Bytes(Bytes::GI), storage: Bytes(0) };
 const ROUTER_PERCENT: u64 = 25;
 const MOST_ROUTERS: u32 = 2;
-
-/// The exporter beside each member.
-const EXPORTER: Amounts = Amounts { cpu: Millicores(100), memory: Bytes(128 * Bytes::MI), storage: Bytes(0) };
-pub const METRICS: u16 = 9216;
-pub const METRICS_PORT: &str = "metrics";
 
 /// The operator lets the pods go one after the other, and then the volumes, which nobody else would ever remove. Without the
 /// second the data would be there again for the next database of that name.
@@ -81,7 +75,7 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
 
 /// What runs beside the members of all shards.
 pub fn helpers(terms: &Terms) -> Amounts {
-    let exporter = if terms.monitoring.off { Amounts::default() } else { EXPORTER };
+    let exporter = if terms.monitoring.off { Amounts::default() } else { mongodb::EXPORTER };
     let agent = if terms.backup.is_some() { backup::AGENT } else { Amounts::default() };
     let beside = exporter.plus(agent);
     let members = u64::from(terms.replicas).saturating_mul(terms.shards.into());
@@ -113,13 +107,11 @@ fn router(terms: &Terms) -> Amounts {
 
 fn members<'a>(generation: &Generation, settings: &'a Settings, name: String) -> ReplicaSet<'a> {
     let terms = &generation.plan.terms;
-    let mut configuration = mongodb::configuration(&generation.plan, false);
-    secure(&mut configuration, terms);
     let apart = of_replica_set(generation, &name);
     ReplicaSet {
         name: Some(name),
         size: terms.replicas,
-        configuration: mongodb::yaml(&configuration),
+        configuration: configuration(&generation.plan),
         resources: pods::member(terms),
         volume_spec: volume(terms, terms.storage),
         pods: of_pods(terms, settings, apart),
@@ -153,6 +145,13 @@ fn routers<'a>(generation: &Generation, settings: &'a Settings) -> Routers<'a> {
         resources: pods::beside(terms, router(terms)),
         pods: of_pods(terms, settings, of_routers(&generation.name())),
     }
+}
+
+/// The file of members that hold data.
+pub fn configuration(plan: &Plan) -> String {
+    let mut configuration = mongodb::configuration(plan, false);
+    secure(&mut configuration, &plan.terms);
+    mongodb::yaml(&configuration)
 }
 
 /// Applications sign in with passwords: without the first setting an encrypted connection would need a certificate of the
@@ -201,36 +200,15 @@ fn volume(terms: &Terms, size: Bytes) -> Volume {
     }
 }
 
-/// Percona's mongodb_exporter, which signs in as the user that the operator made for monitoring.
+/// It signs in as the user that the operator made for monitoring. The operator's pods take encrypted connections in any case.
 fn exporter(generation: &Generation, settings: &Settings) -> Option<Container> {
     let terms = &generation.plan.terms;
-    if terms.monitoring.off {
-        return None;
-    }
     let secret = users_secret(generation);
-    Some(Container {
-        name: "exporter".into(),
-        image: Some(settings.exporter_image.clone()),
-        args: Some(vec![
-            format!("--mongodb.uri=mongodb://localhost:{}/?tls=true&tlsInsecure=true", mongodb::PORT),
-            "--collector.diagnosticdata".into(),
-            "--collector.replicasetstatus".into(),
-            // The lag of replicas has a metric under its old name only.
-            "--compatible-mode".into(),
-        ]),
-        env: Some(vec![
-            from_secret("MONGODB_USER", &secret, "MONGODB_CLUSTER_MONITOR_USER"),
-            from_secret("MONGODB_PASSWORD", &secret, "MONGODB_CLUSTER_MONITOR_PASSWORD"),
-        ]),
-        ports: Some(vec![ContainerPort {
-            name: Some(METRICS_PORT.into()),
-            container_port: METRICS.into(),
-            ..Default::default()
-        }]),
-        resources: Some(pods::beside(terms, EXPORTER)),
-        security_context: Some(pods::confined_by_itself()),
-        ..Default::default()
-    })
+    let user = [
+        from_secret("MONGODB_USER", &secret, "MONGODB_CLUSTER_MONITOR_USER"),
+        from_secret("MONGODB_PASSWORD", &secret, "MONGODB_CLUSTER_MONITOR_PASSWORD"),
+    ];
+    (!terms.monitoring.off).then(|| mongodb::exporter(terms, &settings.exporter_image, true, user))
 }
 
 #[derive(Serialize)]

@@ -1,13 +1,13 @@
 //! What the rest of the world may know of a `PerconaServerMongoDB`. In: a generation. Out: facts. Labels and ports are the
 //! operator's 1.22 (`pkg/naming`), metrics those of mongodb_exporter 0.47.
 
-use super::cluster::{self, METRICS, METRICS_PORT};
+use super::cluster;
 use super::{CONFIG, Settings, is_sharded, replica_sets, workload};
 use crate::api::record::Generation;
 use crate::operators::facts::{
     Credentials, Endpoint, EndpointRole, Facts, Peer, SecretKey, Signal, Target, Username, Workload, doors, scraped,
 };
-use crate::operators::mongodb::{self, PORT};
+use crate::operators::mongodb::{self, METRICS, METRICS_PORT, PORT};
 use std::collections::BTreeMap;
 
 const HTTPS: u16 = 443;
@@ -97,30 +97,18 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
     let members = pods(generation, "rs[0-9]+");
     let volumes =
         format!(r#"namespace="{namespace}",persistentvolumeclaim=~"mongod-data-{name}-(rs[0-9]+|{CONFIG})-[0-9]+""#);
-    let connections = |kind: &str| format!(r#"sum by (pod) (mongodb_ss_connections{{{members},conn_type="{kind}"}})"#);
-    let (used, free) = (connections("current"), connections("available"));
-    let mut signals = BTreeMap::from([
-        (Signal::MembersUp, members_up(generation)),
-        (Signal::ConnectionsUsed, format!("max({used} / ({used} + {free}))")),
-        (Signal::VolumeFree, format!("kubelet_volume_stats_available_bytes{{{volumes}}}")),
-        (Signal::VolumeSize, format!("kubelet_volume_stats_capacity_bytes{{{volumes}}}")),
-    ]);
-    if terms.replicas > 1 {
-        let lag = format!("max(mongodb_mongod_replset_member_replication_lag{{{members}}})");
-        signals.insert(Signal::ReplicationLag, lag);
+    let mut signals = mongodb::signals(terms, &members, &volumes);
+    if is_sharded(terms) {
+        signals.insert(Signal::MembersUp, least_members_up(generation));
     }
     signals
 }
 
 /// Of the shard that has the fewest: each has as many members as the plan says.
-fn members_up(generation: &Generation) -> String {
-    let terms = &generation.plan.terms;
-    // A member that is gone has no value, and no members at all are no vector.
-    let up = |set: &str| format!("sum(mongodb_up{{{}}}) or vector(0)", pods(generation, set));
-    if !is_sharded(terms) {
-        return up("rs[0-9]+");
-    }
-    let shards = replica_sets(terms).map(|set| format!(r#"label_replace({}, "shard", "{set}", "", "")"#, up(&set)));
+fn least_members_up(generation: &Generation) -> String {
+    let up = |set: &str| mongodb::members_up(&pods(generation, set));
+    let shards = replica_sets(&generation.plan.terms)
+        .map(|set| format!(r#"label_replace({}, "shard", "{set}", "", "")"#, up(&set)));
     format!("min({})", shards.collect::<Vec<_>>().join(" or "))
 }
 

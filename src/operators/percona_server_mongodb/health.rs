@@ -12,22 +12,16 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {
-    let Plan { terms, .. } = &generation.plan;
+    let Plan { terms, notes, .. } = &generation.plan;
     let cluster: Option<Cluster> = observed.get(&generation.key(key::CLUSTER))?;
-    let state = cluster.as_ref().map_or(State::Absent, |cluster| state(&generation.plan, cluster));
+    let image = Some(notes.release.as_str());
+    let state = cluster.as_ref().map_or(State::Absent, |cluster| state(&generation.plan, cluster, image));
     let storage = storage(generation, observed)?;
-    let mut backup = match &terms.backup {
-        Some(plan) => backup::health(generation, plan, observed)?,
-        None => BackupHealth::of(BackupState::AsPlanned),
-    };
-    if state == State::Hibernated {
-        backup.state = BackupState::AsPlanned;
-    }
+    let backup = backup_health(generation, &state, observed)?;
     let whole = matches!(state, State::Ready | State::Hibernated) && !matches!(storage, Storage::NotYet(_));
-    let status = cluster.as_ref().map(|cluster| &cluster.status);
     Ok(Health {
-        ready_replicas: status.map_or(0, |status| members(terms, status)),
-        version: status.and_then(|status| status.mongo_version).map(String::from),
+        ready_replicas: cluster.as_ref().map_or(0, |cluster| cluster.members(terms)),
+        version: cluster.as_ref().and_then(Cluster::release).map(String::from),
         resources: BTreeMap::from([(Key(generation.key(key::CLUSTER)), whole)]),
         state,
         storage,
@@ -35,10 +29,23 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
     })
 }
 
-fn state(plan: &Plan, cluster: &Cluster) -> State {
+/// How backups stand; nobody awaits any while it sleeps.
+pub fn backup_health(generation: &Generation, state: &State, observed: &Observed) -> Result<BackupHealth, Undecodable> {
+    let mut health = match &generation.plan.terms.backup {
+        Some(plan) => backup::health(generation, plan, observed)?,
+        None => BackupHealth::of(BackupState::AsPlanned),
+    };
+    if *state == State::Hibernated {
+        health.state = BackupState::AsPlanned;
+    }
+    Ok(health)
+}
+
+/// `image`: the planned one; None where it is somebody else's choice.
+pub fn state(plan: &Plan, cluster: &Cluster, image: Option<&str>) -> State {
     let Plan { terms, .. } = plan;
     let Cluster { metadata, status, .. } = cluster;
-    let ready = members(terms, status);
+    let ready = cluster.members(terms);
     let count = format!("{ready} of {} members are ready", terms.replicas * terms.shards);
     let said = status.message.filter(|message| !message.is_empty());
     match status.state {
@@ -51,7 +58,9 @@ fn state(plan: &Plan, cluster: &Cluster) -> State {
         _ if status.observed_generation != metadata.generation => {
             State::Progressing("the operator has not seen the plan yet".into())
         }
-        _ if unlike(plan, cluster) => State::Progressing("the operator has not been told of the plan yet".into()),
+        _ if unlike(terms, cluster, image) => {
+            State::Progressing("the operator has not been told of the plan yet".into())
+        }
         Some("paused") if terms.lifecycle.hibernated => State::Hibernated,
         Some(_) if terms.lifecycle.hibernated => State::Progressing(format!("it is being hibernated: {count}")),
         Some("ready") => match (missing(terms, status), other_release(terms, status)) {
@@ -65,11 +74,6 @@ fn state(plan: &Plan, cluster: &Cluster) -> State {
             None => State::Progressing(format!("it is {phase}; {count}")),
         },
     }
-}
-
-/// Ready members of all shards.
-fn members(terms: &Terms, status: &Status) -> u32 {
-    replica_sets(terms).filter_map(|name| status.replsets.get(name.as_str())).map(|set| set.ready).sum()
 }
 
 /// Each replica set has a majority, and clients find a router where they need one.
@@ -111,8 +115,7 @@ fn other_release(terms: &Terms, status: &Status) -> Option<String> {
 }
 
 /// Whether the observed resource is not the planned one, because the plan has only just changed.
-fn unlike(plan: &Plan, Cluster { spec, .. }: &Cluster) -> bool {
-    let Plan { terms, notes, .. } = plan;
+fn unlike(terms: &Terms, Cluster { spec, .. }: &Cluster, image: Option<&str>) -> bool {
     let as_planned = |set: &ReplicaSet| {
         let limits = set.resources.limits.as_ref();
         set.size == terms.replicas
@@ -120,14 +123,14 @@ fn unlike(plan: &Plan, Cluster { spec, .. }: &Cluster) -> bool {
             && limits.and_then(|limits| limits.cpu) == Some(terms.cpu)
             && limits.and_then(|limits| limits.memory) == Some(terms.memory)
     };
-    spec.image != Some(notes.release.as_str())
+    (image.is_some() && spec.image != image)
         || spec.pause != terms.lifecycle.hibernated
         || spec.replsets.len() as u64 != u64::from(terms.shards)
         || !spec.replsets.iter().all(as_planned)
 }
 
 /// Every member has a volume, as large as planned. Those of members that are gone stay, and nobody enlarges them.
-fn storage(generation: &Generation, observed: &Observed) -> Result<Storage, Undecodable> {
+pub fn storage(generation: &Generation, observed: &Observed) -> Result<Storage, Undecodable> {
     let terms = &generation.plan.terms;
     if terms.delivery != Delivery::Direct {
         return Ok(Storage::Unknown("the volumes are in another cluster".into()));
@@ -152,14 +155,27 @@ fn storage(generation: &Generation, observed: &Observed) -> Result<Storage, Unde
     Ok(Storage::AsPlanned)
 }
 
+/// A `PerconaServerMongoDB`.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Cluster<'a> {
+pub struct Cluster<'a> {
     metadata: Metadata,
     #[serde(borrow)]
     spec: Spec<'a>,
     #[serde(borrow)]
     status: Status<'a>,
+}
+
+impl<'a> Cluster<'a> {
+    /// Ready members of all shards.
+    pub fn members(&self, terms: &Terms) -> u32 {
+        replica_sets(terms).filter_map(|name| self.status.replsets.get(name.as_str())).map(|set| set.ready).sum()
+    }
+
+    /// That runs.
+    pub fn release(&self) -> Option<&'a str> {
+        self.status.mongo_version
+    }
 }
 
 #[derive(Default, Deserialize)]

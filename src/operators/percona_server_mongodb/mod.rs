@@ -27,6 +27,12 @@ use crate::wire::{Key, Object, Undecodable};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+// What Percona Everest needs, which makes a `PerconaServerMongoDB` of its own.
+pub use backup::kept;
+pub use cluster::{configuration, of_members};
+pub use health::{Cluster, backup_health, state, storage};
+pub use kind::CLUSTER;
+
 /// How the resources of Percona Server for MongoDB are rendered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]

@@ -1,0 +1,165 @@
+//! The application's user, for operators that make none but their own: a `Job` with the engine's own client, which signs in as
+//! the administrator. In: a generation, and what makes the user. Out: the resource, the pods' network, how it went. Must not
+//! know an operator.
+
+use super::backup_job::{GENERATION, WORKLOAD};
+use super::facts::{Labels, Peer, Workload, doors, labels};
+use super::health::State;
+use super::{DATABASE, Holds, Resource, metadata, pods};
+use crate::api::quantity::Amounts;
+use crate::api::record::Generation;
+use crate::observed::Observed;
+use crate::wire::{Key, Object, Undecodable};
+use k8s_openapi::api::batch::v1::{Job, JobSpec};
+use k8s_openapi::api::core::v1::{Container, EnvVar, LocalObjectReference, PodSpec, PodTemplateSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Deserialize;
+
+/// Permanent.
+pub const KEY: &str = "account";
+/// The workload's role, and the value of its label on the pods. Permanent.
+pub const ROLE: &str = "account";
+
+/// How the user is made. All but the image and its pull secrets is the same for as long as the generation lives.
+pub struct Account<'a> {
+    /// With the engine's client and a shell.
+    pub image: String,
+    pub image_pull_secrets: &'a [String],
+    /// The user of the pod; one of the image's, where it would start as root.
+    pub user: i64,
+    /// Run by `sh -eu`; waits for the database, and may run again.
+    pub script: &'a str,
+    pub env: Vec<EnvVar>,
+    pub size: Amounts,
+}
+
+/// The labels of its pods.
+pub fn own(generation: &Generation) -> Labels {
+    labels([(DATABASE, &generation.database().name), (WORKLOAD, ROLE), (GENERATION, &generation.name())])
+}
+
+/// The pods of the job, for the network's rules. `server`: the role of those that it connects to.
+pub fn workload(generation: &Generation, server: &str, port: u16) -> Workload {
+    Workload {
+        role: ROLE.into(),
+        pods: own(generation),
+        accepts: vec![],
+        reaches: doors([(Peer::Workload(server.into()), port)]),
+        metrics_port: None,
+    }
+}
+
+/// What a job's pods are made of cannot change, so all of it is the same for as long as the generation lives: whoever
+/// writes another one gives it another key. Only the image would change, so that of the job that exists stays.
+pub fn compose(generation: &Generation, account: Account, observed: &Observed) -> Resource {
+    let mut security = pods::confined_pod(None);
+    security.run_as_user = Some(account.user);
+    let container = Container {
+        name: ROLE.into(),
+        image: Some(image_of(generation, observed).unwrap_or(account.image)),
+        command: Some(["sh", "-eu", "-c"].map(String::from).into()),
+        args: Some(vec![account.script.into()]),
+        env: Some(account.env),
+        resources: Some(pods::whole(account.size)),
+        security_context: Some(pods::confined()),
+        ..Default::default()
+    };
+    let pull_secrets = account.image_pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() });
+    let object = Job {
+        metadata: metadata(generation, format!("{}-account", generation.name())).into(),
+        spec: Some(JobSpec {
+            // A pod that was evicted is not the end.
+            backoff_limit: Some(100),
+            template: PodTemplateSpec {
+                metadata: Some(ObjectMeta { labels: Some(own(generation)), ..Default::default() }),
+                spec: Some(PodSpec {
+                    restart_policy: Some("OnFailure".into()),
+                    automount_service_account_token: Some(false),
+                    enable_service_links: Some(false),
+                    security_context: Some(security),
+                    image_pull_secrets: Some(pull_secrets.collect()).filter(|list: &Vec<_>| !list.is_empty()),
+                    containers: vec![container],
+                    ..Default::default()
+                }),
+            },
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    Resource { key: key(generation), holds: Holds::Nothing, object: Object::of(&object) }
+}
+
+pub fn key(generation: &Generation) -> Key {
+    Key(generation.key(KEY))
+}
+
+/// Ready once it has ended well (Kubernetes, "Jobs": conditions Complete and Failed).
+pub fn state(generation: &Generation, observed: &Observed) -> Result<State, Undecodable> {
+    let job: Option<Made> = observed.get(&generation.key(KEY))?;
+    let holds = |kind: &str| {
+        job.as_ref().and_then(|job| job.status.conditions.iter().find(|it| it.kind == kind && it.status == "True"))
+    };
+    if holds("Complete").is_some() {
+        return Ok(State::Ready);
+    }
+    Ok(match holds("Failed") {
+        Some(failed) => {
+            let why = failed.message.unwrap_or("no reason given");
+            State::Failed(format!("the application's database and user could not be made: {why}"))
+        }
+        None => State::Progressing("the application's database and user are not made yet".into()),
+    })
+}
+
+/// A job that cannot be read is none.
+fn image_of(generation: &Generation, observed: &Observed) -> Option<String> {
+    let job: Made = observed.get(&generation.key(KEY)).ok()??;
+    job.spec.template.spec.containers.into_iter().next().and_then(|container| container.image)
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Made<'a> {
+    spec: MadeJob,
+    #[serde(borrow)]
+    status: MadeStatus<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct MadeJob {
+    template: MadeTemplate,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct MadeTemplate {
+    spec: MadePod,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct MadePod {
+    containers: Vec<MadeContainer>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct MadeContainer {
+    image: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct MadeStatus<'a> {
+    #[serde(borrow)]
+    conditions: Vec<Condition<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Condition<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    status: &'a str,
+    message: Option<&'a str>,
+}
