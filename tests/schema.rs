@@ -99,7 +99,9 @@ fn each_rule_refuses_something() {
     for definition in own_definitions().iter().flat_map(|path| documents::read(path)) {
         for message in messages(&definition) {
             rules += 1;
-            let refused = cases.iter().any(|case| !case.valid && case.message.as_deref() == Some(message.as_str()));
+            // A list that grows is given by how it begins.
+            let says = |text: &str| message.starts_with(text);
+            let refused = cases.iter().any(|case| !case.valid && case.message.as_deref().is_some_and(says));
             assert!(refused, "no case in {CASES} is refused because {message:?}");
         }
     }

@@ -45,32 +45,53 @@ pub fn rollout(
     wanted: &Wanted,
     observed: &Observed,
 ) -> Result<Rollout, Undecodable> {
-    let question = question(generation, name);
-    let under = |way: String, ready| Ok(Rollout::Under { way, ready });
-    let found: Vec<StatefulSet> = match observed.answer(&question)? {
-        Answer::NotAsked => return under(format!("nobody has looked at the StatefulSet {name} yet"), 0),
-        Answer::Nothing => return under(format!("the StatefulSet {name} does not exist yet"), 0),
+    let found: Vec<StatefulSet> = match observed.answer(&question(generation, name))? {
+        Answer::NotAsked => {
+            return Ok(Rollout::Under { way: format!("nobody has looked at the StatefulSet {name} yet"), ready: 0 });
+        }
+        Answer::Nothing => vec![],
         Answer::Found(found) => found,
     };
-    let Some(StatefulSet { metadata, spec, status }) = found.first() else {
-        return under(format!("the StatefulSet {name} does not exist yet"), 0);
-    };
-    let ready = status.ready_replicas;
-    if !spec.is(wanted) {
-        return under(format!("the StatefulSet {name} is not as planned yet"), ready);
+    Ok(match found.first() {
+        Some(stateful_set) => stateful_set.rollout(name, wanted),
+        None => Rollout::Under { way: format!("the StatefulSet {name} does not exist yet"), ready: 0 },
+    })
+}
+
+impl<'a> StatefulSet<'a> {
+    /// The same of one that is there.
+    pub fn rollout(&self, name: &str, wanted: &Wanted) -> Rollout {
+        let StatefulSet { metadata, spec, status } = self;
+        let ready = status.ready_replicas;
+        let under = |way: String| Rollout::Under { way, ready };
+        if !spec.is(wanted) {
+            return under(format!("the StatefulSet {name} is not as planned yet"));
+        }
+        // Its counts are of an older spec until it has seen this one.
+        if metadata.generation.is_none() || status.observed_generation != metadata.generation {
+            return under(format!("Kubernetes has not seen the StatefulSet {name} yet"));
+        }
+        if status.replicas > wanted.replicas {
+            return under(format!("{} pods of {name} are there, {} are wanted", status.replicas, wanted.replicas));
+        }
+        let updated = status.updated_replicas;
+        // Where the operator itself deletes the pods, Kubernetes never calls an older revision the current one.
+        let behind = spec.update_strategy.kind != Some("OnDelete") && status.current_revision != status.update_revision;
+        if updated < wanted.replicas || behind {
+            return under(format!("{updated} of {} pods of {name} are as planned, {ready} are ready", wanted.replicas));
+        }
+        Rollout::Done { ready }
     }
-    // Its counts are of an older spec until it has seen this one.
-    if metadata.generation.is_none() || status.observed_generation != metadata.generation {
-        return under(format!("Kubernetes has not seen the StatefulSet {name} yet"), ready);
+
+    /// Members that answer their probes.
+    pub fn ready(&self) -> u32 {
+        self.status.ready_replicas
     }
-    let updated = status.updated_replicas;
-    // Where the operator itself deletes the pods, Kubernetes never calls an older revision the current one.
-    let behind = spec.update_strategy.kind != Some("OnDelete") && status.current_revision != status.update_revision;
-    if updated < wanted.replicas || behind {
-        let way = format!("{updated} of {} pods of {name} are as planned, {ready} are ready", wanted.replicas);
-        return under(way, ready);
+
+    /// Of the first container.
+    pub fn image(&self) -> Option<&'a str> {
+        self.spec.template.spec.containers.first().and_then(|container| container.image)
     }
-    Ok(Rollout::Done { ready })
 }
 
 /// `8.2.5` of `quay.io/opstree/redis:v8.2.5`, also with a digest behind it.
@@ -81,9 +102,10 @@ pub fn version(image: &str) -> Option<&str> {
     Some(number.trim_end_matches('.')).filter(|number| !number.is_empty())
 }
 
+/// As Kubernetes has it.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct StatefulSet<'a> {
+pub struct StatefulSet<'a> {
     metadata: Metadata,
     #[serde(borrow)]
     spec: Spec<'a>,
@@ -163,6 +185,7 @@ struct Limits {
 #[serde(rename_all = "camelCase", default)]
 struct Status<'a> {
     observed_generation: Option<i64>,
+    replicas: u32,
     ready_replicas: u32,
     updated_replicas: u32,
     current_revision: Option<&'a str>,
@@ -222,6 +245,7 @@ mod tests {
                 one(json!({"status": {"updateRevision": "b"}})),
                 under("3 of 3 pods of orders are as planned, 3 are ready", 3),
             ),
+            (one(json!({"status": {"replicas": 4}})), under("4 pods of orders are there, 3 are wanted", 3)),
             (
                 one(json!({"spec": {"updateStrategy": {"type": "OnDelete"}}, "status": {"updateRevision": "b"}})),
                 Rollout::Done { ready: 3 },
@@ -237,6 +261,7 @@ mod tests {
         let cases = [
             ("quay.io/opstree/redis:v8.2.5", Some("8.2.5")),
             ("registry.example:5000/redis:7.2.16-alpine@sha256:00", Some("7.2.16")),
+            ("ghcr.io/tursodatabase/libsql-server:v0.24.32", Some("0.24.32")),
             ("registry.example:5000/redis", None),
             ("redis:latest", None),
         ];

@@ -1,14 +1,14 @@
 //! How the database is. In: the observed `postgresql`, whose status is one word, and the StatefulSet and volumes that the
 //! operator makes of it. Out: its health, held against the plan. A word that is missing was not written yet.
 
-use super::stateful_set::{self, StatefulSet};
-use super::{CONTAINER, KEY, members, volumes};
+use super::{KEY, volumes};
 use crate::api::plan::Plan;
 use crate::api::quantity::{Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::observed::Observed;
 use crate::operators;
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
+use crate::operators::stateful_set::{self, Rollout, Wanted};
 use crate::wire::{Key, Undecodable};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -16,15 +16,16 @@ use std::collections::BTreeMap;
 pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {
     let key = generation.key(KEY);
     let cluster: Option<Cluster> = observed.get(&key)?;
-    let question = members(generation);
-    let set = stateful_set::found(observed, &question)?;
-    let terms = &generation.plan.terms;
+    let Plan { terms, notes, .. } = &generation.plan;
+    let replicas = if terms.lifecycle.hibernated { 0 } else { terms.replicas };
+    let wanted = Wanted { replicas, image: Some(&notes.release), cpu: terms.cpu, memory: terms.memory };
+    let rollout = stateful_set::rollout(generation, &generation.name(), &wanted, observed)?;
     let storage = operators::volumes::storage(&volumes(generation), terms.storage, terms.replicas, observed)?;
-    let state = cluster.as_ref().map_or(State::Absent, |cluster| state(&generation.plan, cluster, set.as_ref()));
+    let state = cluster.as_ref().map_or(State::Absent, |cluster| state(&generation.plan, cluster, &rollout));
     let sized = !matches!(storage, Storage::NotYet(_));
     let whole = state == State::Hibernated || (state == State::Ready && sized);
     Ok(Health {
-        ready_replicas: set.as_ref().map_or(0, StatefulSet::ready),
+        ready_replicas: rollout.ready(),
         // Nothing in Kubernetes says which release runs.
         version: None,
         resources: BTreeMap::from([(Key(key), whole)]),
@@ -34,15 +35,15 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
     })
 }
 
-fn state(plan: &Plan, cluster: &Cluster, set: Option<&StatefulSet>) -> State {
+fn state(plan: &Plan, cluster: &Cluster, rollout: &Rollout) -> State {
     let Cluster { metadata, status, .. } = cluster;
-    let ready = set.map_or(0, StatefulSet::ready);
-    let count = format!("{ready} of {} members are ready", plan.terms.replicas);
+    let (ready, planned) = (rollout.ready(), plan.terms.replicas);
+    let count = format!("{ready} of {planned} members are ready");
     let trouble = |why: String| if ready > 0 { State::Degraded(why) } else { State::Failed(why) };
     match status.word {
         None | Some("") => State::Progressing("the operator has not seen it yet".into()),
-        Some("Running") if plan.terms.lifecycle.hibernated => match set {
-            Some(set) if set.is_empty() => State::Hibernated,
+        Some("Running") if plan.terms.lifecycle.hibernated => match rollout {
+            Rollout::Done { ready: 0 } => State::Hibernated,
             _ => State::Progressing(format!("it is being hibernated: {count}")),
         },
         Some("Running") => {
@@ -56,9 +57,11 @@ fn state(plan: &Plan, cluster: &Cluster, set: Option<&StatefulSet>) -> State {
                     plan.terms.version
                 ));
             }
-            match set {
-                Some(set) => set.members(&plan.terms, CONTAINER, Some(&plan.notes.release)),
-                None => State::Progressing("the operator has made no StatefulSet yet".into()),
+            match rollout {
+                Rollout::Under { way, .. } => State::Progressing(way.clone()),
+                Rollout::Done { ready: 0 } => State::Progressing(count),
+                Rollout::Done { ready } if *ready < planned => State::Degraded(count),
+                Rollout::Done { .. } => State::Ready,
             }
         }
         Some(word @ ("CreateFailed" | "UpdateFailed" | "SyncFailed")) => {

@@ -14,7 +14,6 @@ mod change;
 mod cluster;
 mod facts;
 mod health;
-mod stateful_set;
 
 use super::{
     BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, backup_job, postgresql,
@@ -27,7 +26,7 @@ use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::api::status::Class;
 use crate::observed::{Observed, Question};
-use crate::operators::name_of;
+use crate::operators::{self, name_of};
 use crate::wire::{Key, Object, Undecodable};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -135,8 +134,6 @@ const KEY: &str = "cluster";
 /// The kind is written in lower case.
 const KIND: (&str, &str) = ("acid.zalan.do/v1", "postgresql");
 const MOST_MEMBERS: u32 = 9;
-/// Of the pods' container that PostgreSQL runs in.
-const CONTAINER: &str = "postgres";
 
 const EXPORTER: Amounts = Amounts { cpu: Millicores(100), memory: Bytes(128 * Bytes::MI), storage: Bytes(0) };
 /// PgBouncer has one thread. The memory is for the ten thousand clients that the operator lets in.
@@ -158,7 +155,7 @@ fn own(name: &str) -> [(&'static str, &str); 2] {
 }
 
 fn members(generation: &Generation) -> Question {
-    stateful_set::question(generation, &generation.name())
+    operators::stateful_set::question(generation, &generation.name())
 }
 
 fn volumes(generation: &Generation) -> Question {

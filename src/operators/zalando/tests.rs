@@ -74,7 +74,7 @@ fn judge(generation: &Generation, word: &str, annotations: Value, ready: u32) ->
     let set = json!({
         "metadata": {"generation": 2},
         "spec": {"replicas": if asleep { 0 } else { replicas }, "template": {"spec": {"containers": [
-            {"name": CONTAINER, "image": generation.plan.notes.release, "resources": resources},
+            {"name": "postgres", "image": generation.plan.notes.release, "resources": resources},
         ]}}},
         "status": {
             "observedGeneration": 2, "replicas": replicas, "readyReplicas": ready, "updatedReplicas": terms.replicas,
@@ -122,7 +122,7 @@ fn what_nobody_has_looked_at_is_not_ready() {
         observed.composed.insert(resource.key, resource.object.merge(&Object::of(&told)));
     }
     let health = Zalando.health(&generation, &observed).unwrap();
-    assert_eq!(health.state, State::Progressing("the operator has made no StatefulSet yet".into()));
+    assert_eq!(health.state, State::Progressing("nobody has looked at the StatefulSet orders yet".into()));
 }
 
 #[test]
