@@ -178,7 +178,6 @@ fn options() -> Options {
     serde_saphyr::options! {
         strict_booleans: true,
         legacy_octal_numbers: false,
-        emit_comments: false,
         with_snippet: false,
         budget: serde_saphyr::budget! { max_depth: DEEPEST },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: REPLAYED },
