@@ -74,7 +74,7 @@ fn step_of(request: &Request) -> Result<Step, Stop> {
 }
 
 /// The step's settings, with the platform's own values over those of the Composition.
-fn input<Spec: DeserializeOwned>(request: &Request, step: Step) -> Result<Spec, Stop> {
+pub fn input<Spec: DeserializeOwned>(request: &Request, step: Step) -> Result<Spec, Stop> {
     read(step, &merged(request, step)?)
 }
 

@@ -6,16 +6,15 @@ use super::documents::{self, Document};
 use super::{GaveUp, Outcome, render};
 use clap::Args;
 use function_database::api::claim::Claim;
-use function_database::api::input::{ApprovalGate, Manifest, Step, TierDefaults};
+use function_database::api::input::{ApprovalGate, Step, TierDefaults};
 use function_database::api::problem::Problem;
 use function_database::api::{self, schema};
 use function_database::pipeline::{self, stop::Stop};
 use function_database::plan::{self, quota};
 use function_database::render::Composition;
 use function_database::schema::{Schema, Violation, path};
-use function_database::wire::Object;
+use function_database::wire::{Object, Request};
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -69,7 +68,8 @@ impl Finding {
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let policy = policy(&render::composition(arguments.composition.as_deref())?)?;
+    let composition = render::composition(arguments.composition.as_deref())?;
+    let shipped = policy(&composition)?;
     let files = documents::read(&arguments.paths);
     if files.documents.is_empty() && files.unreadable.is_empty() {
         let what = "there is nothing to check: no document in these files, or no .yaml, .yml or .json in the folder";
@@ -78,12 +78,21 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let now = arguments.now.unwrap_or_else(Timestamp::now);
     let claims: Vec<Claim> = files.documents.iter().filter(|it| kind(it) == Kind::Claim).filter_map(read).collect();
     let mut lines = files.unreadable;
+    // The platform's own values count for the claims in the same file: a folder may have those of several platforms.
+    let mut laid_over = BTreeMap::new();
+    for document in files.documents.iter().filter(|document| is_overlay(document)) {
+        match overlay(&composition, document) {
+            Ok(policy) => _ = laid_over.insert(&document.file, policy),
+            Err(stop) => lines.push(Finding::new(document, "data", stop.to_string()).line(&document.file)),
+        }
+    }
     let (mut checked, mut skipped, mut seen) = (0, 0, BTreeMap::new());
     for document in &files.documents {
-        match findings(document, &policy)? {
+        let policy = laid_over.get(&document.file).unwrap_or(&shipped);
+        match findings(document, policy)? {
             Some(mut found) => {
                 if kind(document) == Kind::Approval {
-                    found.extend(approval::findings(document, &claims, &policy, now));
+                    found.extend(approval::findings(document, &claims, policy, now));
                     found.sort();
                 }
                 found.extend(repeated(document, &mut seen));
@@ -321,15 +330,34 @@ fn order(document: &Document) -> Option<String> {
 
 /// The inputs of the first two steps.
 pub fn policy(composition: &Composition) -> anyhow::Result<Policy> {
-    Ok(Policy { tiers: input(composition, Step::TierDefaults)?, gate: input(composition, Step::ApprovalGate)? })
+    let right = "check it with function-database validate";
+    policy_of(composition, None).map_err(|why| {
+        GaveUp::Unreadable(format!("the Composition has an input that cannot be read: {why}; {right}")).into()
+    })
 }
 
-fn input<Spec: DeserializeOwned>(composition: &Composition, step: Step) -> anyhow::Result<Spec> {
-    let kind = step.kind();
-    let header = |input: &&Object| input.text(kind, &["kind"]).is_ok_and(|found| found == Some(kind));
-    let input = composition.steps.iter().map(|step| &step.input).find(header);
-    let read = input.and_then(|input| input.decode::<Manifest<Spec>>(kind).ok());
-    let right = "check it with function-database validate";
-    let missing = || GaveUp::Unreadable(format!("the Composition has no input {kind} that can be read; {right}"));
-    Ok(read.ok_or_else(missing)?.spec)
+/// The same with the platform's own values over them.
+fn overlay(composition: &Composition, config: &Document) -> Result<Policy, Stop> {
+    policy_of(composition, Some(Object::try_of(&config.value)?))
+}
+
+fn is_overlay(document: &Document) -> bool {
+    let Value::Object(value) = &document.value else { return false };
+    value.get("kind").is_some_and(|kind| kind == "EnvironmentConfig")
+        && document.value["metadata"]["name"] == pipeline::OVERLAY
+}
+
+fn policy_of(composition: &Composition, overlay: Option<Object>) -> Result<Policy, Stop> {
+    let required: BTreeMap<_, _> =
+        overlay.map(|config| (pipeline::OVERLAY.to_string(), vec![config])).into_iter().collect();
+    let request = |step: Step| {
+        let is_of = |input: &&Object| input.text("input", &["kind"]).is_ok_and(|kind| kind == Some(step.kind()));
+        let input = composition.steps.iter().map(|step| &step.input).find(is_of).cloned();
+        Request { input, required: required.clone(), ..Request::default() }
+    };
+    let (tiers, gate) = (request(Step::TierDefaults), request(Step::ApprovalGate));
+    Ok(Policy {
+        tiers: pipeline::input(&tiers, Step::TierDefaults)?,
+        gate: pipeline::input(&gate, Step::ApprovalGate)?,
+    })
 }

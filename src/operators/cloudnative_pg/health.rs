@@ -85,7 +85,7 @@ fn members(plan: &Plan, cluster: &Cluster) -> State {
     };
     let said = match status.phase_reason {
         None | Some("") => phase.to_string(),
-        Some(reason) => format!("{phase}: {reason}"),
+        Some(reason) => format!("{phase}: {}", reason.trim_end_matches('.')),
     };
     let count = format!("{} of {} members are ready", status.ready_instances, plan.terms.replicas);
     if plan.terms.lifecycle.hibernated {
