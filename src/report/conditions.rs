@@ -75,7 +75,10 @@ fn monitored(view: &View, metrics: &str, alerts: &str) -> (Truth, &'static str, 
         [key(metrics), key(alerts)].into_iter().filter(|key| view.desired.contains_key(key)).collect();
     let missing = desired.iter().find(|key| !view.observed.composed.contains_key(key));
     match (desired.contains(&key(metrics)), missing) {
-        (false, _) => (Truth::False, "Off", "the claim or the platform switches monitoring off".into()),
+        (false, _) if view.serving().is_some_and(|serving| serving.plan.terms.monitoring.off) => {
+            (Truth::False, "Off", "the claim switches monitoring off".into())
+        }
+        (false, _) => (Truth::False, "Off", "the platform has not set it up, or the operator has no metrics".into()),
         (true, None) => (Truth::True, "Configured", String::new()),
         (true, Some(key)) => (Truth::False, "Deploying", format!("{} does not exist yet", key.0)),
     }
