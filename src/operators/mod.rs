@@ -8,6 +8,7 @@ pub mod health;
 pub mod change;
 pub mod matrix;
 pub mod pods;
+pub mod pod_template;
 pub mod password;
 pub mod certificate;
 pub mod backup_job;

@@ -5,6 +5,7 @@
 use crate::api::quantity::{Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::observed::{Answer, Observed, Question};
+use crate::operators::pod_template::{Container, PodTemplate};
 use crate::wire::Undecodable;
 use serde::Deserialize;
 
@@ -90,7 +91,7 @@ impl<'a> StatefulSet<'a> {
 
     /// Of the first container.
     pub fn image(&self) -> Option<&'a str> {
-        self.spec.template.spec.containers.first().and_then(|container| container.image)
+        self.spec.template.containers().first().and_then(|container| container.image)
     }
 }
 
@@ -124,7 +125,7 @@ struct Metadata {
 struct Spec<'a> {
     replicas: Option<u32>,
     #[serde(borrow)]
-    template: Template<'a>,
+    template: PodTemplate<'a>,
     #[serde(borrow)]
     update_strategy: UpdateStrategy<'a>,
 }
@@ -139,46 +140,11 @@ struct UpdateStrategy<'a> {
 impl Spec<'_> {
     fn is(&self, wanted: &Wanted) -> bool {
         let as_planned = |container: &Container| {
-            let Limits { cpu, memory } = &container.resources.limits;
             let image = wanted.image.is_none() || container.image == wanted.image;
-            image && *cpu == Some(wanted.cpu) && *memory == Some(wanted.memory)
+            image && container.resources.are(wanted.cpu, wanted.memory)
         };
-        self.replicas == Some(wanted.replicas) && self.template.spec.containers.iter().any(as_planned)
+        self.replicas == Some(wanted.replicas) && self.template.containers().iter().any(as_planned)
     }
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Template<'a> {
-    #[serde(borrow)]
-    spec: PodSpec<'a>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct PodSpec<'a> {
-    #[serde(borrow)]
-    containers: Vec<Container<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Container<'a> {
-    image: Option<&'a str>,
-    resources: Resources,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Resources {
-    limits: Limits,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Limits {
-    cpu: Option<Millicores>,
-    memory: Option<Bytes>,
 }
 
 #[derive(Default, Deserialize)]

@@ -47,6 +47,10 @@ pub struct Volume {
 }
 
 impl Volume {
+    pub fn name(&self) -> &str {
+        &self.metadata.name
+    }
+
     /// What it really has; nothing until it is bound.
     pub fn size(&self) -> Bytes {
         self.status.capacity.as_ref().map(|capacity| capacity.storage).unwrap_or_default()

@@ -2,7 +2,7 @@
 
 use crate::api::claim::Claim;
 use crate::api::input::{Manifest, TierDefaults};
-use crate::api::plan::Plan;
+use crate::api::plan::{Operator, Plan};
 use crate::api::record::Generation;
 use crate::wire::Object;
 use serde_json::{Value, json};
@@ -34,4 +34,22 @@ pub fn plan(environment: &str, changes: Value) -> Plan {
 /// Its first generation.
 pub fn generation(environment: &str, changes: Value) -> Generation {
     Generation { number: 1, lineage: "u-1".into(), plan: plan(environment, changes) }
+}
+
+/// What a plan becomes with `value` at `path`, a JSON pointer.
+pub fn changed(plan: &Plan, path: &str, value: Value) -> Plan {
+    let mut changed = serde_json::to_value(plan).unwrap();
+    let (parent, name) = path.rsplit_once('/').unwrap();
+    changed.pointer_mut(parent).unwrap()[name] = value;
+    serde_json::from_value(changed).unwrap()
+}
+
+/// The first generation of such a claim where the platform chose that operator for every engine.
+pub fn generation_on(operator: Operator, environment: &str, changes: Value) -> Generation {
+    let mut policy = policy();
+    for engine in policy.engines.values_mut() {
+        engine.operator = operator;
+    }
+    let plan = super::resolve(&claim(environment, changes), &policy).unwrap();
+    Generation { number: 1, lineage: "u-1".into(), plan }
 }

@@ -342,9 +342,7 @@ fn overlay(composition: &Composition, config: &Document) -> Result<Policy, Stop>
 }
 
 fn is_overlay(document: &Document) -> bool {
-    let Value::Object(value) = &document.value else { return false };
-    value.get("kind").is_some_and(|kind| kind == "EnvironmentConfig")
-        && document.value["metadata"]["name"] == pipeline::OVERLAY
+    document.value["kind"] == "EnvironmentConfig" && document.value["metadata"]["name"] == pipeline::OVERLAY
 }
 
 fn policy_of(composition: &Composition, overlay: Option<Object>) -> Result<Policy, Stop> {

@@ -63,10 +63,8 @@ mod tests {
     /// The plan of a claim in staging, with `value` at `path`.
     fn changed(path: &str, value: Value) -> (Plan, Plan) {
         let from = example::plan("staging", json!({"engine": "clickhouse", "shards": 2}));
-        let mut written = serde_json::to_value(&from).unwrap();
-        let (parent, name) = path.rsplit_once('/').unwrap();
-        written.pointer_mut(parent).unwrap().as_object_mut().unwrap().insert(name.into(), value);
-        (from, serde_json::from_value(written).unwrap())
+        let to = example::changed(&from, path, value);
+        (from, to)
     }
 
     #[test]

@@ -2,12 +2,13 @@
 //! health, held against the plan. `Completed` only means that everything was applied, also where pods never came up
 //! (Altinity operator 0.25.6, `reconcile.statefulSet.create.onFailure: ignore`), so each member's StatefulSet is asked.
 
-use super::status::{Installation, InstallationStatus, StatefulSet, Volume};
+use super::status::{Installation, InstallationStatus, StatefulSet};
 use super::{all_members, installation, keeper, key, members, volume, volumes};
 use crate::api::plan::{Delivery, Plan};
 use crate::api::record::Generation;
 use crate::observed::{Answer, Observed, Question};
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
+use crate::operators::volumes::Volume;
 use crate::operators::{backup_job, certificate, password};
 use crate::wire::{Key, Undecodable};
 use serde::Deserialize;
@@ -132,8 +133,7 @@ fn unlike(generation: &Generation, servers: &[&StatefulSet]) -> Option<String> {
         if let Some(other) = release(server, installation::CONTAINER).filter(|other| *other != notes.release) {
             return Some(format!("{name} runs {other} instead of {}", notes.release));
         }
-        let sized = container.resources.limits.cpu == Some(terms.cpu)
-            && container.resources.limits.memory == Some(terms.memory);
+        let sized = container.resources.are(terms.cpu, terms.memory);
         (!sized).then(|| format!("{name} is not of the planned size yet"))
     })
 }
@@ -192,10 +192,9 @@ fn storage(
     let mut have = 0;
     for member in &members {
         let name = format!("{template}-{member}-0");
-        let Some(volume) = volumes.iter().find(|volume| volume.metadata.name == name) else { continue };
-        let size = volume.status.capacity.as_ref().map(|capacity| capacity.storage).unwrap_or_default();
-        if size < terms.storage {
-            return Ok(Storage::NotYet(format!("volume {name} has {size} of {}", terms.storage)));
+        let Some(volume) = volumes.iter().find(|volume| volume.name() == name) else { continue };
+        if volume.size() < terms.storage {
+            return Ok(Storage::NotYet(format!("volume {name} has {} of {}", volume.size(), terms.storage)));
         }
         have += 1;
     }

@@ -2,7 +2,7 @@
 //! objects. Out: typed, where everything that can be missing is missing. Fields are Altinity operator 0.25.6's and
 //! Kubernetes' own. Must not judge.
 
-use crate::api::quantity::{Bytes, Millicores};
+use crate::operators::pod_template::{Container, PodTemplate};
 use serde::Deserialize;
 
 /// Also of Keepers: both kinds have one form.
@@ -26,42 +26,7 @@ pub struct InstallationSpec<'a> {
 #[serde(rename_all = "camelCase", default)]
 struct Templates<'a> {
     #[serde(borrow)]
-    pod_templates: Vec<Template<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct Template<'a> {
-    #[serde(borrow)]
-    spec: PodSpec<'a>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct PodSpec<'a> {
-    #[serde(borrow)]
-    containers: Vec<Container<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct Container<'a> {
-    pub name: &'a str,
-    pub image: Option<&'a str>,
-    pub resources: Resources,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct Resources {
-    pub limits: Limits,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct Limits {
-    pub cpu: Option<Millicores>,
-    pub memory: Option<Bytes>,
+    pod_templates: Vec<PodTemplate<'a>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -97,7 +62,7 @@ pub struct Metadata<'a> {
 #[serde(default)]
 struct StatefulSetSpec<'a> {
     #[serde(borrow)]
-    template: Template<'a>,
+    template: PodTemplate<'a>,
 }
 
 #[derive(Default, Deserialize)]
@@ -109,35 +74,10 @@ struct StatefulSetStatus {
     updated_replicas: u32,
 }
 
-#[derive(Deserialize)]
-pub struct Volume<'a> {
-    #[serde(borrow)]
-    pub metadata: Metadata<'a>,
-    #[serde(default)]
-    pub status: VolumeStatus,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct VolumeStatus {
-    pub capacity: Option<Capacity>,
-}
-
-#[derive(Deserialize)]
-pub struct Capacity {
-    pub storage: Bytes,
-}
-
 impl<'a> InstallationSpec<'a> {
     /// Of the container of this name, in the only template there is.
     pub fn image(&self, container: &str) -> Option<&'a str> {
         self.templates.pod_templates.first().and_then(|template| template.container(container)).and_then(|it| it.image)
-    }
-}
-
-impl<'a> Template<'a> {
-    fn container(&self, name: &str) -> Option<&Container<'a>> {
-        self.spec.containers.iter().find(|container| container.name == name)
     }
 }
 

@@ -1,3 +1,5 @@
+//! What the golden cases do not reach: names, sizes, the class of each change, and the operator's words.
+
 use super::*;
 use crate::operators::State;
 use crate::plan::example;

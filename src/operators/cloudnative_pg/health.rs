@@ -117,13 +117,11 @@ fn members(plan: &Plan, cluster: &Cluster) -> State {
 /// else what the operator saw of it last.
 fn unlike(plan: &Plan, Cluster { spec, status, .. }: &Cluster) -> Option<String> {
     let Plan { terms, notes, .. } = plan;
-    let limits = spec.resources.as_ref().and_then(|resources| resources.limits.as_ref());
     let as_planned = [
         spec.instances == Some(terms.replicas),
         spec.image_name == Some(notes.release.as_str()),
         spec.storage.as_ref().and_then(|storage| storage.size) == Some(terms.storage),
-        limits.and_then(|limits| limits.cpu) == Some(terms.cpu),
-        limits.and_then(|limits| limits.memory) == Some(terms.memory),
+        spec.resources.as_ref().is_some_and(|resources| resources.are(terms.cpu, terms.memory)),
     ];
     if as_planned.contains(&false) {
         return Some("the operator has not been told of the plan yet".into());

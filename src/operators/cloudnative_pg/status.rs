@@ -2,7 +2,8 @@
 //! where everything that can be missing is missing. Fields are CloudNativePG 1.30's and barman-cloud plugin 0.14's.
 //! Must not judge.
 
-use crate::api::quantity::{Bytes, Millicores};
+use crate::api::quantity::Bytes;
+use crate::operators::pod_template::Resources;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -28,19 +29,6 @@ pub struct ClusterSpec<'a> {
 #[serde(default)]
 pub struct StorageSize {
     pub size: Option<Bytes>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct Resources {
-    pub limits: Option<Limits>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct Limits {
-    pub cpu: Option<Millicores>,
-    pub memory: Option<Bytes>,
 }
 
 #[derive(Default, Deserialize)]

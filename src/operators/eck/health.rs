@@ -3,10 +3,11 @@
 
 use super::KEY;
 use crate::api::plan::{Delivery, Plan};
-use crate::api::quantity::{Bytes, Millicores};
+use crate::api::quantity::Bytes;
 use crate::api::record::Generation;
 use crate::observed::Observed;
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
+use crate::operators::pod_template::Resources;
 use crate::operators::{backup_job, volumes};
 use crate::wire::{Key, Undecodable};
 use serde::Deserialize;
@@ -79,12 +80,10 @@ fn unlike(plan: &Plan, Elasticsearch { spec, .. }: &Elasticsearch) -> Option<Str
     let Plan { terms, notes, .. } = plan;
     let told = match spec.node_sets.as_slice() {
         [NodeSet { count, resources, volume_claim_templates }] => {
-            let limits = resources.limits.as_ref();
             let volumes = volume_claim_templates.iter().map(|claim| claim.spec.resources.requests.storage);
             spec.version == Some(notes.release.as_str())
                 && *count == Some(terms.replicas)
-                && limits.and_then(|limits| limits.cpu) == Some(terms.cpu)
-                && limits.and_then(|limits| limits.memory) == Some(terms.memory)
+                && resources.are(terms.cpu, terms.memory)
                 && volumes.eq([Some(terms.storage)])
         }
         _ => false,
@@ -121,19 +120,6 @@ struct NodeSet {
     count: Option<u32>,
     resources: Resources,
     volume_claim_templates: Vec<VolumeClaim>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Resources {
-    limits: Option<Limits>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Limits {
-    cpu: Option<Millicores>,
-    memory: Option<Bytes>,
 }
 
 #[derive(Default, Deserialize)]

@@ -75,10 +75,8 @@ mod tests {
 
     fn changed(path: &str, value: Value) -> (Plan, Plan) {
         let from = example::plan("staging", json!({"engine": "mysql", "pooling": {"enabled": true, "instances": 3}}));
-        let mut to = serde_json::to_value(&from).unwrap();
-        let (parent, name) = path.rsplit_once('/').unwrap();
-        to.pointer_mut(parent).unwrap()[name] = value;
-        (from, serde_json::from_value(to).unwrap())
+        let to = example::changed(&from, path, value);
+        (from, to)
     }
 
     #[test]

@@ -2,12 +2,13 @@
 //! makes. Out: its health, held against the plan: the operator's word alone is neither about how many members are ready nor
 //! about what they are made of. A status that is missing was not written yet, and is never ready.
 
-use super::status::{Backup, Cluster, Container, Volume, Workload};
+use super::status::{Backup, Cluster, Workload};
 use super::{ADMINISTRATOR, cluster, key, question};
 use crate::api::plan::{Delivery, Plan, Terms};
 use crate::api::record::Generation;
 use crate::observed::{Answer, Observed};
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
+use crate::operators::pod_template::Container;
 use crate::operators::{account_job, aws_files, backup_job, password, volumes};
 use crate::wire::{Key, Undecodable};
 use std::collections::BTreeMap;
@@ -119,7 +120,7 @@ fn unlike(plan: &Plan, members: &Workload) -> State {
     if status.ready_replicas < replicas {
         return State::Degraded(format!("{} of {replicas} members are ready", status.ready_replicas));
     }
-    let limits = server(members).map(|server| &server.resources.limits);
+    let limits = server(members).and_then(|server| server.resources.limits);
     match limits.map(|limits| (limits.cpu, limits.memory)) {
         Some((Some(cpu), Some(memory))) if (cpu, memory) == (terms.cpu, terms.memory) => State::Ready,
         Some((Some(cpu), Some(memory))) => State::Degraded(format!(
@@ -131,7 +132,7 @@ fn unlike(plan: &Plan, members: &Workload) -> State {
 }
 
 fn server<'a>(members: &'a Workload<'a>) -> Option<&'a Container<'a>> {
-    members.spec.template.spec.containers.iter().find(|container| container.name == "mysql")
+    members.spec.template.container("mysql")
 }
 
 /// `8.4.7` of `container-registry.oracle.com/mysql/community-server:8.4.7`.
@@ -175,22 +176,7 @@ fn storage(generation: &Generation, found: Option<&Cluster>, observed: &Observed
             false => Storage::NotYet("there are no volumes yet".into()),
         });
     }
-    let volumes: Vec<Volume> = match observed.answer(&question::volumes(generation))? {
-        Answer::NotAsked => return Ok(Storage::NotYet("nobody has looked at the volumes yet".into())),
-        Answer::Nothing => return Ok(Storage::NotYet("there are no volumes yet".into())),
-        Answer::Found(volumes) => volumes,
-    };
-    let size = |volume: &Volume| volume.status.capacity.as_ref().map(|capacity| capacity.storage).unwrap_or_default();
-    if let Some(small) = volumes.iter().find(|volume| size(volume) < terms.storage) {
-        let name = small.metadata.name.unwrap_or_default();
-        return Ok(Storage::NotYet(format!("volume {name} has {} of {}", size(small), terms.storage)));
-    }
-    Ok(match volumes.len() as u64 {
-        count if count < u64::from(terms.replicas) => {
-            Storage::NotYet(format!("{count} of {} members have a volume", terms.replicas))
-        }
-        _ => Storage::AsPlanned,
-    })
+    volumes::storage(&question::volumes(generation), terms.storage, terms.replicas, observed)
 }
 
 fn backups(

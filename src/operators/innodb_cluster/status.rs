@@ -1,7 +1,7 @@
 //! What the operator's resources and the workloads that it makes say of themselves, as far as anybody looks. In: observed
 //! objects. Out: typed statuses, where everything that can be missing is missing. Must not judge.
 
-use crate::api::quantity::{Bytes, Millicores};
+use crate::operators::pod_template::PodTemplate;
 use serde::Deserialize;
 
 #[derive(Default, Deserialize)]
@@ -67,43 +67,7 @@ pub struct Workload<'a> {
 #[serde(default)]
 pub struct WorkloadSpec<'a> {
     #[serde(borrow)]
-    pub template: Template<'a>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct Template<'a> {
-    #[serde(borrow)]
-    pub spec: PodSpec<'a>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct PodSpec<'a> {
-    #[serde(borrow)]
-    pub containers: Vec<Container<'a>>,
-}
-
-#[derive(Deserialize)]
-pub struct Container<'a> {
-    pub name: &'a str,
-    #[serde(default)]
-    pub image: Option<&'a str>,
-    #[serde(default)]
-    pub resources: Resources,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct Resources {
-    pub limits: Limits,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct Limits {
-    pub cpu: Option<Millicores>,
-    pub memory: Option<Bytes>,
+    pub template: PodTemplate<'a>,
 }
 
 #[derive(Default, Deserialize)]
@@ -111,25 +75,6 @@ pub struct Limits {
 pub struct WorkloadStatus {
     pub ready_replicas: u32,
     pub updated_replicas: u32,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct Volume<'a> {
-    #[serde(borrow)]
-    pub metadata: Metadata<'a>,
-    pub status: VolumeStatus,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct VolumeStatus {
-    pub capacity: Option<Capacity>,
-}
-
-#[derive(Deserialize)]
-pub struct Capacity {
-    pub storage: Bytes,
 }
 
 #[derive(Default, Deserialize)]

@@ -52,10 +52,8 @@ mod tests {
     /// The plan of a small claim in staging, and with `value` at `path`.
     fn changed(path: &str, value: Value) -> (Plan, Plan) {
         let from = example::plan("staging", json!({"engine": "sqlite"}));
-        let mut to = serde_json::to_value(&from).unwrap();
-        let (parent, name) = path.rsplit_once('/').unwrap();
-        to.pointer_mut(parent).unwrap()[name] = value;
-        (from, serde_json::from_value(to).unwrap())
+        let to = example::changed(&from, path, value);
+        (from, to)
     }
 
     #[test]

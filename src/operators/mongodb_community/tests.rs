@@ -171,10 +171,7 @@ fn each_term_has_its_class() {
     ];
     let from = generation(json!({"version": "7.0"})).plan;
     for (path, value, expected) in cases {
-        let mut to = serde_json::to_value(&from).unwrap();
-        let (parent, name) = path.rsplit_once('/').unwrap();
-        to.pointer_mut(parent).unwrap()[name] = value.clone();
-        let to: Plan = serde_json::from_value(to).unwrap();
+        let to = example::changed(&from, path, value.clone());
         assert_ne!(from, to, "{path} {value} changes nothing");
         assert_eq!(MongoDbCommunity.change(&from, &to), expected, "{path} {value}");
     }

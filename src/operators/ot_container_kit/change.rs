@@ -75,10 +75,7 @@ mod tests {
     /// The plan of a claim in staging, and the same with `value` at `path`.
     fn changed(claim: Value, path: &str, value: Value) -> Class {
         let from = example::plan("staging", claim);
-        let mut to = serde_json::to_value(&from).unwrap();
-        let (parent, name) = path.rsplit_once('/').unwrap();
-        to.pointer_mut(parent).unwrap()[name] = value.clone();
-        let to: Plan = serde_json::from_value(to).unwrap();
+        let to = example::changed(&from, path, value.clone());
         assert_ne!(from, to, "{path} {value} changes nothing");
         assert_eq!(class(&from, &from), Class::None);
         class(&from, &to)

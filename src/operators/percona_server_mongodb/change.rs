@@ -81,10 +81,7 @@ mod tests {
         let changes = json!({"engine": "mongodb", "version": "7.0", "shards": 3, "pooling": {"enabled": true}});
         let from = example::plan("staging", changes);
         for (path, value, expected) in cases {
-            let mut to = serde_json::to_value(&from).unwrap();
-            let (parent, name) = path.rsplit_once('/').unwrap();
-            to.pointer_mut(parent).unwrap()[name] = value.clone();
-            let to: Plan = serde_json::from_value(to).unwrap();
+            let to = example::changed(&from, path, value.clone());
             assert_ne!(from, to, "{path} {value} changes nothing");
             assert_eq!(class(&from, &to), expected, "{path} {value}");
             assert_eq!(class(&to, &to), Class::None, "{path} {value} against itself");

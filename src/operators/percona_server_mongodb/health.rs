@@ -3,10 +3,11 @@
 
 use super::{CONFIG, backup, cluster, is_sharded, key, label, replica_sets, volumes};
 use crate::api::plan::{Delivery, Plan, Terms};
-use crate::api::quantity::{Bytes, Millicores};
+use crate::api::quantity::Bytes;
 use crate::api::record::Generation;
 use crate::observed::{Answer, Observed};
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
+use crate::operators::pod_template::Resources;
 use crate::wire::{Key, Undecodable};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -117,11 +118,9 @@ fn other_release(terms: &Terms, status: &Status) -> Option<String> {
 /// Whether the observed resource is not the planned one, because the plan has only just changed.
 fn unlike(terms: &Terms, Cluster { spec, .. }: &Cluster, image: Option<&str>) -> bool {
     let as_planned = |set: &ReplicaSet| {
-        let limits = set.resources.limits.as_ref();
         set.size == terms.replicas
             && set.volume_spec.persistent_volume_claim.resources.requests.storage == Some(terms.storage)
-            && limits.and_then(|limits| limits.cpu) == Some(terms.cpu)
-            && limits.and_then(|limits| limits.memory) == Some(terms.memory)
+            && set.resources.are(terms.cpu, terms.memory)
     };
     (image.is_some() && spec.image != image)
         || spec.pause != terms.lifecycle.hibernated
@@ -202,16 +201,8 @@ struct ReplicaSet {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Resources {
-    limits: Option<Limits>,
+struct VolumeResources {
     requests: Requests,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Limits {
-    cpu: Option<Millicores>,
-    memory: Option<Bytes>,
 }
 
 #[derive(Default, Deserialize)]
@@ -229,7 +220,7 @@ struct VolumeSpec {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct VolumeClaim {
-    resources: Resources,
+    resources: VolumeResources,
 }
 
 #[derive(Default, Deserialize)]

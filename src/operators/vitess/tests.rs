@@ -1,3 +1,5 @@
+//! What the golden cases do not reach: the class of each change, what is refused, and the operator's words.
+
 use super::*;
 use crate::api::input::tier_defaults::TierEngine;
 use crate::api::plan::Operator as OperatorName;

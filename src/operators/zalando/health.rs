@@ -3,11 +3,12 @@
 
 use super::{KEY, volumes};
 use crate::api::plan::Plan;
-use crate::api::quantity::{Bytes, Millicores};
+use crate::api::quantity::Bytes;
 use crate::api::record::Generation;
 use crate::observed::Observed;
 use crate::operators;
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
+use crate::operators::pod_template::Resources;
 use crate::operators::stateful_set::{self, Rollout, Wanted};
 use crate::wire::{Key, Undecodable};
 use serde::Deserialize;
@@ -74,14 +75,12 @@ fn state(plan: &Plan, cluster: &Cluster, rollout: &Rollout) -> State {
 
 /// Where a `postgresql` that calls itself running is not the planned one: the plan has only just changed.
 fn unlike(Plan { terms, notes, .. }: &Plan, Cluster { spec, .. }: &Cluster) -> Option<&'static str> {
-    let limits = spec.resources.as_ref().and_then(|resources| resources.limits.as_ref());
     let as_planned = [
         spec.number_of_instances == Some(terms.replicas),
         spec.docker_image == Some(notes.release.as_str()),
         spec.postgresql.version == Some(terms.version.as_str()),
         spec.volume.size == Some(terms.storage),
-        limits.and_then(|limits| limits.cpu) == Some(terms.cpu),
-        limits.and_then(|limits| limits.memory) == Some(terms.memory),
+        spec.resources.as_ref().is_some_and(|resources| resources.are(terms.cpu, terms.memory)),
     ];
     as_planned.contains(&false).then_some("the operator has not been told of the plan yet")
 }
@@ -148,17 +147,6 @@ struct PostgreSql<'a> {
 #[serde(default)]
 struct Volume {
     size: Option<Bytes>,
-}
-
-#[derive(Deserialize)]
-struct Resources {
-    limits: Option<Limits>,
-}
-
-#[derive(Deserialize)]
-struct Limits {
-    cpu: Option<Millicores>,
-    memory: Option<Bytes>,
 }
 
 #[derive(Default, Deserialize)]

@@ -9,12 +9,7 @@ use serde_json::{Value, json};
 
 /// The example's database, on this operator.
 fn generation(environment: &str, changes: Value) -> Generation {
-    let mut policy = example::policy();
-    for engine in policy.engines.values_mut() {
-        engine.operator = crate::api::plan::Operator::Zalando;
-    }
-    let plan = crate::plan::resolve(&example::claim(environment, changes), &policy).unwrap();
-    Generation { number: 1, lineage: "u-1".into(), plan }
+    example::generation_on(crate::api::plan::Operator::Zalando, environment, changes)
 }
 
 #[test]
@@ -50,10 +45,7 @@ fn each_term_has_its_class() {
         ("/notes/release",                     json!("spilo:2"),                               Class::Restart),
     ];
     for (path, value, expected) in cases {
-        let mut to = serde_json::to_value(&from).unwrap();
-        let (parent, name) = path.rsplit_once('/').unwrap();
-        to.pointer_mut(parent).unwrap()[name] = value.clone();
-        let to: Plan = serde_json::from_value(to).unwrap();
+        let to = example::changed(&from, path, value.clone());
         assert_eq!(Zalando.change(&from, &to), expected, "{path} {value}");
     }
     assert_eq!(Zalando.change(&from, &from), Class::None);
