@@ -4,8 +4,8 @@
 //! then a new release changes neither an old record nor a digest. Must not hold a secret.
 
 use super::claim::{
-    BackupMethod, CredentialSource, DeletionPolicy, Engine, Environment, LogLevel, PoolMode, Role, ServiceType,
-    Topology, Window,
+    BackupMethod, CredentialSource, DeletionPolicy, Engine, Environment, HibernationSchedule, LogLevel, PoolMode, Role,
+    ServiceType, Topology, Window,
 };
 use super::quantity::{Bytes, Millicores};
 use serde::{Deserialize, Serialize};
@@ -244,6 +244,9 @@ pub struct Maintenance {
     /// None: UTC.
     #[serde(skip_serializing_if = "is_default")]
     pub time_zone: Option<String>,
+    /// Keeps its patch release until its release line changes.
+    #[serde(skip_serializing_if = "is_default")]
+    pub pinned: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -255,6 +258,12 @@ pub struct Lifecycle {
     pub deletion_policy: DeletionPolicy,
     #[serde(skip_serializing_if = "is_default")]
     pub deletion_protection: bool,
+    /// In the time zone of `maintenance`, as the next one.
+    #[serde(skip_serializing_if = "is_default")]
+    pub schedule: Option<HibernationSchedule>,
+    /// The day from which it hibernates, `2027-01-31`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub expires: Option<String>,
 }
 
 /// An issuer of cert-manager.

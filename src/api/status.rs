@@ -43,6 +43,9 @@ pub struct Status {
     pub backup: Option<BackupStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalStatus>,
+    /// What is allowed and waits for the maintenance window.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
     /// The applied plan in a few words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolved: Option<Resolved>,
@@ -136,6 +139,18 @@ pub struct Pending {
     pub found: Vec<String>,
     /// What an approver runs.
     pub command: String,
+}
+
+/// Changes that wait for the maintenance window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiting {
+    /// Each in words, such as replicas 3 -> 5.
+    pub changes: Vec<String>,
+    /// What they do to the running database.
+    pub class: Class,
+    /// When the window opens, RFC 3339.
+    pub until: String,
 }
 
 /// What a change does to a running database, from harmless to impossible.

@@ -1,6 +1,6 @@
 //! A change in words. In: two sets of terms. Out: one line for each difference, `replicas 3 -> 5`.
 
-use crate::api::plan::Terms;
+use crate::api::plan::{Notes, Terms};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -10,6 +10,14 @@ pub fn words(from: Option<&Terms>, to: &Terms) -> Vec<String> {
     let to = serde_json::to_value(to).unwrap_or(Value::Null);
     let mut lines = vec![];
     compare(String::new(), &from, &to, &mut lines);
+    lines
+}
+
+/// The same of what needs nobody's leave, as far as it runs.
+pub fn notes(from: &Notes, to: &Notes) -> Vec<String> {
+    let runs = |notes: &Notes| serde_json::json!({"release": notes.release, "tuned": notes.tuned});
+    let mut lines = vec![];
+    compare(String::new(), &runs(from), &runs(to), &mut lines);
     lines
 }
 
@@ -37,6 +45,7 @@ fn word(value: &Value) -> String {
         Value::Null => "default".into(),
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(word).collect::<Vec<_>>().join(","),
+        Value::Object(fields) => fields.values().map(word).collect::<Vec<_>>().join(" "),
         other => other.to_string(),
     }
 }

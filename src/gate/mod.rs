@@ -4,6 +4,8 @@
 
 pub mod digest;
 pub mod changes;
+pub mod waiting;
+pub mod sleep;
 pub mod signature;
 pub mod approvals;
 pub mod deletion;
@@ -29,6 +31,8 @@ pub enum Situation<'a> {
     /// There is one, and its data is observed or found by name, or was never ready.
     Recorded {
         claim: Result<(&'a Plan, Permission), Problems>,
+        /// The claim's plan waits for a window that is closed.
+        waits: bool,
     },
     /// Its data, which was ready once, is not observed and was not asked for by name.
     DataNotAsked,
@@ -65,6 +69,8 @@ pub enum Because<'a> {
     Invalid(&'a Problems),
     Asking,
     Unapproved(&'a [Finding]),
+    /// For the maintenance window.
+    Waiting,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -98,12 +104,13 @@ pub fn decide<'a>(situation: &'a Situation<'a>) -> Outcome<'a> {
             /*  8 */ (Present, Ok((plan, May::Given(people))))    => Apply(plan, people),
             /*  8 */ (Present, Ok((_, May::Missing(findings))))   => Fatal(Refusal::RunsUnapproved(findings)),
         },
-        Recorded { claim } => match claim { // 15 too: what is found by the record's names is recorded
-            /*  9 */ Err(problems)                                => Keep(Invalid(problems)),
-            /* 10 */ Ok((plan, May::NotNeeded))                   => Apply(plan, &[]),
-            /* 11 */ Ok((_, May::NotAsked))                       => Keep(Asking),
-            /* 11 */ Ok((_, May::Missing(findings)))              => Keep(Unapproved(findings)),
-            /* 13 */ Ok((plan, May::Given(people)))               => Apply(plan, people),
+        Recorded { claim, waits } => match (claim, waits) { // 15 too: what is found by the record's names is recorded
+            /*  9 */ (Err(problems), _)                           => Keep(Invalid(problems)),
+            /* 11 */ (Ok((_, May::NotAsked)), _)                  => Keep(Asking),
+            /* 11 */ (Ok((_, May::Missing(findings))), _)         => Keep(Unapproved(findings)),
+            /* 12 */ (Ok((_, May::NotNeeded | May::Given(_))), true) => Keep(Waiting),
+            /* 10 */ (Ok((plan, May::NotNeeded)), false)          => Apply(plan, &[]),
+            /* 13 */ (Ok((plan, May::Given(people))), false)      => Apply(plan, people),
         },
         /* 15a*/ DataLost                                         => Lost,
     }
@@ -152,6 +159,8 @@ pub enum Standing {
     Asking,
     Invalid,
     AwaitingApproval,
+    /// Allowed, and waits for the maintenance window.
+    Waiting,
     Applied,
     Lost,
 }
@@ -164,6 +173,7 @@ impl Outcome<'_> {
                 Because::Invalid(_) => Standing::Invalid,
                 Because::Asking => Standing::Asking,
                 Because::Unapproved(_) => Standing::AwaitingApproval,
+                Because::Waiting => Standing::Waiting,
             },
             Outcome::Apply(..) => Standing::Applied,
             Outcome::Lost => Standing::Lost,

@@ -32,6 +32,7 @@ fn word(outcome: &Outcome) -> &'static str {
         Outcome::Keep(Because::Invalid(_)) => "keep: invalid",
         Outcome::Keep(Because::Asking) => "keep: asking",
         Outcome::Keep(Because::Unapproved(_)) => "keep: unapproved",
+        Outcome::Nothing(Because::Waiting) | Outcome::Keep(Because::Waiting) => "keep: waiting",
         Outcome::Apply(_, []) => "apply",
         Outcome::Apply(..) => "apply as approved",
         Outcome::Lost => "lost",
@@ -46,7 +47,8 @@ fn every_row_of_the_table() {
     let given = || Permission::Given(vec!["anna".into()]);
     let missing = || Permission::Missing(vec![]);
     let unrecorded = |data, claim| Situation::Unrecorded { data, claim };
-    let recorded = |claim| Situation::Recorded { claim };
+    let recorded = |claim| Situation::Recorded { claim, waits: false };
+    let waits = |claim| Situation::Recorded { claim, waits: true };
     let rows = [
         ("1", Situation::CoreTooOld, "fatal: core too old"),
         ("2", Situation::RecordNotAsked, "hold"),
@@ -68,6 +70,10 @@ fn every_row_of_the_table() {
         ("10", recorded(Ok((&plan, Permission::NotNeeded))), "apply"),
         ("11", recorded(Ok((&plan, Permission::NotAsked))), "keep: asking"),
         ("11", recorded(Ok((&plan, missing()))), "keep: unapproved"),
+        ("9", waits(Err(problems.clone())), "keep: invalid"),
+        ("11", waits(Ok((&plan, missing()))), "keep: unapproved"),
+        ("12", waits(Ok((&plan, Permission::NotNeeded))), "keep: waiting"),
+        ("12", waits(Ok((&plan, given()))), "keep: waiting"),
         ("13", recorded(Ok((&plan, given()))), "apply as approved"),
         ("15a", Situation::DataLost, "lost"),
     ];

@@ -6,7 +6,7 @@ use crate::api::input::Step;
 use crate::api::plan::Plan;
 use crate::api::problem::Problems;
 use crate::api::record::Record;
-use crate::api::status::ApprovalStatus;
+use crate::api::status::{ApprovalStatus, Waiting};
 use crate::gate::Standing;
 use crate::integrations::Access;
 use crate::operators::Facts;
@@ -73,9 +73,16 @@ pub enum Wanted {
 /// What runs, and what waits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ruling {
+    /// What runs now: while it sleeps, `hibernated`, whatever the plan in the `DatabaseRecord` says.
     pub record: Option<Record>,
+    /// Why it sleeps, or soon will.
+    #[serde(default)]
+    pub sleep: Option<String>,
     pub standing: Standing,
     pub approval: ApprovalStatus,
+    /// Beside what runs: a plan that waits whole, or only its patch release.
+    #[serde(default)]
+    pub waiting: Option<Waiting>,
     #[serde(default)]
     pub deletion: Deletion,
 }

@@ -13,11 +13,13 @@ use crate::api::plan::{Delivery, Plan};
 use crate::api::problem::Problems;
 use crate::api::quantity::Bytes;
 use crate::api::record::{self, DatabaseRecord, ENVIRONMENT, Generation, Record};
-use crate::api::status::{ApprovalStatus, Class, ConditionType, Pending};
+use crate::api::status::{ApprovalStatus, Class, ConditionType, Pending, Waiting};
 use crate::delivery;
 use crate::gate::approvals::{Finding, Need, Permission, permission};
 use crate::gate::digest::Operation;
-use crate::gate::{self, Because, Data, Origin, Outcome, Refusal, Situation, changes};
+use crate::gate::sleep::{self, Sleep};
+use crate::gate::waiting::{self, Timed};
+use crate::gate::{self, Because, Data, Origin, Outcome, Refusal, Situation, Standing, changes};
 use crate::observed::{Answer, Observed, Question};
 use crate::operators::{self, GENERATION, LINEAGE, STATEFUL, VERSION};
 use crate::plan::quota::Quota;
@@ -36,6 +38,9 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
         observed: observe(request)?,
         response: Response::to(request),
         pending: None,
+        waiting: None,
+        waits: false,
+        sleep: Sleep::default(),
         quota: Quota::take(&request.context, Step::ApprovalGate)?,
     };
     let wanted = match claimed {
@@ -46,6 +51,10 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
         Wanted::Problems(problems) => Err(problems),
     };
     let recorded = evidence.recorded();
+    if let Recorded::Is(record) = &recorded {
+        evidence.sleep = sleep::sleep(&record.serving.plan.terms, now);
+    }
+    let wanted = wanted.map(|plan| evidence.timed(&recorded, plan));
     let situation = evidence.situation(&recorded, &wanted)?;
     let outcome = gate::decide(&situation);
     let record = match &recorded {
@@ -55,7 +64,7 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
     let Evidence { response, composite, observed, .. } = &mut evidence;
     let ready = record.is_some_and(|record| health(response, &record.serving, observed).has_served());
     let origin = origin(composite, observed);
-    let record = gate::settle(&outcome, record, &origin, ready);
+    let mut record = gate::settle(&outcome, record, &origin, ready);
     match &outcome {
         Outcome::Fatal(refusal) => {
             let validated = matches!(refusal, Refusal::RunsUnapproved(_));
@@ -66,23 +75,36 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
         _ => {}
     }
     let (mut deletion, mut pending_deletion) = (Deletion::default(), None);
-    if let Some(record) = &record {
+    let mut sleep = Sleep::default();
+    if let Some(record) = &mut record {
         remember(&mut evidence, record);
         (deletion, pending_deletion) = deletion::run(&mut evidence, record, outcome == Outcome::Lost)?;
+        // Who sleeps makes no backup, and what was never up cannot fall asleep.
+        let lifecycle = &record.serving.plan.terms.lifecycle;
+        if lifecycle.hibernated || record.was_ready {
+            sleep = sleep::sleep(&record.serving.plan.terms, now);
+        }
+        record.serving.plan.terms.lifecycle.hibernated = sleep.asleep && deletion.last_backup.is_none();
     }
-    let Evidence { mut response, pending, .. } = evidence;
+    let Evidence { mut response, pending, waiting, .. } = evidence;
     let approved_by = record.as_ref().map(|record| record.approved_by.clone()).unwrap_or_default();
     say(&mut response, approved(pending.as_ref(), &approved_by))?;
     // What the claim alone does not show: that what runs cannot become it.
     if let Outcome::Keep(Because::Invalid(problems)) | Outcome::Nothing(Because::Invalid(problems)) = &outcome {
         say(&mut response, condition(ConditionType::Validated, Truth::False, "Invalid", problems.to_string()))?;
     }
+    let standing = outcome.standing();
+    // What has mistakes or lacks an approval waits for those.
+    let waiting = waiting.filter(|_| matches!(standing, Standing::Applied | Standing::Waiting));
     if pending.is_some() || outcome == Outcome::Hold {
         response.ttl = Some(AWAIT);
     }
-    let standing = outcome.standing();
+    let opens = waiting.as_ref().and_then(|waiting| waiting.until.parse().ok());
+    let edges =
+        opens.into_iter().chain(sleep.edge).filter_map(|edge: Timestamp| edge.duration_since(now).try_into().ok());
+    response.ttl = response.ttl.into_iter().chain(edges).min();
     let approval = ApprovalStatus { approved_by, pending, deletion: pending_deletion };
-    Ruling { record, standing, approval, deletion }.hand_on(&mut response);
+    Ruling { record, sleep: sleep.words, standing, approval, waiting, deletion }.hand_on(&mut response);
     Ok(response)
 }
 
@@ -133,6 +155,11 @@ pub(super) struct Evidence<'a> {
     pub observed: Observed,
     pub response: Response,
     pending: Option<Pending>,
+    /// What waits for the maintenance window, and whether it is the plan itself.
+    waiting: Option<Waiting>,
+    waits: bool,
+    /// Of the applied plan.
+    sleep: Sleep,
     quota: Quota,
 }
 
@@ -179,9 +206,19 @@ impl Evidence<'_> {
             Recorded::Is(record) => match (record.was_ready, self.data(&record.serving)?) {
                 (true, Data::NotAsked) => Situation::DataNotAsked,
                 (true, Data::Absent) => Situation::DataLost,
-                (true, Data::Present) | (false, _) => Situation::Recorded { claim: self.edit(&record.serving, wanted) },
+                (true, Data::Present) | (false, _) => {
+                    Situation::Recorded { claim: self.edit(&record.serving, wanted), waits: self.waits }
+                }
             },
         })
+    }
+
+    /// What of the plan can come now, beside what waits for the maintenance window.
+    fn timed(&mut self, recorded: &Recorded, plan: Plan) -> Plan {
+        let Recorded::Is(record) = recorded else { return plan };
+        let Timed { plan, whole, waiting } = waiting::timed(record, &plan, self.sleep.asleep, self.now);
+        (self.waiting, self.waits) = (waiting, whole);
+        plan
     }
 
     /// In the same round as the record, since both are needed.

@@ -48,7 +48,9 @@ pub fn run(request: &Request, _settings: &Report) -> Result<Response, Stop> {
     if ruling.record.is_none() {
         response.desired.composite.ready = Ready::False;
     }
-    let awaited = ruling.standing != Standing::Applied || !health.is_some_and(|health| health.is_settled());
+    // The gate says itself when a window opens.
+    let waits = !matches!(ruling.standing, Standing::Applied | Standing::Waiting);
+    let awaited = waits || !health.is_some_and(|health| health.is_settled());
     response.ttl = awaited.then_some(AWAIT);
     Ok(response)
 }

@@ -13,8 +13,9 @@ pub fn problems(spec: &DatabaseSpec, features: &Features, operator: Operator) ->
     let access = spec.access.clone().unwrap_or_default();
     let backup = spec.backup.clone().unwrap_or_default();
     let tls = spec.tls.as_ref().and_then(|tls| tls.enabled);
+    let lifecycle = spec.lifecycle.clone().unwrap_or_default();
     let leave = "leave it out";
-    let asked: [(bool, &str, &str, &str, Able); 9] = [
+    let asked: [(bool, &str, &str, &str, Able); 11] = [
         (spec.shards.unwrap_or(1) > 1, "spec.shards", "shards", "write 1, or leave it out", |it| it.shards.is_some()),
         (spec.pooling.as_ref().is_some_and(|it| it.enabled), "spec.pooling", "pooling", leave, |it| it.pooling),
         (!spec.extensions.is_empty(), "spec.extensions", "extensions", leave, |it| it.extensions),
@@ -31,13 +32,9 @@ pub fn problems(spec: &DatabaseSpec, features: &Features, operator: Operator) ->
             leave,
             |it| it.load_balancer,
         ),
-        (
-            spec.lifecycle.as_ref().is_some_and(|it| it.hibernated),
-            "spec.lifecycle.hibernated",
-            "hibernation",
-            leave,
-            |it| it.hibernation,
-        ),
+        (lifecycle.hibernated, "spec.lifecycle.hibernated", "hibernation", leave, |it| it.hibernation),
+        (lifecycle.schedule.is_some(), "spec.lifecycle.schedule", "hibernation", leave, |it| it.hibernation),
+        (lifecycle.expires.is_some(), "spec.lifecycle.expires", "hibernation", leave, |it| it.hibernation),
     ];
     let missing = asked.into_iter().filter(|(asked, .., able)| *asked && !able(features));
     let mut problems: Vec<Problem> = missing

@@ -7,6 +7,7 @@ pub mod rules;
 pub mod offered;
 pub mod capability;
 pub mod schedule;
+pub mod calendar;
 pub mod backup;
 pub mod parameters;
 pub mod tuning;
@@ -158,6 +159,7 @@ fn resolve_with(
     let extensions = extensions.collect();
     let issuer = encryption(spec, tables, &mut problems);
     let lifecycle = lifecycle(spec, tier);
+    let maintenance = maintenance(spec, tier, &lifecycle, &mut problems);
     if lifecycle.deletion_policy == DeletionPolicy::Snapshot && backup.is_none() && problems.is_empty() {
         let wrong = "Snapshot makes a last backup, and backups are off";
         problems.push(Problem::new(
@@ -215,7 +217,7 @@ fn resolve_with(
             audit: monitoring.audit == Some(true),
             queries: monitoring.queries,
         },
-        maintenance: Maintenance::default(),
+        maintenance,
         lifecycle,
         delivery: tier.object_delivery.clone().map_or(Delivery::Direct, Delivery::Object),
     };
@@ -233,7 +235,7 @@ fn resolve_with(
             .map(|prices| format!("{} {}", prices.currency, cost::monthly(&terms, prices))),
     };
     match operators::of(*operator).problems(&terms) {
-        problems if problems.is_empty() => Ok(Plan { terms, requests: Requests::default(), notes }),
+        problems if problems.is_empty() => Ok(Plan { terms, requests: requests(spec), notes }),
         problems => Err(sorted(problems)),
     }
 }
@@ -335,6 +337,35 @@ fn pooling(spec: &DatabaseSpec, replicas: u32) -> Option<Pooling> {
     Some(Pooling { mode: asked.mode.unwrap_or_default(), instances: asked.instances.unwrap_or(replicas.min(3)) })
 }
 
+/// Each of them is the tier's unless the claim has its own. A time zone without a time in it says nothing.
+fn maintenance(spec: &DatabaseSpec, tier: &Tier, lifecycle: &Lifecycle, problems: &mut Vec<Problem>) -> Maintenance {
+    let asked = spec.maintenance.clone().unwrap_or_default();
+    let policy = &tier.maintenance;
+    let windows = if asked.windows.is_empty() { policy.windows.clone() } else { asked.windows };
+    let (path, time_zone) = match asked.time_zone {
+        Some(zone) => ("spec.maintenance.timeZone".into(), Some(zone)),
+        None => {
+            let path = format!("TierDefaults.environments.{}.maintenance.timeZone", name_of(&spec.environment));
+            (path, policy.time_zone.clone())
+        }
+    };
+    if calendar::zone(time_zone.as_deref()).is_none() {
+        let wrong = format!("there is no time zone {:?}", time_zone.as_deref().unwrap_or_default());
+        problems.push(Problem::new(path, wrong, "write a name of the tz database, such as Europe/Oslo"));
+    }
+    let timed = lifecycle.schedule.is_some() || lifecycle.expires.is_some();
+    Maintenance {
+        time_zone: time_zone.filter(|_| timed || !windows.is_empty()),
+        windows,
+        pinned: asked.auto_upgrade.or(policy.auto_upgrade) == Some(false),
+    }
+}
+
+/// What the claim asks for once.
+fn requests(spec: &DatabaseSpec) -> Requests {
+    Requests { backup: None, urgent: spec.maintenance.as_ref().is_some_and(|maintenance| maintenance.urgent) }
+}
+
 /// Protection is on by default where deleting would make a last backup, because somebody must wait for that.
 fn lifecycle(spec: &DatabaseSpec, tier: &Tier) -> Lifecycle {
     let asked = spec.lifecycle.clone().unwrap_or_default();
@@ -343,6 +374,8 @@ fn lifecycle(spec: &DatabaseSpec, tier: &Tier) -> Lifecycle {
         hibernated: asked.hibernated,
         deletion_policy,
         deletion_protection: asked.deletion_protection.unwrap_or(deletion_policy == DeletionPolicy::Snapshot),
+        schedule: asked.schedule,
+        expires: asked.expires,
     }
 }
 

@@ -8,8 +8,6 @@ pub fn problems(spec: &DatabaseSpec) -> Vec<Problem> {
     let backup = spec.backup.clone().unwrap_or_default();
     let credentials = spec.credentials.clone().unwrap_or_default();
     let access = spec.access.clone().unwrap_or_default();
-    let maintenance = spec.maintenance.clone().unwrap_or_default();
-    let lifecycle = spec.lifecycle.clone().unwrap_or_default();
     let source = credentials.source;
     let later = [
         ("spec.restore", spec.restore.is_some()),
@@ -20,12 +18,6 @@ pub fn problems(spec: &DatabaseSpec) -> Vec<Problem> {
         ("spec.credentials.consul", credentials.consul.is_some()),
         ("spec.access.roles", !access.roles.is_empty()),
         ("spec.access.console", access.console),
-        ("spec.maintenance.windows", !maintenance.windows.is_empty()),
-        ("spec.maintenance.timeZone", maintenance.time_zone.is_some()),
-        ("spec.maintenance.autoUpgrade", maintenance.auto_upgrade == Some(true)),
-        ("spec.maintenance.urgent", maintenance.urgent),
-        ("spec.lifecycle.schedule", lifecycle.schedule.is_some()),
-        ("spec.lifecycle.expires", lifecycle.expires.is_some()),
     ];
     let asked = later.into_iter().filter(|(_, asked)| *asked);
     asked.map(|(path, _)| Problem::new(path, "this release does not offer it yet", "leave it out")).collect()

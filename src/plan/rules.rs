@@ -2,10 +2,13 @@
 //!
 //! The schema says the same to whoever applies the claim; this is for claims that never met it. Must not read policy.
 
+use super::calendar::{self, Side};
 use super::schedule;
-use crate::api::claim::{BackupMethod, Claim, DatabaseSpec, Engine, Environment, Topology};
+use crate::api::claim::{BackupMethod, Claim, DatabaseSpec, Engine, Environment, HibernationSchedule, Topology};
+use crate::api::plan::Maintenance;
 use crate::api::problem::Problem;
 use crate::api::quantity::Bytes;
+use jiff::Timestamp;
 
 /// Bytes of a claim's name: operators and Crossplane add to it, and labels hold 63.
 const LONGEST_NAME: usize = 40;
@@ -31,6 +34,7 @@ pub fn problems(claim: &Claim) -> Vec<Problem> {
     members(spec, &mut check);
     backup(spec, &mut check);
     access(spec, &mut check);
+    lifecycle(spec, &mut check);
     problems
 }
 
@@ -115,6 +119,28 @@ fn access(spec: &DatabaseSpec, check: &mut Check) {
     }
     let prod = spec.environment == Environment::Prod;
     check(access.console && prod, "spec.access.console", "there is none in prod".into(), "leave it out");
+}
+
+fn lifecycle(spec: &DatabaseSpec, check: &mut Check) {
+    let Some(lifecycle) = &spec.lifecycle else { return };
+    if let Some(HibernationSchedule { sleep, wake }) = &lifecycle.schedule {
+        for (path, text) in [("spec.lifecycle.schedule.sleep", sleep), ("spec.lifecycle.schedule.wake", wake)] {
+            match schedule::cron(text) {
+                Err(wrong) => check(true, path, wrong, "write five fields, such as \"0 20 * * 1-5\""),
+                Ok(()) => {
+                    let always = Maintenance::default();
+                    let never = calendar::fires(text, &always, Timestamp::UNIX_EPOCH, Side::After).is_none();
+                    check(never, path, format!("{text:?} never comes"), "write a day that there is");
+                }
+            }
+        }
+        let same = "it falls asleep when it wakes up".into();
+        check(sleep == wake, "spec.lifecycle.schedule.wake", same, "write another time than that of sleep");
+    }
+    if let Some(day) = &lifecycle.expires {
+        let wrong = calendar::beginning(day, &Maintenance::default()).is_none();
+        check(wrong, "spec.lifecycle.expires", format!("{day:?} is no day"), "write one such as 2027-01-31");
+    }
 }
 
 /// `-g2` and the like name the generations that restores make.

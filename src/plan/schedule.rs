@@ -1,6 +1,8 @@
 //! Times of backups: when they are made and how long they are kept. In: texts. Out: whether they are sound.
 //! Must not know the time.
 
+use std::collections::BTreeSet;
+
 /// The range of each field: minute, hour, day of the month, month, day of the week.
 const FIELDS: [(&str, u32, u32); 5] =
     [("minute", 0, 59), ("hour", 0, 23), ("day of the month", 1, 31), ("month", 1, 12), ("day of the week", 0, 6)];
@@ -76,7 +78,18 @@ pub fn most_runs(schedule: &str, days: u32) -> u32 {
 
 /// How many values a field has.
 fn count(field: &str, least: u32, most: u32) -> Option<u32> {
-    let mut values = std::collections::BTreeSet::new();
+    u32::try_from(field_values(field, least, most)?.len()).ok()
+}
+
+/// The values of each field of an expression of [`cron`]'s form, in order.
+pub fn values(schedule: &str) -> Option<[BTreeSet<u32>; 5]> {
+    let fields = schedule.split(' ').zip(FIELDS);
+    let values: Option<Vec<_>> = fields.map(|(field, (_, least, most))| field_values(field, least, most)).collect();
+    values?.try_into().ok()
+}
+
+fn field_values(field: &str, least: u32, most: u32) -> Option<BTreeSet<u32>> {
+    let mut values = BTreeSet::new();
     for part in field.split(',') {
         let (base, step) = part.split_once('/').unwrap_or((part, "1"));
         let (from, to) = match base.split_once('-') {
@@ -86,7 +99,7 @@ fn count(field: &str, least: u32, most: u32) -> Option<u32> {
         };
         values.extend((from..=to).step_by(step.parse().ok().filter(|step| *step > 0)?));
     }
-    u32::try_from(values.len()).ok()
+    Some(values)
 }
 
 #[cfg(test)]

@@ -65,7 +65,9 @@ fn nothing_runs(view: &View) -> &'static str {
     match view.ruling.standing {
         Standing::Invalid => "the claim has mistakes, and nothing ran before",
         Standing::AwaitingApproval => "it waits for an approval",
-        Standing::Asking | Standing::Applied | Standing::Lost => "Crossplane is still looking for what there is",
+        Standing::Asking | Standing::Applied | Standing::Waiting | Standing::Lost => {
+            "Crossplane is still looking for what there is"
+        }
     }
 }
 

@@ -7,7 +7,7 @@ pub mod conditions;
 use crate::api::claim::{Composite, CredentialSource, DeletionPolicy};
 use crate::api::plan::Plan;
 use crate::api::record::{Generation, Record};
-use crate::api::status::{BackupStatus, Binding, Phase, Resolved, Stage, Status};
+use crate::api::status::{BackupStatus, Binding, Phase, Resolved, Stage, Status, Waiting};
 use crate::gate::Standing;
 use crate::integrations::Access;
 use crate::observed::Observed;
@@ -54,6 +54,7 @@ pub fn status(view: &View) -> Status {
     let observed_generation = view.composite.metadata.generation.filter(|_| !of_claim);
     let mut status =
         Status { phase: phase(view), stage: stage(view), observed_generation, approval, ..Status::default() };
+    status.waiting = view.ruling.waiting.clone();
     status.message = message(view);
     if let Some(serving) = view.serving() {
         let Plan { terms, notes, .. } = &serving.plan;
@@ -88,7 +89,7 @@ fn phase(view: &View) -> Phase {
         return match view.ruling.standing {
             Standing::Invalid => Phase::Invalid,
             Standing::AwaitingApproval => Phase::AwaitingApproval,
-            Standing::Asking | Standing::Applied | Standing::Lost => Phase::Provisioning,
+            Standing::Asking | Standing::Applied | Standing::Waiting | Standing::Lost => Phase::Provisioning,
         };
     };
     if view.ruling.standing == Standing::Lost {
@@ -148,11 +149,12 @@ fn message(view: &View) -> Option<String> {
             Storage::NotYet(why) => Some(why.as_str()),
             Storage::AsPlanned | Storage::Unknown(_) => None,
         },
-        State::Hibernated => Some("it sleeps"),
+        State::Hibernated => view.ruling.sleep.as_deref().or(Some("it sleeps")),
         State::Absent => Some("it does not exist yet"),
         State::Progressing(why) | State::Degraded(why) | State::Failed(why) => Some(why.as_str()),
     };
     why.or(view.no_credentials())
+        .or(view.ruling.sleep.as_deref())
         .zip(name)
         .map(|(why, name)| format!("{name}: {why}"))
         .or_else(|| waiting(view, "a change"))
@@ -160,10 +162,13 @@ fn message(view: &View) -> Option<String> {
 
 /// Why what is claimed is not what runs.
 fn waiting(view: &View, what: &str) -> Option<String> {
+    if let Some(Waiting { until, .. }) = &view.ruling.waiting {
+        return Some(format!("{what} waits for the maintenance window, which opens at {until}; see status.waiting"));
+    }
     match view.ruling.standing {
         Standing::Invalid => Some(format!("{what} has mistakes and is not applied; see the condition Validated")),
         Standing::AwaitingApproval => Some(format!("{what} waits for an approval; see status.approval.pending")),
-        Standing::Asking | Standing::Applied | Standing::Lost => None,
+        Standing::Asking | Standing::Applied | Standing::Waiting | Standing::Lost => None,
     }
 }
 

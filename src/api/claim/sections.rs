@@ -208,12 +208,12 @@ pub struct Maintenance {
     /// Weekly windows; the tier's if left out.
     #[schemars(length(max = 7))]
     pub windows: Vec<Window>,
-    /// The time zone of the windows, such as Europe/Oslo; UTC if left out.
+    /// The time zone of the windows and of the hibernation, such as Europe/Oslo; the tier's, else UTC, if left out.
     #[schemars(regex(pattern = r"^[A-Za-z]+(/[A-Za-z0-9_+-]+){0,2}$"), length(max = 64))]
     pub time_zone: Option<String>,
-    /// Takes new patch releases in the next window.
+    /// Takes new patch releases in the next window; the tier's default if left out.
     pub auto_upgrade: Option<bool>,
-    /// Lets an approved change happen outside of the windows.
+    /// Lets a change that restarts members happen outside of the windows.
     pub urgent: bool,
 }
 
@@ -256,7 +256,7 @@ pub struct Lifecycle {
     pub deletion_protection: Option<bool>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HibernationSchedule {
     /// When it falls asleep: a cron expression of five fields in the maintenance time zone.

@@ -2,7 +2,7 @@
 //! Out: tables. Must not know a claim; `plan` reads one against the other.
 
 use super::quotas::Quotas;
-use crate::api::claim::{CredentialSource, DeletionPolicy, Engine, Environment};
+use crate::api::claim::{CredentialSource, DeletionPolicy, Engine, Environment, Window};
 use crate::api::plan::{Destination, Issuer, ObjectDelivery, Operator, Placement};
 use crate::api::quantity::{Bytes, Millicores};
 use crate::api::schema::by_name;
@@ -50,6 +50,9 @@ pub struct Tier {
     #[schemars(range(min = 1, max = 100))]
     pub cpu_request: u32,
     pub backup: TierBackup,
+    /// When what disturbs a running database may happen.
+    #[serde(default)]
+    pub maintenance: TierMaintenance,
     /// Connections that are not encrypted are refused, whatever the claim says.
     #[serde(default)]
     pub tls_required: bool,
@@ -129,6 +132,20 @@ pub struct TierBackup {
     /// A name in the table of destinations.
     #[schemars(length(min = 1, max = 63))]
     pub destination: String,
+}
+
+/// When what restarts a member may happen, unless the claim says otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct TierMaintenance {
+    /// Weekly windows; at any time if there are none.
+    #[schemars(length(max = 7))]
+    pub windows: Vec<Window>,
+    /// The time zone of the windows, such as Europe/Oslo; UTC if left out.
+    #[schemars(length(min = 1, max = 64))]
+    pub time_zone: Option<String>,
+    /// Whether new patch releases of the table are taken, in the next window; true if left out.
+    pub auto_upgrade: Option<bool>,
 }
 
 /// How long backups are kept, such as 30d; both ends included.
