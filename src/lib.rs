@@ -25,4 +25,5 @@ pub mod wire;
 pub mod render;
 pub mod simulate;
 pub mod schema;
+pub mod xpkg;
 pub mod server;
