@@ -108,7 +108,7 @@ impl Metrics {
     }
 
     /// In Prometheus' text format, version 0.0.4.
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let all = self.counters();
         let mut page = Page::default();
         page.family("build_info", "gauge", "The release that runs.");

@@ -69,8 +69,8 @@ impl Runner {
         let (observed, desired) = (request.observed.len(), response.desired.resources.len());
         let fatal = response.events.iter().any(|event| event.severity == Severity::Fatal);
         let is_false = |kind: ConditionType| {
-            let mut conditions = response.conditions.iter();
-            conditions.any(|condition| condition.kind == name_of(&kind) && condition.status == Truth::False)
+            let name = name_of(&kind);
+            response.conditions.iter().any(|condition| condition.kind == name && condition.status == Truth::False)
         };
         let call = Call {
             outcome: if fatal { Outcome::Fatal } else { Outcome::Answered },
@@ -187,5 +187,55 @@ mod tests {
         for (field, value) in [("level", json!("ERROR")), ("tag", json!("second"))] {
             assert_eq!(lines[1][field], value);
         }
+    }
+
+    #[tokio::test]
+    async fn counts_by_step_and_engine() {
+        let composite = json!({"metadata": {"annotations": {ATTEMPT: "Background"}}, "spec": {"engine": "redis"}});
+        let request = || proto::RunFunctionRequest {
+            input: Some(Object::of(&json!({"kind": "Report"})).into()),
+            observed: Some(proto::State {
+                composite: Some(proto::Resource {
+                    resource: Some(Object::of(&composite).into()),
+                    ..Default::default()
+                }),
+                resources: BTreeMap::new(),
+            }),
+            ..Default::default()
+        };
+        let held: Run = |request, _| {
+            let no = |kind: &str| wire::Condition {
+                kind: kind.into(),
+                status: Truth::False,
+                reason: "AwaitingApproval".into(),
+                message: None,
+            };
+            let event = wire::Event {
+                severity: Severity::Warning,
+                reason: "AwaitingApproval".into(),
+                message: "hunter2".into(),
+            };
+            Response { conditions: vec![no("Approved"), no("Monitored")], events: vec![event], ..Response::to(request) }
+        };
+        let metrics: Arc<Metrics> = Arc::default();
+        let call = async |run: Run| {
+            let runner = Runner { run, metrics: Arc::clone(&metrics) };
+            runner.run_function(tonic::Request::new(request())).await
+        };
+        call(held).await.unwrap();
+        call(|_, _| panic!("hunter2")).await.unwrap_err();
+        let text = metrics.text();
+        let source = "step=\"report\",engine=\"redis\"";
+        for line in [
+            format!("calls_total{{{source},outcome=\"answered\"}} 1"),
+            format!("calls_total{{{source},outcome=\"panicked\"}} 1"),
+            format!("results_total{{{source},severity=\"warning\",reason=\"AwaitingApproval\"}} 1"),
+            format!("held_total{{{source}}} 1"),
+            format!("invalid_total{{{source}}} 0"),
+            format!("refused_deletions_total{{{source}}} 1"),
+        ] {
+            assert!(text.contains(&format!("\nfunction_database_{line}\n")), "no {line} in\n{text}");
+        }
+        assert!(!text.contains("hunter2"), "{text}");
     }
 }
