@@ -19,6 +19,7 @@ test:
 update:
     UPDATE=1 cargo test --test generated
     UPDATE=1 cargo test --test golden --test cli
+    UPDATE=1 cargo test --test roles --test compatibility --test release
 
 # The ratios of the budgets, beside a plain echo in the same run.
 bench:

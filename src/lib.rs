@@ -7,10 +7,11 @@
 //!
 //! Modules stand in reading order. [`api`] is what is written down; [`plan`], [`gate`], [`operators`], [`integrations`] and
 //! [`report`] are one concern each, pure functions from values to values; [`pipeline`] turns a request into a response with
-//! them. Only [`wire`] knows protobuf, only [`delivery`] where a resource goes, and only [`server`] and the command line have
-//! a clock or do input and output.
+//! them; [`xpkg`] makes packages of it all. Only [`wire`] knows protobuf, only [`delivery`] where a resource goes, and only
+//! [`server`] and the command line have a clock or do input and output.
 //!
-//! Deliberately absent: a client of the Kubernetes API, a registry of operators, anything mutable that outlives a request.
+//! Deliberately absent: a client of the Kubernetes API, a registry of operators, anything mutable that outlives a request
+//! except the server's counters.
 
 pub mod api;
 pub mod plan;
@@ -25,4 +26,5 @@ pub mod wire;
 pub mod render;
 pub mod simulate;
 pub mod schema;
+pub mod xpkg;
 pub mod server;

@@ -196,3 +196,59 @@ fn kubernetes_own_kinds_are_read_strictly() {
         );
     }
 }
+
+/// What is applied beside the packages. Our own definitions are checked by `schema.rs`.
+#[test]
+fn what_is_deployed_is_known_to_kubernetes_and_crossplane() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = ["deploy", "editions/claims/deploy"].map(|folder| documents::files(&root.join(folder))).concat();
+    let read = |file: &PathBuf| {
+        documents::read(file).into_iter().map(|object| (file.display().to_string(), object)).collect::<Vec<_>>()
+    };
+    let objects: Vec<(String, Value)> = files.iter().flat_map(read).collect();
+    let other = |kind: &Value| kind == "Kustomization" || kind == "CustomResourceDefinition";
+    let objects: Vec<_> = objects.into_iter().filter(|(_, object)| !other(&object["kind"])).collect();
+    assert!(objects.len() > 12, "{} objects", objects.len());
+    let (own, others): (Vec<_>, Vec<_>) =
+        objects.into_iter().partition(|(_, object)| kubernetes::check(object).is_some());
+    let found = own.iter().flat_map(|(_, object)| kubernetes::check(object).unwrap_or_default());
+    assert_eq!(found.collect::<Vec<_>>(), Vec::<String>::new());
+    if let Some(crds) = Crds::from_environment() {
+        assert_eq!(problems(crds, &others), Vec::<String>::new());
+    }
+}
+
+/// The template of a DeploymentRuntimeConfig is a Deployment but for what Crossplane adds.
+#[test]
+fn the_runtime_is_a_deployment() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/runtime/deploymentruntimeconfig.yaml");
+    let mut deployment = documents::read(&path)[0]["spec"]["deploymentTemplate"].clone();
+    deployment["apiVersion"] = "apps/v1".into();
+    deployment["kind"] = "Deployment".into();
+    assert_eq!(kubernetes::check(&deployment), Some(vec![]));
+}
+
+/// The versions in the table are those whose CRDs everything was checked against.
+#[test]
+fn the_table_of_tested_versions_is_true() {
+    let Some(crds) = Crds::from_environment() else { return };
+    let sources = std::fs::read_dir(crds.folder()).unwrap().map(|entry| entry.unwrap().path().join("SOURCE.md"));
+    let versions: Vec<String> = sources
+        .filter_map(|source| std::fs::read_to_string(source).ok())
+        .filter_map(|text| text.lines().find_map(|line| line.strip_prefix("- Version (tag): ")).map(String::from))
+        .collect();
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/compatibility.md")).unwrap();
+    let (_, tables) = page.split_once("| engine | operator |").unwrap();
+    let version = regex::Regex::new(r"[0-9]+\.[0-9]+\.[0-9]+[0-9a-z.-]*").unwrap();
+    let rows = tables.lines().filter(|line| line.starts_with('|'));
+    let told: Vec<&str> = rows.flat_map(|row| version.find_iter(row)).map(|found| found.as_str()).collect();
+    assert!(told.len() > 12, "{told:?}");
+    for version in told {
+        let known = versions.iter().any(|tag| {
+            tag.split([' ', 'v', '-']).any(|part| part == version)
+                || tag == version
+                || tag.trim_start_matches('v') == version
+        });
+        assert!(known, "{version} is none of {versions:?}");
+    }
+}

@@ -8,6 +8,7 @@ mod schema;
 mod serve;
 mod simulate;
 mod validate;
+mod xpkg;
 
 use clap::{Parser, Subcommand};
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -37,6 +38,7 @@ enum Command {
     Validate(validate::Arguments),
     Approve(approve::Arguments),
     Schema(schema::Arguments),
+    Xpkg(xpkg::Arguments),
     Serve(serve::Arguments),
 }
 
@@ -92,6 +94,7 @@ fn dispatch(command: &Command) -> anyhow::Result<Outcome> {
         Command::Validate(arguments) => validate::run(arguments),
         Command::Approve(arguments) => approve::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),
+        Command::Xpkg(arguments) => xpkg::run(arguments),
         Command::Serve(arguments) => serve::run(arguments),
     }
 }

@@ -15,6 +15,9 @@ pub struct Arguments {
     /// Where to listen.
     #[arg(long, default_value_t = server::ADDRESS)]
     address: SocketAddr,
+    /// Where to answer GET /metrics and GET /healthz, in plain HTTP, such as 0.0.0.0:8080; nowhere if left out.
+    #[arg(long, value_name = "ADDRESS")]
+    metrics_address: Option<SocketAddr>,
     /// The folder with tls.crt, tls.key and ca.crt; Crossplane sets it in the environment.
     #[arg(long, env = "TLS_SERVER_CERTS_DIR", required_unless_present = "insecure")]
     tls_certs_dir: Option<PathBuf>,
@@ -33,7 +36,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         }
         _ => server::Transport::Plaintext,
     };
-    let options = server::Options { address: arguments.address, transport, debug: arguments.debug };
+    let options = server::Options {
+        address: arguments.address,
+        metrics: arguments.metrics_address,
+        transport,
+        debug: arguments.debug,
+    };
     match server::start(&options, pipeline::run) {
         Ok(()) => Ok(Outcome::Fine),
         Err(error @ server::Error::Certificate { .. }) => {
@@ -41,7 +49,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
             Err(GaveUp::Unreadable(format!("{error}; {right}")).into())
         }
         Err(error @ server::Error::Address { .. }) => {
-            Err(GaveUp::Usage(format!("{error}; give another one with --address")).into())
+            Err(GaveUp::Usage(format!("{error}; give another one with --address or --metrics-address")).into())
         }
         Err(error @ (server::Error::Start(_) | server::Error::Serve(_))) => Err(error.into()),
     }

@@ -1,10 +1,11 @@
 //! The function as a gRPC server. In: an address, certificates, and the step to run. Out: answers to Crossplane until
 //! a signal ends it.
 //!
-//! This is where the clock is read, where a panic ends, and where logs are written. Must not know what a step does, nor
+//! This is where the clock is read, where a panic ends, where logs are written and calls are counted. Must not know what a step does, nor
 //! log any value out of a request.
 
 mod log;
+mod metrics;
 mod runner;
 mod tls;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 pub use runner::Run;
 
 use crate::wire::proto::{self, function_runner_service_server::FunctionRunnerServiceServer};
+use metrics::Metrics;
 use runner::Runner;
 use std::{
     fmt::Display,
@@ -20,6 +22,7 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 use tls::Certificates;
@@ -52,6 +55,8 @@ const GRACE: Duration = Duration::from_secs(25);
 #[derive(Clone, Debug)]
 pub struct Options {
     pub address: SocketAddr,
+    /// Where Prometheus and Kubernetes' probes ask, without TLS; nowhere unless given.
+    pub metrics: Option<SocketAddr>,
     pub transport: Transport,
     /// Logs more, and for humans.
     pub debug: bool,
@@ -98,7 +103,11 @@ pub fn start(options: &Options, run: Run) -> Result<(), Error> {
             }
         };
         let listener = listen(options.address).await?;
-        serve(listener, &options.transport, run, end).await
+        let metrics = match options.metrics {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        serve(listener, metrics, &options.transport, run, end).await
     })
 }
 
@@ -107,23 +116,49 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
     TcpListener::bind(address).await.map_err(|source| Error::Address { address, source })
 }
 
-/// Serves until `end`. Calls in flight are finished, within 25 s.
+/// Serves until `end`, and counts on `metrics`. Calls in flight are finished, within 25 s.
 pub async fn serve(
     listener: TcpListener,
+    metrics: Option<TcpListener>,
     transport: &Transport,
     run: Run,
     end: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     let address = listener.local_addr().map_err(start_error)?;
+    let runner = Runner { run, metrics: Arc::new(Metrics::default()) };
+    let counted = Arc::clone(&runner.metrics);
+    if let Some(address) = metrics.as_ref().and_then(|listener| listener.local_addr().ok()) {
+        tracing::info!(%address, "counting for Prometheus");
+    }
+    let scrapes = async {
+        match metrics {
+            Some(listener) => metrics::serve(listener, counted).await,
+            None => std::future::pending().await,
+        }
+    };
+    let serving = answered(listener, address, transport, runner, end);
+    tokio::select! {
+        result = serving => result,
+        () = scrapes => Err(start_error("the port of metrics is closed")),
+    }
+}
+
+async fn answered(
+    listener: TcpListener,
+    address: SocketAddr,
+    transport: &Transport,
+    runner: Runner,
+    end: impl Future<Output = ()>,
+) -> Result<(), Error> {
     match transport {
         Transport::Plaintext => {
             tracing::warn!(%address, "serving without TLS: anyone may call");
-            answer(TcpIncoming::from(listener).with_nodelay(Some(true)), run, end).await
+            answer(TcpIncoming::from(listener).with_nodelay(Some(true)), runner, end).await
         }
         Transport::MutualTls { certificates } => {
             let connections = tls::connections(listener, Certificates::load(certificates)?);
             tracing::info!(%address, certificates = %certificates.display(), "serving");
-            answer(connections, run, end).await
+            answer(connections, runner, end).await
         }
     }
 }
@@ -131,13 +166,13 @@ pub async fn serve(
 /// Answers on all connections until `end`.
 async fn answer<IO>(
     connections: impl Stream<Item = io::Result<IO>>,
-    run: Run,
+    runner: Runner,
     end: impl Future<Output = ()>,
 ) -> Result<(), Error>
 where
     IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
-    let runner = FunctionRunnerServiceServer::new(Runner { run }).max_decoding_message_size(MESSAGE_BYTES);
+    let runner = FunctionRunnerServiceServer::new(runner).max_decoding_message_size(MESSAGE_BYTES);
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<FunctionRunnerServiceServer<Runner>>().await;
     let reflection = tonic_reflection::server::Builder::configure()

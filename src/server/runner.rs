@@ -1,24 +1,31 @@
-//! One call. In: a `RunFunctionRequest`. Out: what the step answers. A panic in a step is the caller's error and ours to
-//! log, and no other call notices.
+//! One call. In: a `RunFunctionRequest`. Out: what the step answers, and what is logged and counted of it. A panic in a step
+//! is the caller's error and ours to log, and no other call notices.
 
+use super::metrics::{Call, Metrics, Outcome, Source};
+use crate::api::{claim::Engine, input::Step, status::ConditionType};
+use crate::gate::deletion::ATTEMPT;
+use crate::operators::name_of;
 use crate::wire::{
-    self, Object, Request, Response, Severity,
+    self, Object, Request, Response, Severity, Truth,
     proto::{self, function_runner_service_server::FunctionRunnerService},
 };
 use jiff::Timestamp;
 use serde::Deserialize;
 use std::{
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    time::Instant,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 use tonic::Status;
 
 /// A step: a pure function of the request and the time.
 pub type Run = fn(&Request, Timestamp) -> Response;
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Runner {
     pub run: Run,
+    pub metrics: Arc<Metrics>,
 }
 
 #[tonic::async_trait]
@@ -29,26 +36,64 @@ impl FunctionRunnerService for Runner {
     ) -> Result<tonic::Response<proto::RunFunctionResponse>, Status> {
         let request = request.into_inner();
         let tag = request.meta.as_ref().map(|meta| meta.tag.clone()).unwrap_or_default();
+        let mut source = Source { step: UNKNOWN, engine: UNKNOWN.into() };
+        let began = Instant::now();
         // Nothing outlives a panic: the request is this call's own, and a step keeps no state.
-        catch_unwind(AssertUnwindSafe(|| self.answer(request))).map(tonic::Response::new).map_err(|_| {
+        let answer = catch_unwind(AssertUnwindSafe(|| self.answer(request, began, &mut source)));
+        answer.map(tonic::Response::new).map_err(|_| {
             tracing::error!(tag, "could not answer: the step panicked");
+            self.metrics.count(Call { outcome: Outcome::Panicked, ..Call::new(source, began.elapsed()) });
             Status::internal(format!("the function panicked, see its log for the request {tag}"))
         })
     }
 }
 
+/// A step or an engine that is none of ours.
+const UNKNOWN: &str = "unknown";
+
 impl Runner {
-    fn answer(&self, request: proto::RunFunctionRequest) -> proto::RunFunctionResponse {
-        let began = Instant::now();
+    fn answer(
+        &self,
+        request: proto::RunFunctionRequest,
+        began: Instant,
+        source: &mut Source,
+    ) -> proto::RunFunctionResponse {
         let request = wire::decode(request);
-        let response = (self.run)(&request, Timestamp::now());
         let input = request.input.as_ref().map(Kind::of).unwrap_or_default();
+        let database = Database::of(&request.composite);
+        if let Some(step) = Step::ALL.into_iter().find(|step| step.kind() == input.kind) {
+            source.step = step.name();
+        }
+        source.engine = database.engine();
+        let response = (self.run)(&request, Timestamp::now());
         let (observed, desired) = (request.observed.len(), response.desired.resources.len());
         let fatal = response.events.iter().any(|event| event.severity == Severity::Fatal);
+        let is_false = |kind: ConditionType| {
+            let name = name_of(&kind);
+            response.conditions.iter().any(|condition| condition.kind == name && condition.status == Truth::False)
+        };
+        let call = Call {
+            outcome: if fatal { Outcome::Fatal } else { Outcome::Answered },
+            results: response.events.iter().map(|event| (severity(event.severity), event.reason.clone())).collect(),
+            held: is_false(ConditionType::Approved),
+            invalid: is_false(ConditionType::Validated),
+            deletion_refused: source.step == Step::Report.name() && database.metadata.annotations.contains_key(ATTEMPT),
+            ..Call::new(source.clone(), Duration::ZERO)
+        };
         let answer = wire::encode(response);
-        let microseconds = began.elapsed().as_micros() as u64;
+        let duration = began.elapsed();
+        self.metrics.count(Call { duration, ..call });
+        let microseconds = duration.as_micros() as u64;
         tracing::info!(tag = request.tag, input = input.kind, microseconds, observed, desired, fatal, "answered");
         answer
+    }
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Fatal => "fatal",
+        Severity::Warning => "warning",
+        Severity::Normal => "normal",
     }
 }
 
@@ -64,12 +109,42 @@ impl Kind {
     }
 }
 
+/// What is counted of the composite.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Database {
+    metadata: Metadata,
+    spec: Option<Spec>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Metadata {
+    annotations: BTreeMap<String, String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Spec {
+    engine: Engine,
+}
+
+impl Database {
+    fn of(composite: &Object) -> Database {
+        composite.decode("composite").unwrap_or_default()
+    }
+
+    fn engine(&self) -> String {
+        self.spec.as_ref().map_or_else(|| UNKNOWN.into(), |spec| name_of(&spec.engine))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use pretty_assertions::assert_eq;
     use serde_json::{Value, json};
-    use std::{collections::BTreeMap, fs::File, sync::Arc};
+    use std::fs::File;
 
     #[tokio::test]
     async fn logs_what_was_called_and_no_value() {
@@ -91,7 +166,9 @@ mod tests {
             }),
             ..Default::default()
         };
-        let call = async |run: Run, tag: &str| Runner { run }.run_function(tonic::Request::new(request(tag))).await;
+        let call = async |run: Run, tag: &str| {
+            Runner { run, metrics: Arc::default() }.run_function(tonic::Request::new(request(tag))).await
+        };
         call(|request, _| Response::to(request), "first").await.unwrap();
         call(|request, _| panic!("{:?}", request.observed), "second").await.unwrap_err();
 
@@ -110,5 +187,55 @@ mod tests {
         for (field, value) in [("level", json!("ERROR")), ("tag", json!("second"))] {
             assert_eq!(lines[1][field], value);
         }
+    }
+
+    #[tokio::test]
+    async fn counts_by_step_and_engine() {
+        let composite = json!({"metadata": {"annotations": {ATTEMPT: "Background"}}, "spec": {"engine": "redis"}});
+        let request = || proto::RunFunctionRequest {
+            input: Some(Object::of(&json!({"kind": "Report"})).into()),
+            observed: Some(proto::State {
+                composite: Some(proto::Resource {
+                    resource: Some(Object::of(&composite).into()),
+                    ..Default::default()
+                }),
+                resources: BTreeMap::new(),
+            }),
+            ..Default::default()
+        };
+        let held: Run = |request, _| {
+            let no = |kind: &str| wire::Condition {
+                kind: kind.into(),
+                status: Truth::False,
+                reason: "AwaitingApproval".into(),
+                message: None,
+            };
+            let event = wire::Event {
+                severity: Severity::Warning,
+                reason: "AwaitingApproval".into(),
+                message: "hunter2".into(),
+            };
+            Response { conditions: vec![no("Approved"), no("Monitored")], events: vec![event], ..Response::to(request) }
+        };
+        let metrics: Arc<Metrics> = Arc::default();
+        let call = async |run: Run| {
+            let runner = Runner { run, metrics: Arc::clone(&metrics) };
+            runner.run_function(tonic::Request::new(request())).await
+        };
+        call(held).await.unwrap();
+        call(|_, _| panic!("hunter2")).await.unwrap_err();
+        let text = metrics.text();
+        let source = "step=\"report\",engine=\"redis\"";
+        for line in [
+            format!("calls_total{{{source},outcome=\"answered\"}} 1"),
+            format!("calls_total{{{source},outcome=\"panicked\"}} 1"),
+            format!("results_total{{{source},severity=\"warning\",reason=\"AwaitingApproval\"}} 1"),
+            format!("held_total{{{source}}} 1"),
+            format!("invalid_total{{{source}}} 0"),
+            format!("refused_deletions_total{{{source}}} 1"),
+        ] {
+            assert!(text.contains(&format!("\nfunction_database_{line}\n")), "no {line} in\n{text}");
+        }
+        assert!(!text.contains("hunter2"), "{text}");
     }
 }

@@ -65,7 +65,8 @@ impl Serving {
         let listener = listen(LOOPBACK).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (end, ended) = oneshot::channel();
-        let server = tokio::spawn(async move { serve(listener, &transport, ECHO, async { _ = ended.await }).await });
+        let server =
+            tokio::spawn(async move { serve(listener, None, &transport, ECHO, async { _ = ended.await }).await });
         Serving { address, end, server }
     }
 
@@ -280,7 +281,8 @@ async fn says_why_it_does_not_start() {
     let folder = TempDir::new().unwrap();
     let check = async |file: &str, expected: &str| {
         let transport = Transport::MutualTls { certificates: folder.path().to_owned() };
-        let error = serve(listen(LOOPBACK).await.unwrap(), &transport, ECHO, std::future::ready(())).await.unwrap_err();
+        let error =
+            serve(listen(LOOPBACK).await.unwrap(), None, &transport, ECHO, std::future::ready(())).await.unwrap_err();
         assert_eq!(error.to_string(), format!("{}: {expected}", folder.path().join(file).display()));
     };
     check("tls.crt", "No such file or directory (os error 2)").await;
