@@ -4,8 +4,8 @@
 //! then a new release changes neither an old record nor a digest. Must not hold a secret.
 
 use super::claim::{
-    BackupMethod, CredentialSource, DeletionPolicy, Engine, Environment, HibernationSchedule, LogLevel, PoolMode, Role,
-    ServiceType, Topology, Window,
+    BackupMethod, CredentialSource, DeletionPolicy, Engine, Environment, HibernationSchedule, LogLevel, PoolMode,
+    Restore, Role, ServiceType, Topology, Window,
 };
 use super::quantity::{Bytes, Millicores};
 use serde::{Deserialize, Serialize};
@@ -309,6 +309,8 @@ pub struct Requests {
     pub backup: Option<String>,
     #[serde(skip_serializing_if = "is_default")]
     pub urgent: bool,
+    #[serde(skip_serializing_if = "is_default")]
+    pub restore: Option<Restore>,
 }
 
 /// What changes without anyone's leave: the patch release, what follows from the terms, who is responsible.

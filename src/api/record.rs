@@ -1,7 +1,7 @@
 //! `DatabaseRecord`: the applied plan, the only memory there is. In: what is observed under the key `record`, or found by
 //! name. Out: generations. Written by the gate alone; must not be trusted unless it names the very database.
 
-use super::plan::{DatabaseName, Plan};
+use super::plan::{DatabaseName, Destination, Plan};
 use super::{API_VERSION, claim::Composite};
 use crate::operators::name_of;
 use serde::{Deserialize, Serialize};
@@ -39,9 +39,18 @@ pub struct Record {
     pub schema: u32,
     /// What runs and serves.
     pub serving: Generation,
-    /// The restores that ran, by id: none runs twice.
+    /// Generations beside the one that serves, in the order of their numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<Beside>,
+    /// The highest number that a restore gave to a generation, since none is given twice.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub highest: u32,
+    /// The restores that were begun, by id: none begins twice.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub restores: Vec<String>,
+    /// The backups that were asked for, by token: each is made once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Asked>,
     /// Once true, an absent database is lost, and no empty one is made in its place.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_ready: bool,
@@ -58,6 +67,64 @@ pub struct Generation {
     /// The UID that the database was first made with: every path in an object store carries it.
     pub lineage: String,
     pub plan: Plan,
+    /// Where its data came from; none where it began empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+}
+
+/// A backup outside of the schedule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    pub token: String,
+    /// The number of the generation that it is of.
+    pub generation: u32,
+    /// How long it is kept, RFC 3339; none: it is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+}
+
+/// A generation that does not serve.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Beside {
+    pub generation: Generation,
+    pub fate: Fate,
+}
+
+/// What becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Fate {
+    /// It serves as soon as it is ready.
+    #[serde(rename_all = "camelCase")]
+    Next {
+        /// The id of the restore.
+        restore: String,
+        approved_by: Vec<String>,
+    },
+    /// It served before, sleeps, and can be gone back to until then, RFC 3339.
+    Kept { until: String },
+    /// It no longer counts as data, and goes as soon as that is observed.
+    Released,
+}
+
+/// A backup, and whose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Source {
+    pub namespace: String,
+    /// The database, and which of its generations.
+    pub name: String,
+    pub number: u32,
+    pub lineage: String,
+    /// Its release line.
+    pub version: String,
+    pub destination: Destination,
+    /// What the operator calls the backup; none: the newest that will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<String>,
+    /// RFC 3339; none: as late as possible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub point_in_time: Option<String>,
 }
 
 impl DatabaseRecord {
@@ -76,7 +143,60 @@ impl DatabaseRecord {
     }
 }
 
+impl Record {
+    /// Of a database that begins with this generation.
+    pub fn of(serving: Generation) -> Record {
+        Record {
+            schema: SCHEMA,
+            serving,
+            beside: vec![],
+            highest: 0,
+            restores: vec![],
+            asked: vec![],
+            was_ready: false,
+            approved_by: vec![],
+        }
+    }
+
+    /// The restore that is under way.
+    pub fn next(&self) -> Option<&Beside> {
+        self.beside.iter().find(|beside| matches!(beside.fate, Fate::Next { .. }))
+    }
+
+    /// All that hold data, the serving one first.
+    pub fn generations(&self) -> impl Iterator<Item = &Generation> {
+        std::iter::once(&self.serving).chain(self.beside.iter().map(|beside| &beside.generation))
+    }
+}
+
+impl Source {
+    /// A backup of what this generation is; none if it makes none.
+    pub fn of(generation: &Generation, backup: Option<String>, point_in_time: Option<String>) -> Option<Source> {
+        let terms = &generation.plan.terms;
+        Some(Source {
+            namespace: terms.database.namespace.clone(),
+            name: terms.database.name.clone(),
+            number: generation.number,
+            lineage: generation.lineage.clone(),
+            version: terms.version.clone(),
+            destination: terms.backup.as_ref()?.destination.clone(),
+            backup,
+            point_in_time,
+        })
+    }
+
+    /// The name of the generation's main resource.
+    pub fn generation(&self) -> String {
+        numbered(&self.name, self.number)
+    }
+}
+
 impl Generation {
+    /// What begins empty.
+    pub fn first(lineage: impl Into<String>, plan: Plan) -> Generation {
+        Generation { number: 1, lineage: lineage.into(), plan, source: None }
+    }
+
     /// The name of its main resource: the claim's, with `-g2` and so on for what a restore made.
     pub fn name(&self) -> String {
         numbered(&self.plan.terms.database.name, self.number)
@@ -90,6 +210,10 @@ impl Generation {
     pub fn database(&self) -> &DatabaseName {
         &self.plan.terms.database
     }
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 fn numbered(name: &str, number: u32) -> String {

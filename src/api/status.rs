@@ -43,6 +43,9 @@ pub struct Status {
     pub backup: Option<BackupStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalStatus>,
+    /// Generations beside the one that serves: what a restore makes ready, and what can be gone back to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub restores: Vec<RestoreStatus>,
     /// What is allowed and waits for the maintenance window.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
@@ -106,6 +109,30 @@ pub struct BackupStatus {
     /// The earliest moment that can be restored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_recoverable: Option<String>,
+    /// Those that spec.backup.request asked for, as long as they are kept.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub on_demand: Vec<OnDemandBackup>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OnDemandBackup {
+    pub request: String,
+    /// Of the object that stands for it.
+    pub name: String,
+    pub state: OnDemandState,
+    /// How long it is kept, RFC 3339.
+    pub until: String,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub enum OnDemandState {
+    Running,
+    Completed,
+    Failed,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -139,6 +166,34 @@ pub struct Pending {
     pub found: Vec<String>,
     /// What an approver runs.
     pub command: String,
+}
+
+/// A generation that does not serve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RestoreStatus {
+    /// Its name; spec.restore.backup takes that of a kept one.
+    pub generation: String,
+    pub state: RestoreState,
+    /// The id of the restore that makes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// How long it is kept, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// What it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub enum RestoreState {
+    /// It serves when it is ready.
+    Restoring,
+    /// It served before, and sleeps.
+    Kept,
+    /// It is being deleted.
+    Released,
 }
 
 /// Changes that wait for the maintenance window.

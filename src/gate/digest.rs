@@ -3,6 +3,7 @@
 //! Released digests are permanent: `tests/digests.json` holds them. Must not cover anything but terms.
 
 use crate::api::approval::OperationKind;
+use crate::api::claim::Restore;
 use crate::api::plan::{DatabaseName, Terms};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -18,6 +19,13 @@ pub enum Operation<'a> {
     Change {
         from: &'a Terms,
         to: &'a Terms,
+    },
+    /// Over what runs; or, without it, into a new database.
+    Restore {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from: Option<&'a Terms>,
+        to: &'a Terms,
+        restore: &'a Restore,
     },
     /// The UID makes sure that an approval is not good for the next database of the same name.
     Delete {
@@ -35,6 +43,7 @@ impl Operation<'_> {
         match self {
             Operation::Create { .. } => OperationKind::Create,
             Operation::Change { .. } => OperationKind::Change,
+            Operation::Restore { .. } => OperationKind::Restore,
             Operation::Delete { .. } => OperationKind::Delete,
         }
     }
@@ -42,7 +51,7 @@ impl Operation<'_> {
     pub fn database(&self) -> &DatabaseName {
         match self {
             Operation::Create { plan } => &plan.database,
-            Operation::Change { to, .. } => &to.database,
+            Operation::Change { to, .. } | Operation::Restore { to, .. } => &to.database,
             Operation::Delete { database, .. } => database,
         }
     }

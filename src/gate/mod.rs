@@ -6,6 +6,8 @@ pub mod digest;
 pub mod changes;
 pub mod waiting;
 pub mod sleep;
+pub mod restore;
+pub mod on_demand;
 pub mod signature;
 pub mod approvals;
 pub mod deletion;
@@ -31,13 +33,24 @@ pub enum Situation<'a> {
     /// There is one, and its data is observed or found by name, or was never ready.
     Recorded {
         claim: Result<(&'a Plan, Permission), Problems>,
-        /// The claim's plan waits for a window that is closed.
-        waits: bool,
+        course: Course,
     },
     /// Its data, which was ready once, is not observed and was not asked for by name.
     DataNotAsked,
     /// Its data, which was ready once, is neither observed nor found by name.
     DataLost,
+}
+
+/// How a claim's plan would come to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Course {
+    Change,
+    /// Once the maintenance window is open.
+    Window,
+    /// It is what a restore that is under way brings.
+    UnderWay,
+    /// By a restore, into the next generation.
+    Restore,
 }
 
 /// Resources that hold data, observed or found by name.
@@ -60,6 +73,8 @@ pub enum Outcome<'a> {
     Keep(Because<'a>),
     /// The claim's plan runs, with the leave of these people.
     Apply(&'a Plan, &'a [String]),
+    /// What runs goes on, and the claim's plan begins beside it.
+    Restore(&'a Plan, &'a [String]),
     /// Everything but the data, in whose place no empty database is ever made.
     Lost,
 }
@@ -71,6 +86,8 @@ pub enum Because<'a> {
     Unapproved(&'a [Finding]),
     /// For the maintenance window.
     Waiting,
+    /// A restore is under way.
+    Restoring,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -104,32 +121,45 @@ pub fn decide<'a>(situation: &'a Situation<'a>) -> Outcome<'a> {
             /*  8 */ (Present, Ok((plan, May::Given(people))))    => Apply(plan, people),
             /*  8 */ (Present, Ok((_, May::Missing(findings))))   => Fatal(Refusal::RunsUnapproved(findings)),
         },
-        Recorded { claim, waits } => match (claim, waits) { // 15 too: what is found by the record's names is recorded
-            /*  9 */ (Err(problems), _)                           => Keep(Invalid(problems)),
+        Recorded { claim, course } => match (claim, course) { // 15 too: what is found by the record's names is recorded
+            /*  9 */ (Err(problems), _)                           => Keep(Invalid(problems)), // 18 too: an edit meanwhile
+            /* 17 */ (Ok(_), Course::UnderWay)                    => Keep(Restoring),
             /* 11 */ (Ok((_, May::NotAsked)), _)                  => Keep(Asking),
             /* 11 */ (Ok((_, May::Missing(findings))), _)         => Keep(Unapproved(findings)),
-            /* 12 */ (Ok((_, May::NotNeeded | May::Given(_))), true) => Keep(Waiting),
-            /* 10 */ (Ok((plan, May::NotNeeded)), false)          => Apply(plan, &[]),
-            /* 13 */ (Ok((plan, May::Given(people))), false)      => Apply(plan, people),
+            /* 17 */ (Ok((plan, May::NotNeeded)), Course::Restore) => Restore(plan, &[]),
+            /* 17 */ (Ok((plan, May::Given(people))), Course::Restore) => Restore(plan, people),
+            /* 12 */ (Ok((_, May::NotNeeded | May::Given(_))), Course::Window) => Keep(Waiting),
+            /* 10 */ (Ok((plan, May::NotNeeded)), Course::Change) => Apply(plan, &[]),
+            /* 13 */ (Ok((plan, May::Given(people))), Course::Change) => Apply(plan, people),
         },
         /* 15a*/ DataLost                                         => Lost,
     }
 }
 
-/// What only a first record needs: where the data began.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where data began, for a record that does not know it yet.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Origin {
     pub number: u32,
     pub lineage: String,
     /// The data is there already: nobody knows any more that it served, so it counts as if it had.
     pub found: bool,
+    /// What a restore takes its data from.
+    pub restored: Option<restore::Origin>,
 }
 
 /// The record from now on; `None` where nothing may run. `ready`: whether the data is ready at this moment.
 pub fn settle(outcome: &Outcome, record: Option<&Record>, origin: &Origin, ready: bool) -> Option<Record> {
     match (outcome, record) {
         (Outcome::Fatal(_) | Outcome::Hold | Outcome::Nothing(_), _) => None,
-        (Outcome::Keep(_) | Outcome::Lost, None) => None,
+        (Outcome::Keep(_) | Outcome::Restore(..) | Outcome::Lost, None) => None,
+        (Outcome::Restore(plan, people), Some(record)) => {
+            let asked = restore::asked(Some(record), plan).zip(origin.restored.as_ref());
+            let record = Record { was_ready: record.was_ready || ready, ..record.clone() };
+            Some(match asked {
+                Some((restore, from)) => restore::begun(record, plan, restore, from, people),
+                None => record,
+            })
+        }
         (Outcome::Keep(_) | Outcome::Lost, Some(record)) => {
             Some(Record { was_ready: record.was_ready || ready, ..record.clone() })
         }
@@ -140,14 +170,20 @@ pub fn settle(outcome: &Outcome, record: Option<&Record>, origin: &Origin, ready
                 serving: Generation { plan: (*plan).clone(), ..record.serving.clone() },
                 was_ready: record.was_ready || ready,
                 approved_by: if same { record.approved_by.clone() } else { people.to_vec() },
-                restores: record.restores.clone(),
+                ..record.clone()
             })
         }
         (Outcome::Apply(plan, people), None) => {
-            let Origin { number, lineage, found } = origin.clone();
-            let serving = Generation { number, lineage, plan: (*plan).clone() };
-            let (schema, approved_by) = (record::SCHEMA, people.to_vec());
-            Some(Record { schema, serving, restores: vec![], was_ready: ready || found, approved_by })
+            let Origin { number, lineage, found, restored } = origin.clone();
+            let source = match restored {
+                Some(restore::Origin::Backup(source)) if !found => Some(source),
+                _ => None,
+            };
+            let serving = Generation { number, lineage, plan: (*plan).clone(), source };
+            // Of data that is there nobody knows which restores it has seen: all that was asked for.
+            let restores = plan.requests.restore.iter().map(|restore| restore.id.clone()).collect();
+            let (was_ready, approved_by) = (ready || found, people.to_vec());
+            Some(Record { restores, was_ready, approved_by, ..Record::of(serving) })
         }
     }
 }
@@ -161,6 +197,8 @@ pub enum Standing {
     AwaitingApproval,
     /// Allowed, and waits for the maintenance window.
     Waiting,
+    /// A restore is under way.
+    Restoring,
     Applied,
     Lost,
 }
@@ -174,8 +212,10 @@ impl Outcome<'_> {
                 Because::Asking => Standing::Asking,
                 Because::Unapproved(_) => Standing::AwaitingApproval,
                 Because::Waiting => Standing::Waiting,
+                Because::Restoring => Standing::Restoring,
             },
             Outcome::Apply(..) => Standing::Applied,
+            Outcome::Restore(..) => Standing::Restoring,
             Outcome::Lost => Standing::Lost,
         }
     }

@@ -5,7 +5,7 @@
 
 use super::deletion::{ATTEMPT, Protection};
 use crate::api::claim::{self, Composite};
-use crate::api::record::Generation;
+use crate::api::record::{Fate, Generation, Record};
 use crate::delivery;
 use crate::observed::Observed;
 use crate::operators::{self, Reference};
@@ -29,13 +29,13 @@ const LABEL: &str = "db.platform.io/in-use-label";
 pub fn usages(
     (composite, object): (&Composite, &Object),
     claim: Option<&Object>,
-    generation: &Generation,
+    record: &Record,
     observed: &Observed,
     by_approval: bool,
     armed: bool,
 ) -> Result<Vec<(Key, Object)>, Undecodable> {
-    let terms = &generation.plan.terms;
-    let name = &terms.database.name;
+    let generation = &record.serving;
+    let name = &generation.database().name;
     let way_out = match by_approval {
         true => format!(
             "the database {name} is deleted by approval; the attempt is noted, and its status.approval.deletion says what an \
@@ -63,6 +63,18 @@ pub fn usages(
         let reason = format!("it stands behind the Database {name}; delete that one");
         usages.push(usage(generation, &behind, "ClusterUsage", "composite", &reason, Some(object), false)?);
     }
+    // What is released goes soon.
+    let kept = record.beside.iter().filter(|beside| beside.fate != Fate::Released).map(|beside| &beside.generation);
+    for generation in std::iter::once(generation).chain(kept) {
+        usages.extend(of_data(generation, observed)?);
+    }
+    Ok(usages)
+}
+
+fn of_data(generation: &Generation, observed: &Observed) -> Result<Vec<(Key, Object)>, Undecodable> {
+    let terms = &generation.plan.terms;
+    let name = &terms.database.name;
+    let mut usages = vec![];
     for (index, data) in operators::of(terms.operator).data(generation).into_iter().enumerate() {
         // A Usage of something that does not exist yet would only fail.
         let Some(there) = observed.composed.get(&data.key) else { continue };
@@ -113,9 +125,12 @@ fn usage(
 ) -> Result<(Key, Object), Undecodable> {
     let cluster_scoped = kind == "ClusterUsage";
     // The only one without a namespace of its own, so its name carries the namespace. A dot stands in no claim's name.
+    // A key without the generation's number has a name without it.
+    let of_data = of.key.0.starts_with(OF_DATA);
+    let name = if of_data { generation.name() } else { generation.database().name.clone() };
     let name = match cluster_scoped {
-        true => format!("{}.{}.{role}", generation.database().namespace, generation.name()),
-        false => format!("{}.{role}", generation.name()),
+        true => format!("{}.{name}.{role}", generation.database().namespace),
+        false => format!("{name}.{role}"),
     };
     let mut metadata = operators::metadata(generation, name);
     if let Some(used) = used {

@@ -32,7 +32,10 @@ fn word(outcome: &Outcome) -> &'static str {
         Outcome::Keep(Because::Invalid(_)) => "keep: invalid",
         Outcome::Keep(Because::Asking) => "keep: asking",
         Outcome::Keep(Because::Unapproved(_)) => "keep: unapproved",
-        Outcome::Nothing(Because::Waiting) | Outcome::Keep(Because::Waiting) => "keep: waiting",
+        Outcome::Keep(Because::Waiting) => "keep: waiting",
+        Outcome::Keep(Because::Restoring) => "keep: restoring",
+        Outcome::Nothing(Because::Waiting | Because::Restoring) => "no row says that",
+        Outcome::Restore(..) => "restore",
         Outcome::Apply(_, []) => "apply",
         Outcome::Apply(..) => "apply as approved",
         Outcome::Lost => "lost",
@@ -47,8 +50,10 @@ fn every_row_of_the_table() {
     let given = || Permission::Given(vec!["anna".into()]);
     let missing = || Permission::Missing(vec![]);
     let unrecorded = |data, claim| Situation::Unrecorded { data, claim };
-    let recorded = |claim| Situation::Recorded { claim, waits: false };
-    let waits = |claim| Situation::Recorded { claim, waits: true };
+    let recorded = |claim| Situation::Recorded { claim, course: Course::Change };
+    let waits = |claim| Situation::Recorded { claim, course: Course::Window };
+    let restores = |claim| Situation::Recorded { claim, course: Course::Restore };
+    let under_way = |claim| Situation::Recorded { claim, course: Course::UnderWay };
     let rows = [
         ("1", Situation::CoreTooOld, "fatal: core too old"),
         ("2", Situation::RecordNotAsked, "hold"),
@@ -76,6 +81,12 @@ fn every_row_of_the_table() {
         ("12", waits(Ok((&plan, given()))), "keep: waiting"),
         ("13", recorded(Ok((&plan, given()))), "apply as approved"),
         ("15a", Situation::DataLost, "lost"),
+        ("17", restores(Ok((&plan, Permission::NotAsked))), "keep: asking"),
+        ("17", restores(Ok((&plan, missing()))), "keep: unapproved"),
+        ("17", restores(Ok((&plan, Permission::NotNeeded))), "restore"),
+        ("17", restores(Ok((&plan, given()))), "restore"),
+        ("17", under_way(Ok((&plan, Permission::NotNeeded))), "keep: restoring"),
+        ("18", under_way(Err(problems.clone())), "keep: invalid"),
     ];
     for (row, situation, expected) in &rows {
         assert_eq!(word(&decide(situation)), *expected, "row {row}");
@@ -85,7 +96,7 @@ fn every_row_of_the_table() {
 #[test]
 fn the_record_remembers_what_was_applied_and_by_whose_leave() {
     let (old, new) = (example::plan("prod", json!({})), example::plan("prod", json!({"replicas": 5})));
-    let origin = Origin { number: 1, lineage: "u-1".into(), found: false };
+    let origin = Origin { number: 1, lineage: "u-1".into(), found: false, restored: None };
     let people = ["anna".to_string()];
     let first = settle(&Outcome::Apply(&old, &people), None, &origin, false).unwrap();
     assert_eq!((first.serving.number, first.serving.lineage.as_str(), first.was_ready), (1, "u-1", false));
@@ -100,7 +111,7 @@ fn the_record_remembers_what_was_applied_and_by_whose_leave() {
     let same = settle(&Outcome::Apply(&old, &[]), Some(&kept), &origin, false).unwrap();
     assert_eq!(same, kept, "ready once is ready once, and the approval stays with what it approved");
 
-    let elsewhere = Origin { number: 7, lineage: "u-2".into(), found: true };
+    let elsewhere = Origin { number: 7, lineage: "u-2".into(), found: true, restored: None };
     let changed = settle(&Outcome::Apply(&new, &["ben".into()]), Some(&kept), &elsewhere, false).unwrap();
     assert_eq!(changed.serving, Generation { plan: new, ..first.serving.clone() }, "the same life of the data");
     assert_eq!(changed.approved_by, ["ben"]);

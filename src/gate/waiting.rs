@@ -71,7 +71,7 @@ fn keep_tuned(from: &Plan, to: &mut Plan) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::record::{self, Generation};
+    use crate::api::record::Generation;
     use crate::plan::example;
     use pretty_assertions::assert_eq;
     use serde_json::{Value, json};
@@ -82,8 +82,7 @@ mod tests {
     const OPENS: &str = "2026-11-22T02:00:00Z";
 
     fn runs(plan: &Plan, was_ready: bool) -> Record {
-        let serving = Generation { number: 1, lineage: "u-1".into(), plan: plan.clone() };
-        Record { schema: record::SCHEMA, serving, restores: vec![], was_ready, approved_by: vec![] }
+        Record { was_ready, ..Record::of(Generation::first("u-1", plan.clone())) }
     }
 
     fn prod(changes: Value) -> Plan {

@@ -48,6 +48,11 @@ pub fn compose(generation: &Generation, facts: &Facts, settings: &Integrations, 
     resources
 }
 
+/// Around a generation that does not serve yet: only what its pods need to get ready.
+pub fn beside(generation: &Generation, facts: &Facts, settings: &Integrations) -> Vec<Resource> {
+    settings.network_policy.iter().flat_map(|settings| network_policy::compose(generation, facts, settings)).collect()
+}
+
 /// The same names as what was composed.
 pub fn access(generation: &Generation, facts: &Facts, observed: &Observed) -> Access {
     let endpoint =

@@ -15,18 +15,20 @@ can.
 
 type Cell = fn(&Features) -> String;
 
-const ROWS: [(&str, Cell); 13] = [
+const ROWS: [(&str, Cell); 15] = [
     ("High availability", |it| members(it)),
     ("Read replicas", |it| yes(it.read_replicas)),
     ("Shards", |it| it.shards.map_or_else(|| yes(false), |shards| format!("{} to {}", shards.least, shards.most))),
     ("Topologies", |it| listed(it.topologies)),
     ("Automated backup", |it| methods(it)),
+    ("Backup on demand", |it| yes(it.backup_on_demand)),
     ("Point-in-time recovery", |it| yes(it.point_in_time)),
     ("Pooling", |it| yes(it.pooling)),
     ("Extensions", |it| yes(it.extensions)),
     ("Encrypted connections", |it| encryption(it).into()),
     ("Audit log", |it| yes(it.audit)),
     ("Hibernation", |it| yes(it.hibernation)),
+    ("Restore", |it| yes(it.restore)),
     ("Load balancer", |it| yes(it.load_balancer)),
     ("Custom metric queries", |it| yes(it.custom_queries)),
 ];

@@ -98,6 +98,16 @@ pub trait Operator {
         name
     }
 
+    /// API version and kind of the objects that stand for single backups. None: there are none that a restore could name.
+    fn backup_kind(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
+
+    /// What a restore calls that backup, or what is wrong with it, such as `is not complete`.
+    fn backup_id(&self, _backup: &Object) -> Result<String, String> {
+        Err("cannot be restored".into())
+    }
+
     /// How such a backup stands, as it says itself.
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable>;
 
@@ -146,9 +156,13 @@ pub struct Features {
     pub odd_replicas: bool,
     pub pooling: bool,
     pub backup_methods: &'static [BackupMethod],
+    /// A single backup can be made outside of the schedule.
+    pub backup_on_demand: bool,
     pub point_in_time: bool,
     pub extensions: bool,
     pub hibernation: bool,
+    /// A backup can become a new generation, or a new database.
+    pub restore: bool,
     pub load_balancer: bool,
     pub encryption: Encryption,
     pub audit: bool,
@@ -233,7 +247,9 @@ pub struct Reference {
 
 /// On everything that holds data: the bytes of its volume. The guard goes by it.
 pub const STATEFUL: &str = "db.platform.io/stateful";
-/// On everything that holds data, so that adoption without a record finds them.
+/// On what held data and may go: in the run after it is observed so.
+pub const RELEASED: &str = "db.platform.io/released";
+/// On everything that holds data, and on backups, so that adoption without a record and a restore find them.
 pub const LINEAGE: &str = "db.platform.io/lineage";
 pub const GENERATION: &str = "db.platform.io/generation";
 pub const VERSION: &str = "db.platform.io/version";
@@ -308,8 +324,10 @@ pub fn resource(
     }
     let mut metadata = metadata(generation, name);
     if let Holds::Data(bytes) = holds {
+        metadata.annotations.insert(STATEFUL.into(), bytes.0.to_string());
+    }
+    if let Holds::Data(_) | Holds::Backup = holds {
         metadata.annotations.extend([
-            (STATEFUL.into(), bytes.0.to_string()),
             (LINEAGE.into(), generation.lineage.clone()),
             (GENERATION.into(), generation.number.to_string()),
             (VERSION.into(), generation.plan.terms.version.clone()),

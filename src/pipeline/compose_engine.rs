@@ -3,34 +3,86 @@
 
 use super::documents::{Document, Ruling, Serving};
 use super::stop::Stop;
-use super::{LAST_BACKUP, ask, deliver, observe};
+use super::{LAST_BACKUP, ask, deliver, observe, requested_backup};
+use crate::api::claim::DeletionPolicy;
 use crate::api::input::{Engines, Step};
 use crate::api::plan::Delivery;
-use crate::gate::Standing;
-use crate::operators::{self, Holds};
-use crate::wire::{Request, Response};
+use crate::api::record::{Asked, Beside, Fate, Generation, Record};
+use crate::operators::{self, Engine, Holds, RELEASED, Resource, STATEFUL};
+use crate::wire::{Object, Request, Response};
+use serde_json::json;
 
 pub fn run(request: &Request, settings: &Engines) -> Result<Response, Stop> {
     let mut response = Response::to(request);
     let ruling = Ruling::take(&request.context, Step::Engines)?;
-    let mut facts = None;
+    let (mut facts, mut next) = (None, None);
     if let Some(record) = &ruling.record {
+        for Beside { generation, fate } in &record.beside {
+            let mut engine = compose(request, &mut response, generation, settings)?;
+            if *fate == Fate::Released {
+                engine.resources.iter_mut().for_each(release);
+            }
+            deliver(request, &mut response, generation, engine.resources);
+            next = next.or(matches!(fate, Fate::Next { .. }).then_some(engine.facts));
+        }
         let generation = &record.serving;
         let operator = operators::of(generation.plan.terms.operator);
-        // In another cluster Crossplane cannot look.
-        if generation.plan.terms.delivery == Delivery::Direct {
-            operator.ingredients(generation).iter().for_each(|question| ask(&mut response, question));
-        }
-        let mut engine = operator.compose(generation, settings, &observe(request)?);
-        if ruling.standing == Standing::Lost {
+        let mut engine = compose(request, &mut response, generation, settings)?;
+        if ruling.lost {
             engine.resources.retain(|resource| !matches!(resource.holds, Holds::Data(_)));
         }
+        engine.resources.extend(on_demand(record, settings));
         let last_backup = ruling.deletion.last_backup;
         let last_backup = last_backup.and_then(|name| operator.backup(generation, settings, LAST_BACKUP, name));
         engine.resources.extend(last_backup);
         deliver(request, &mut response, generation, engine.resources);
         facts = Some(engine.facts);
     }
-    Serving { facts }.hand_on(&mut response);
+    Serving { facts, next }.hand_on(&mut response);
     Ok(response)
+}
+
+/// The backups that were asked for, as long as they are kept. They stay with the database, unless a backup is to stay.
+fn on_demand(record: &Record, settings: &Engines) -> Vec<Resource> {
+    let live = record.asked.iter().filter(|asked| asked.until.is_some());
+    let backup = |asked: &Asked| {
+        let generation = record.generations().find(|generation| generation.number == asked.generation)?;
+        let mut generation = generation.clone();
+        // One that was made stays, whatever the plan says of the next.
+        generation.plan.terms.lifecycle.hibernated = false;
+        let mut backup = backup_of(&generation, &asked.token, settings)?;
+        if generation.plan.terms.lifecycle.deletion_policy == DeletionPolicy::Delete {
+            backup.holds = Holds::Nothing;
+        }
+        Some(backup)
+    };
+    live.filter_map(backup).collect()
+}
+
+fn backup_of(generation: &Generation, token: &str, settings: &Engines) -> Option<Resource> {
+    let operator = operators::of(generation.plan.terms.operator);
+    let (role, name) = requested_backup(generation, token);
+    operator.backup(generation, settings, &role, name)
+}
+
+fn compose(
+    request: &Request,
+    response: &mut Response,
+    generation: &Generation,
+    settings: &Engines,
+) -> Result<Engine, Stop> {
+    let operator = operators::of(generation.plan.terms.operator);
+    // In another cluster Crossplane cannot look.
+    if generation.plan.terms.delivery == Delivery::Direct {
+        operator.ingredients(generation).iter().for_each(|question| ask(response, question));
+    }
+    Ok(operator.compose(generation, settings, &observe(request)?))
+}
+
+/// What is no longer marked as data may go: the guard lets it, once it is observed so.
+fn release(resource: &mut Resource) {
+    if let Holds::Data(_) = resource.holds {
+        let unmarked = json!({"metadata": {"annotations": {STATEFUL: null, RELEASED: "true"}}});
+        resource.object = resource.object.merge(&Object::of(&unmarked));
+    }
 }

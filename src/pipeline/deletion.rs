@@ -48,8 +48,7 @@ pub(super) fn run(
     if next.protects() {
         let armed = next == Next::Arming;
         let composite = (&evidence.composite, &evidence.request.composite);
-        let usages =
-            protection::usages(composite, claim.as_ref(), &record.serving, &evidence.observed, by_approval, armed)?;
+        let usages = protection::usages(composite, claim.as_ref(), record, &evidence.observed, by_approval, armed)?;
         for (key, usage) in usages {
             desire(evidence.request, &mut evidence.response, key, usage);
         }

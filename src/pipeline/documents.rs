@@ -75,6 +75,9 @@ pub enum Wanted {
 pub struct Ruling {
     /// What runs now: while it sleeps, `hibernated`, whatever the plan in the `DatabaseRecord` says.
     pub record: Option<Record>,
+    /// Nothing is left of the data that served.
+    #[serde(default)]
+    pub lost: bool,
     /// Why it sleeps, or soon will.
     #[serde(default)]
     pub sleep: Option<String>,
@@ -103,6 +106,9 @@ pub struct Deletion {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Serving {
     pub facts: Option<Facts>,
+    /// Of the generation that a restore makes ready.
+    #[serde(default)]
+    pub next: Option<Facts>,
 }
 
 /// That the surroundings are desired. Without them Crossplane would delete the Services, the connection secret and the

@@ -5,13 +5,14 @@ use super::documents::{Document, Integrated, Ruling, Serving};
 use super::stop::Stop;
 use super::{ask, deliver, observe};
 use crate::api::input::{Integrations, Step};
+use crate::api::record::Beside;
 use crate::integrations;
 use crate::wire::{Request, Response};
 
 pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop> {
     let mut response = Response::to(request);
     let ruling = Ruling::take(&request.context, Step::Integrations)?;
-    let Serving { facts } = Serving::take(&request.context, Step::Integrations)?;
+    let Serving { facts, next } = Serving::take(&request.context, Step::Integrations)?;
     let (Some(record), Some(facts)) = (ruling.record, facts) else {
         Integrated { access: None }.hand_on(&mut response);
         return Ok(response);
@@ -23,6 +24,10 @@ pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop>
     }
     let resources = integrations::compose(generation, &facts, settings, &observed);
     deliver(request, &mut response, generation, resources);
+    if let Some((Beside { generation, .. }, facts)) = record.next().zip(next) {
+        let resources = integrations::beside(generation, &facts, settings);
+        deliver(request, &mut response, generation, resources);
+    }
     let access = Some(integrations::access(generation, &facts, &observed));
     Integrated { access }.hand_on(&mut response);
     Ok(response)

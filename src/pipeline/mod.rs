@@ -10,6 +10,7 @@ pub mod tier_defaults;
 pub mod others;
 pub mod production_approval;
 mod deletion;
+mod restore;
 pub mod compose_engine;
 pub mod integrate;
 pub mod report;
@@ -33,6 +34,13 @@ pub const OVERLAY: &str = "database-platform";
 
 /// The permanent key of the backup that is made before a database is deleted.
 const LAST_BACKUP: &str = "last-backup";
+
+/// Role and name of a backup that was asked for. Permanent. A dot stands in no claim's name.
+pub fn requested_backup(generation: &Generation, token: &str) -> (String, String) {
+    let short = crate::gate::on_demand::short(token);
+    let name = format!("{}.on-demand-{short}", generation.name());
+    (format!("backup-{short}"), operators::of(generation.plan.terms.operator).backup_name(name))
+}
 
 /// While anything is awaited, Crossplane runs the function again after this time; before 2.4 it does not watch what was
 /// asked for.

@@ -3,7 +3,7 @@
 
 use super::ask;
 use super::production_approval::read_record;
-use crate::api::plan::{DatabaseName, Plan, Terms};
+use crate::api::plan::Plan;
 use crate::api::problem::{Problem, Problems};
 use crate::api::record::{self, ENVIRONMENT};
 use crate::observed::{Answer, Observed, Question};
@@ -28,19 +28,50 @@ pub fn room(
     if !quota::grows(quota, from, to) {
         return Ok(Room::Enough);
     }
-    let Terms { database: DatabaseName { namespace, name, .. }, environment, .. } = &to.terms;
-    let label = name_of(environment);
-    let question = Question::by_labels(crate::api::API_VERSION, record::KIND, namespace, &[(ENVIRONMENT, &label)]);
+    let question = question(to);
     ask(response, &question);
-    let records = match observed.objects(&question) {
-        Answer::NotAsked => return Ok(Room::NotAsked),
-        Answer::Nothing => &[],
+    if observed.objects(&question) == Answer::NotAsked {
+        return Ok(Room::NotAsked);
+    }
+    quota::check(quota, from, to, &others(observed, to)?).map(|()| Room::Enough)
+}
+
+/// The records of the same environment.
+fn question(to: &Plan) -> Question {
+    let label = name_of(&to.terms.environment);
+    let namespace = &to.terms.database.namespace;
+    Question::by_labels(crate::api::API_VERSION, record::KIND, namespace, &[(ENVIRONMENT, &label)])
+}
+
+/// All but the database itself.
+fn others(observed: &Observed, to: &Plan) -> Result<Vec<Plan>, Problems> {
+    let records = match observed.objects(&question(to)) {
+        Answer::NotAsked | Answer::Nothing => &[],
         Answer::Found(records) => records,
     };
-    let beside = |record: &&Object| record.text("record", &["metadata", "name"]).ok().flatten() != Some(name);
-    let others: Result<Vec<Plan>, Problem> = records.iter().filter(beside).map(plan).collect();
-    let others = others.map_err(|problem| Problems(vec![problem]))?;
-    quota::check(quota, from, to, &others).map(|()| Room::Enough)
+    let name = Some(to.terms.database.name.as_str());
+    let others = records.iter().filter(|record| record.text("record", &["metadata", "name"]).ok().flatten() != name);
+    others.map(plan).collect::<Result<_, _>>().map_err(|problem| Problems(vec![problem]))
+}
+
+/// The same where the new one comes to stand beside what runs.
+pub fn room_beside(
+    response: &mut Response,
+    observed: &Observed,
+    quota: &Quota,
+    runs: &Plan,
+    to: &Plan,
+) -> Result<Room, Problems> {
+    // As a database of its own; the one that runs is another then.
+    match room(response, observed, quota, None, to)? {
+        Room::NotAsked => Ok(Room::NotAsked),
+        Room::Enough if !quota::grows(quota, None, to) => Ok(Room::Enough),
+        Room::Enough => {
+            let mut others = others(observed, to)?;
+            others.push(runs.clone());
+            quota::check(quota, None, to, &others).map(|()| Room::Enough)
+        }
+    }
 }
 
 /// What cannot be read cannot be counted, and is not counted as nothing.

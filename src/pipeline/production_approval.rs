@@ -4,22 +4,24 @@
 use super::deletion;
 use super::documents::{Deletion, Document, Ruling, Wanted};
 use super::others::{self, Room};
+use super::restore;
 use super::stop::Stop;
 use super::{AWAIT, ask, condition, desire, health, namespace, observe, say};
 use crate::api::approval::{DIGEST_LABEL, KIND, OperationKind, REQUESTED_BY};
-use crate::api::claim::{Composite, DeletionPolicy, Environment};
+use crate::api::claim::{Composite, DeletionPolicy, Environment, Restore};
 use crate::api::input::{ApprovalGate, Step};
 use crate::api::plan::{Delivery, Plan};
-use crate::api::problem::Problems;
+use crate::api::problem::{Problem, Problems};
 use crate::api::quantity::Bytes;
-use crate::api::record::{self, DatabaseRecord, ENVIRONMENT, Generation, Record};
+use crate::api::record::{self, DatabaseRecord, ENVIRONMENT, Fate, Generation, Record};
 use crate::api::status::{ApprovalStatus, Class, ConditionType, Pending, Waiting};
 use crate::delivery;
 use crate::gate::approvals::{Finding, Need, Permission, permission};
 use crate::gate::digest::Operation;
+use crate::gate::restore::Seen;
 use crate::gate::sleep::{self, Sleep};
 use crate::gate::waiting::{self, Timed};
-use crate::gate::{self, Because, Data, Origin, Outcome, Refusal, Situation, Standing, changes};
+use crate::gate::{self, Because, Course, Data, Origin, Outcome, Refusal, Situation, Standing, changes};
 use crate::observed::{Answer, Observed, Question};
 use crate::operators::{self, GENERATION, LINEAGE, STATEFUL, VERSION};
 use crate::plan::quota::Quota;
@@ -27,6 +29,7 @@ use crate::plan::{self, Found};
 use crate::wire::{Key, Object, Request, Response, Truth};
 use jiff::Timestamp;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<Response, Stop> {
     let claimed = Wanted::take(&request.context, Step::ApprovalGate)?;
@@ -39,7 +42,9 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
         response: Response::to(request),
         pending: None,
         waiting: None,
-        waits: false,
+        course: Course::Change,
+        restored: None,
+        lost: false,
         sleep: Sleep::default(),
         quota: Quota::take(&request.context, Step::ApprovalGate)?,
     };
@@ -54,6 +59,10 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
     if let Recorded::Is(record) = &recorded {
         evidence.sleep = sleep::sleep(&record.serving.plan.terms, now);
     }
+    let recorded = match recorded {
+        Recorded::Is(record) => Recorded::Is(Box::new(gate::restore::abandoned(*record, wanted.as_ref().ok()))),
+        other => other,
+    };
     let wanted = wanted.map(|plan| evidence.timed(&recorded, plan));
     let situation = evidence.situation(&recorded, &wanted)?;
     let outcome = gate::decide(&situation);
@@ -61,10 +70,27 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
         Recorded::Is(record) => Some(&**record),
         Recorded::NotAsked | Recorded::Nothing | Recorded::Unreadable(_) => None,
     };
-    let Evidence { response, composite, observed, .. } = &mut evidence;
+    let Evidence { response, composite, observed, restored, .. } = &mut evidence;
     let ready = record.is_some_and(|record| health(response, &record.serving, observed).has_served());
-    let origin = origin(composite, observed);
-    let mut record = gate::settle(&outcome, record, &origin, ready);
+    let origin = Origin { restored: restored.take(), ..origin(composite, observed) };
+    let record = gate::settle(&outcome, record, &origin, ready);
+    let (mut record, fenced) = match record {
+        None => (None, false),
+        Some(record) => {
+            let all: Vec<Generation> = record.generations().cloned().collect();
+            let seen: BTreeMap<u32, Seen> = match record.beside.is_empty() {
+                true => BTreeMap::new(),
+                false => all.iter().map(|it| (it.number, restore::seen(&mut evidence, it))).collect(),
+            };
+            let seen = |generation: &Generation| seen.get(&generation.number).copied().unwrap_or_default();
+            let served = record.serving.number;
+            let (record, fenced) = gate::restore::advanced(record, seen, evidence.lost, now);
+            evidence.lost &= record.serving.number == served;
+            let token = wanted.as_ref().ok().and_then(|plan| plan.requests.backup.as_deref());
+            let record = gate::on_demand::asked(record, token, ready && !fenced && !evidence.sleep.asleep, now);
+            (Some(record), fenced)
+        }
+    };
     match &outcome {
         Outcome::Fatal(refusal) => {
             let validated = matches!(refusal, Refusal::RunsUnapproved(_));
@@ -78,15 +104,20 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
     let mut sleep = Sleep::default();
     if let Some(record) = &mut record {
         remember(&mut evidence, record);
-        (deletion, pending_deletion) = deletion::run(&mut evidence, record, outcome == Outcome::Lost)?;
+        let lost = evidence.lost;
+        (deletion, pending_deletion) = deletion::run(&mut evidence, record, lost)?;
         // Who sleeps makes no backup, and what was never up cannot fall asleep.
         let lifecycle = &record.serving.plan.terms.lifecycle;
         if lifecycle.hibernated || record.was_ready {
             sleep = sleep::sleep(&record.serving.plan.terms, now);
         }
-        record.serving.plan.terms.lifecycle.hibernated = sleep.asleep && deletion.last_backup.is_none();
+        let asleep = sleep.asleep && deletion.last_backup.is_none();
+        record.serving.plan.terms.lifecycle.hibernated = asleep || fenced;
+        for beside in &mut record.beside {
+            beside.generation = gate::restore::composed(beside);
+        }
     }
-    let Evidence { mut response, pending, waiting, .. } = evidence;
+    let Evidence { mut response, pending, waiting, lost, .. } = evidence;
     let approved_by = record.as_ref().map(|record| record.approved_by.clone()).unwrap_or_default();
     say(&mut response, approved(pending.as_ref(), &approved_by))?;
     // What the claim alone does not show: that what runs cannot become it.
@@ -100,11 +131,16 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
         response.ttl = Some(AWAIT);
     }
     let opens = waiting.as_ref().and_then(|waiting| waiting.until.parse().ok());
-    let edges =
-        opens.into_iter().chain(sleep.edge).filter_map(|edge: Timestamp| edge.duration_since(now).try_into().ok());
+    let kept = record.iter().flat_map(|record| &record.beside).filter_map(|beside| match &beside.fate {
+        Fate::Kept { until } => until.parse().ok(),
+        Fate::Next { .. } | Fate::Released => None,
+    });
+    let edges = record.iter().flat_map(|record| &record.asked).filter_map(|asked| asked.until.as_ref()?.parse().ok());
+    let edges = edges.chain(kept).chain(opens).chain(sleep.edge);
+    let edges = edges.filter_map(|edge: Timestamp| edge.duration_since(now).try_into().ok());
     response.ttl = response.ttl.into_iter().chain(edges).min();
     let approval = ApprovalStatus { approved_by, pending, deletion: pending_deletion };
-    Ruling { record, sleep: sleep.words, standing, approval, waiting, deletion }.hand_on(&mut response);
+    Ruling { record, lost, sleep: sleep.words, standing, approval, waiting, deletion }.hand_on(&mut response);
     Ok(response)
 }
 
@@ -150,17 +186,21 @@ enum Recorded {
 pub(super) struct Evidence<'a> {
     pub request: &'a Request,
     pub policy: &'a ApprovalGate,
-    now: Timestamp,
+    pub now: Timestamp,
     pub composite: Composite,
     pub observed: Observed,
     pub response: Response,
     pending: Option<Pending>,
-    /// What waits for the maintenance window, and whether it is the plan itself.
+    /// What waits for the maintenance window.
     waiting: Option<Waiting>,
-    waits: bool,
+    course: Course,
+    /// Where the data of a restore comes from.
+    restored: Option<gate::restore::Origin>,
+    /// Nothing is left of what served.
+    lost: bool,
     /// Of the applied plan.
     sleep: Sleep,
-    quota: Quota,
+    pub quota: Quota,
 }
 
 impl Evidence<'_> {
@@ -205,9 +245,13 @@ impl Evidence<'_> {
             Recorded::Nothing => self.unrecorded(wanted)?,
             Recorded::Is(record) => match (record.was_ready, self.data(&record.serving)?) {
                 (true, Data::NotAsked) => Situation::DataNotAsked,
-                (true, Data::Absent) => Situation::DataLost,
+                (true, Data::Absent) => {
+                    self.lost = true;
+                    self.lost(record, wanted)
+                }
                 (true, Data::Present) | (false, _) => {
-                    Situation::Recorded { claim: self.edit(&record.serving, wanted), waits: self.waits }
+                    let claim = self.edit(record, wanted);
+                    Situation::Recorded { claim, course: self.course }
                 }
             },
         })
@@ -217,7 +261,10 @@ impl Evidence<'_> {
     fn timed(&mut self, recorded: &Recorded, plan: Plan) -> Plan {
         let Recorded::Is(record) = recorded else { return plan };
         let Timed { plan, whole, waiting } = waiting::timed(record, &plan, self.sleep.asleep, self.now);
-        (self.waiting, self.waits) = (waiting, whole);
+        self.waiting = waiting;
+        if whole {
+            self.course = Course::Window;
+        }
         plan
     }
 
@@ -251,8 +298,20 @@ impl Evidence<'_> {
             Ok(room) => room,
             Err(problems) => return Ok(Situation::Unrecorded { data, claim: Err(problems) }),
         };
-        let operation = Operation::Create { plan: &plan.terms };
-        let changes = changes::words(None, &plan.terms);
+        let mut operation = Operation::Create { plan: &plan.terms };
+        let mut changes = changes::words(None, &plan.terms);
+        // Where data is there already it stays: what nobody remembers is not overwritten.
+        if let Some(asked) = plan.requests.restore.as_ref().filter(|_| data == Data::Absent) {
+            match restore::origin(self, None, plan, asked) {
+                Err(problems) => return Ok(Situation::Unrecorded { data, claim: Err(problems) }),
+                Ok(None) => return Ok(Situation::Unrecorded { data, claim: Ok((plan, Permission::NotAsked)) }),
+                Ok(Some(origin)) => {
+                    changes.insert(0, gate::restore::words(asked, &origin, false));
+                    operation = Operation::Restore { from: None, to: &plan.terms, restore: asked };
+                    self.restored = Some(origin);
+                }
+            }
+        }
         let permission;
         (permission, self.pending) = self.permission(plan.terms.environment, operation, Class::None, changes);
         Ok(Situation::Unrecorded { data, claim: Ok((plan, within(room, permission))) })
@@ -270,13 +329,39 @@ impl Evidence<'_> {
         }
     }
 
+    /// A restore is the only way out, beside deleting the database.
+    fn lost<'a>(&mut self, record: &Record, wanted: &'a Result<Plan, Problems>) -> Situation<'a> {
+        let restores = wanted.as_ref().is_ok_and(|plan| gate::restore::asked(Some(record), plan).is_some());
+        if !restores && record.next().is_none() {
+            return Situation::DataLost;
+        }
+        let claim = self.edit(record, wanted);
+        Situation::Recorded { claim, course: self.course }
+    }
+
     /// The claim against the applied plan. Where no term differs, nobody needs to be asked.
     fn edit<'a>(
         &mut self,
-        serving: &Generation,
+        record: &Record,
         wanted: &'a Result<Plan, Problems>,
     ) -> Result<(&'a Plan, Permission), Problems> {
         let plan = wanted.as_ref().map_err(Clone::clone)?;
+        let serving = &record.serving;
+        if let Some(next) = record.next() {
+            self.course = Course::UnderWay;
+            let path = "spec";
+            return match next.generation.plan.terms == plan.terms {
+                true => Ok((plan, Permission::NotNeeded)),
+                false => Err(Problems(vec![Problem::new(
+                    path,
+                    "a restore is under way, and what it brings would not be this",
+                    "take the edit back until it has finished, or take spec.restore back, which abandons it",
+                )])),
+            };
+        }
+        if let Some(restore) = gate::restore::asked(Some(record), plan) {
+            return self.restore(record, plan, restore);
+        }
         let class = plan::transition(&serving.plan, plan)?;
         let room = self.room(Some(&serving.plan), plan)?;
         let (from, to) = (&serving.plan.terms, &plan.terms);
@@ -286,6 +371,29 @@ impl Evidence<'_> {
         let (operation, words) = (Operation::Change { from, to }, changes::words(Some(from), to));
         let permission;
         (permission, self.pending) = self.permission(to.environment, operation, class, words);
+        Ok((plan, within(room, permission)))
+    }
+
+    /// What a restore would bring, beside what runs.
+    fn restore<'a>(
+        &mut self,
+        record: &Record,
+        plan: &'a Plan,
+        asked: &Restore,
+    ) -> Result<(&'a Plan, Permission), Problems> {
+        (self.course, self.waiting) = (Course::Restore, None);
+        let runs = &record.serving.plan;
+        plan::transition(runs, plan)?;
+        let Some(origin) = restore::origin(self, Some(record), plan, asked)? else {
+            return Ok((plan, Permission::NotAsked));
+        };
+        let room = restore::room(self, runs, plan)?;
+        let mut words = vec![gate::restore::words(asked, &origin, true)];
+        words.extend(changes::words(Some(&runs.terms), &plan.terms));
+        self.restored = Some(origin);
+        let operation = Operation::Restore { from: Some(&runs.terms), to: &plan.terms, restore: asked };
+        let permission;
+        (permission, self.pending) = self.permission(plan.terms.environment, operation, Class::DataLoss, words);
         Ok((plan, within(room, permission)))
     }
 
@@ -384,7 +492,7 @@ fn within(room: Room, permission: Permission) -> Permission {
 
 /// What a new database would be.
 fn first(composite: &Composite, plan: &Plan) -> Generation {
-    Generation { number: 1, lineage: composite.metadata.uid.clone(), plan: plan.clone() }
+    Generation::first(composite.metadata.uid.clone(), plan.clone())
 }
 
 /// Where the data began: as it says itself, else with this composite.
@@ -392,13 +500,14 @@ fn origin(composite: &Composite, observed: &Observed) -> Origin {
     let stateful = observed.composed.values().find(|object| mark(object, STATEFUL).is_some());
     let mark = |name| stateful.and_then(|object| mark(object, name));
     Origin {
+        restored: None,
         number: mark(GENERATION).and_then(|number| number.parse().ok()).unwrap_or(1),
         lineage: mark(LINEAGE).unwrap_or(&composite.metadata.uid).into(),
         found: stateful.is_some(),
     }
 }
 
-fn mark<'a>(object: &'a Object, name: &str) -> Option<&'a str> {
+pub(super) fn mark<'a>(object: &'a Object, name: &str) -> Option<&'a str> {
     object.text("resource", &["metadata", "annotations", name]).ok().flatten()
 }
 

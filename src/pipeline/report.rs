@@ -21,6 +21,8 @@ pub fn run(request: &Request, _settings: &Report) -> Result<Response, Stop> {
     }
     let observed = observe(request)?;
     let composite: Composite = request.composite.decode("composite")?;
+    let next = ruling.record.as_ref().and_then(|record| record.next());
+    let next = next.map(|next| health(&mut response, &next.generation, &observed));
     let health = ruling.record.as_ref().map(|record| health(&mut response, &record.serving, &observed));
     for (key, ready) in health.iter().flat_map(|health: &Health| &health.resources) {
         if let Some(resource) = response.desired.resources.get_mut(key) {
@@ -32,6 +34,7 @@ pub fn run(request: &Request, _settings: &Report) -> Result<Response, Stop> {
         ruling: &ruling,
         access: access.as_ref(),
         health: health.as_ref(),
+        next: next.as_ref(),
         desired: &response.desired.resources,
         observed: &observed,
     };

@@ -258,7 +258,7 @@ fn record(name: &str, replicas: u32) -> Value {
     let changes = json!({"replicas": replicas, "backup": {"enabled": false}});
     let mut serving = plan::example::generation("dev", changes);
     serving.plan.terms.database.name = name.into();
-    let record = Record { schema: 1, serving, restores: vec![], was_ready: false, approved_by: vec![] };
+    let record = Record::of(serving);
     serde_json::to_value(DatabaseRecord::new(record)).unwrap()
 }
 

@@ -15,13 +15,14 @@ pub fn problems(spec: &DatabaseSpec, features: &Features, operator: Operator) ->
     let tls = spec.tls.as_ref().and_then(|tls| tls.enabled);
     let lifecycle = spec.lifecycle.clone().unwrap_or_default();
     let leave = "leave it out";
-    let asked: [(bool, &str, &str, &str, Able); 11] = [
+    let asked: [(bool, &str, &str, &str, Able); 14] = [
         (spec.shards.unwrap_or(1) > 1, "spec.shards", "shards", "write 1, or leave it out", |it| it.shards.is_some()),
         (spec.pooling.as_ref().is_some_and(|it| it.enabled), "spec.pooling", "pooling", leave, |it| it.pooling),
         (!spec.extensions.is_empty(), "spec.extensions", "extensions", leave, |it| it.extensions),
         (monitoring.queries.is_some(), "spec.monitoring.queries", "custom queries", leave, |it| it.custom_queries),
         (monitoring.audit == Some(true), "spec.monitoring.audit", "audit log", leave, |it| it.audit),
         (backup.continuous == Some(true), "spec.backup.continuous", "continuous backup", leave, |it| it.point_in_time),
+        (backup.request.is_some(), "spec.backup.request", "backup on demand", leave, |it| it.backup_on_demand),
         (tls == Some(true), "spec.tls.enabled", "encrypted connections", leave, |it| {
             it.encryption != Encryption::Never
         }),
@@ -33,6 +34,14 @@ pub fn problems(spec: &DatabaseSpec, features: &Features, operator: Operator) ->
             |it| it.load_balancer,
         ),
         (lifecycle.hibernated, "spec.lifecycle.hibernated", "hibernation", leave, |it| it.hibernation),
+        (spec.restore.is_some(), "spec.restore", "restore", leave, |it| it.restore),
+        (
+            spec.restore.as_ref().is_some_and(|restore| restore.point_in_time.is_some()),
+            "spec.restore.pointInTime",
+            "point-in-time recovery",
+            leave,
+            |it| it.point_in_time,
+        ),
         (lifecycle.schedule.is_some(), "spec.lifecycle.schedule", "hibernation", leave, |it| it.hibernation),
         (lifecycle.expires.is_some(), "spec.lifecycle.expires", "hibernation", leave, |it| it.hibernation),
     ];

@@ -33,7 +33,7 @@ pub fn plan(environment: &str, changes: Value) -> Plan {
 
 /// Its first generation.
 pub fn generation(environment: &str, changes: Value) -> Generation {
-    Generation { number: 1, lineage: "u-1".into(), plan: plan(environment, changes) }
+    Generation::first("u-1", plan(environment, changes))
 }
 
 /// What a plan becomes with `value` at `path`, a JSON pointer.
@@ -51,5 +51,5 @@ pub fn generation_on(operator: Operator, environment: &str, changes: Value) -> G
         engine.operator = operator;
     }
     let plan = super::resolve(&claim(environment, changes), &policy).unwrap();
-    Generation { number: 1, lineage: "u-1".into(), plan }
+    Generation::first("u-1", plan)
 }

@@ -363,7 +363,12 @@ fn maintenance(spec: &DatabaseSpec, tier: &Tier, lifecycle: &Lifecycle, problems
 
 /// What the claim asks for once.
 fn requests(spec: &DatabaseSpec) -> Requests {
-    Requests { backup: None, urgent: spec.maintenance.as_ref().is_some_and(|maintenance| maintenance.urgent) }
+    let urgent = spec.maintenance.as_ref().is_some_and(|maintenance| maintenance.urgent);
+    Requests {
+        backup: spec.backup.as_ref().and_then(|backup| backup.request.clone()),
+        urgent,
+        restore: spec.restore.clone(),
+    }
 }
 
 /// Protection is on by default where deleting would make a last backup, because somebody must wait for that.

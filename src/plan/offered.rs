@@ -5,13 +5,11 @@ use crate::api::claim::{CredentialSource, DatabaseSpec};
 use crate::api::problem::Problem;
 
 pub fn problems(spec: &DatabaseSpec) -> Vec<Problem> {
-    let backup = spec.backup.clone().unwrap_or_default();
     let credentials = spec.credentials.clone().unwrap_or_default();
     let access = spec.access.clone().unwrap_or_default();
     let source = credentials.source;
     let later = [
-        ("spec.restore", spec.restore.is_some()),
-        ("spec.backup.request", backup.request.is_some()),
+        ("spec.restore.inPlace", spec.restore.as_ref().is_some_and(|restore| restore.in_place)),
         ("spec.credentials.source", source == Some(CredentialSource::ExternalSecret)),
         ("spec.credentials.source", source == Some(CredentialSource::VaultDynamic)),
         ("spec.credentials.rotation", credentials.rotation.is_some()),

@@ -101,6 +101,8 @@ fn backup(spec: &DatabaseSpec, check: &mut Check) {
     let off = backup.enabled == Some(false);
     let path = "spec.backup.continuous";
     check(off && backup.continuous == Some(true), path, "there are no backups to go with it".into(), "switch them on");
+    let path = "spec.backup.request";
+    check(off && backup.request.is_some(), path, "there are no backups".into(), "leave it out, or switch them on");
     let method = backup.method.unwrap_or_default();
     let path = "spec.backup.method";
     check(off && method != BackupMethod::Auto, path, "there are no backups".into(), "leave it out, or switch them on");

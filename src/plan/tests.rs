@@ -141,7 +141,21 @@ fn every_mistake_has_its_sentence() {
             json!({"access": {"allowedNamespaces": ["Web"]}}),
             "spec.access.allowedNamespaces[0]: \"Web\" is not the name of a namespace; write one such as checkout-web",
         ),
-        ("dev", json!({"restore": {"id": "1"}}), "spec.restore: this release does not offer it yet; leave it out"),
+        (
+            "dev",
+            json!({"restore": {"id": "1", "inPlace": true}}),
+            "spec.restore.inPlace: this release does not offer it yet; leave it out",
+        ),
+        (
+            "dev",
+            json!({"engine": "redis", "restore": {"id": "1"}}),
+            "spec.restore: OTContainerKit has no restore; leave it out",
+        ),
+        (
+            "dev",
+            json!({"backup": {"enabled": false, "request": "1"}}),
+            "spec.backup.request: there are no backups; leave it out, or switch them on",
+        ),
     ];
     for (environment, changes, expected) in cases {
         assert_eq!(problems(environment, changes.clone()), [expected], "{environment} {changes}");
@@ -161,7 +175,7 @@ fn parameters_and_extensions_outside_of_the_lists_name_what_there_is() {
 
 #[test]
 fn all_mistakes_are_said_together_and_in_order() {
-    let changes = json!({"size": "huge", "storage": "9Ti", "replicas": 9, "version": "9", "extensions": ["none"], "backup": {"schedule": "daily"}, "restore": {"id": "1"}});
+    let changes = json!({"size": "huge", "storage": "9Ti", "replicas": 9, "version": "9", "extensions": ["none"], "backup": {"schedule": "daily"}, "restore": {"id": "1", "inPlace": true}});
     let paths: Vec<String> =
         problems("dev", changes).iter().map(|problem| problem.split(':').next().unwrap_or_default().into()).collect();
     assert_eq!(
@@ -170,7 +184,7 @@ fn all_mistakes_are_said_together_and_in_order() {
             "spec.backup.schedule",
             "spec.extensions",
             "spec.replicas",
-            "spec.restore",
+            "spec.restore.inPlace",
             "spec.size",
             "spec.storage",
             "spec.version"

@@ -16,7 +16,7 @@ pub fn conditions(view: &View) -> Vec<Condition> {
         return vec![condition(ConditionType::Provisioned, Truth::False, "NothingRuns", nothing_runs(view))];
     };
     let name = serving.name();
-    let lost = view.ruling.standing == Standing::Lost;
+    let lost = view.ruling.lost;
     let provisioned = match &health.state {
         _ if lost => (Truth::False, "Lost", format!("{name}: its data is gone")),
         State::Ready => (Truth::True, "Ready", String::new()),
@@ -65,7 +65,7 @@ fn nothing_runs(view: &View) -> &'static str {
     match view.ruling.standing {
         Standing::Invalid => "the claim has mistakes, and nothing ran before",
         Standing::AwaitingApproval => "it waits for an approval",
-        Standing::Asking | Standing::Applied | Standing::Waiting | Standing::Lost => {
+        Standing::Asking | Standing::Applied | Standing::Waiting | Standing::Restoring | Standing::Lost => {
             "Crossplane is still looking for what there is"
         }
     }

@@ -4,7 +4,7 @@
 //! Must not know the claim, the plan or the gate: it holds whatever they conclude, and whichever step was removed.
 
 use crate::delivery;
-use crate::operators::STATEFUL;
+use crate::operators::{RELEASED, STATEFUL};
 use crate::wire::{DesiredResource, Key, Object, Undecodable};
 use std::collections::BTreeMap;
 
@@ -44,6 +44,9 @@ pub fn losses(
                 continue;
             }
         };
+        if was == becomes && released(&key, &resource.object)? {
+            continue;
+        }
         if was != becomes {
             losses.push(Loss::Replaced { key, was, becomes });
         } else if to < from {
@@ -69,6 +72,12 @@ fn name(place: &str, object: &Object) -> Result<String, Undecodable> {
 
 fn mark<'a>(place: &str, object: &'a Object) -> Result<Option<&'a str>, Undecodable> {
     object.text(place, &["metadata", "annotations", STATEFUL])
+}
+
+/// Whether somebody says of it that it may go, which takes a run of its own.
+fn released(place: &str, desired: &Object) -> Result<bool, Undecodable> {
+    let carried = delivery::unwrap_desired(place, desired)?;
+    Ok(carried.text(place, &["metadata", "annotations", RELEASED])? == Some("true"))
 }
 
 /// A mark that is no number still marks data.
@@ -111,6 +120,22 @@ mod tests {
         assert_eq!(check(cluster("orders", "10"), Some(cluster("orders", "20"))), []);
         assert_eq!(check(wrapped(cluster("orders", "10")), Some(wrapped(cluster("orders", "10")))), []);
         assert_eq!(check(json!({"kind": "Service"}), None), [], "holds nothing");
+    }
+
+    #[test]
+    fn what_is_released_goes_in_two_steps() {
+        let mut released = cluster("orders", "10");
+        released["metadata"]["annotations"] = json!({RELEASED: "true"});
+        assert_eq!(check(cluster("orders", "10"), Some(released.clone())), []);
+        assert_eq!(check(wrapped(cluster("orders", "10")), Some(wrapped(released.clone()))), []);
+        assert_eq!(check(released.clone(), None), []);
+        released["metadata"]["name"] = "other".into();
+        let losses = check(cluster("orders", "10"), Some(released));
+        assert!(matches!(losses.as_slice(), [Loss::Replaced { .. }]), "{losses:?}");
+        let mut forgotten = cluster("orders", "10");
+        forgotten["metadata"]["annotations"] = json!({});
+        let shrunk = Loss::Shrunk { key: "cluster".into(), from: 10, to: 0 };
+        assert_eq!(check(cluster("orders", "10"), Some(forgotten)), [shrunk], "nobody said so");
     }
 
     #[test]

@@ -6,14 +6,18 @@ pub mod conditions;
 
 use crate::api::claim::{Composite, CredentialSource, DeletionPolicy};
 use crate::api::plan::Plan;
-use crate::api::record::{Generation, Record};
-use crate::api::status::{BackupStatus, Binding, Phase, Resolved, Stage, Status, Waiting};
+use crate::api::record::{Beside, Fate, Generation, Record};
+use crate::api::status::{
+    BackupStatus, Binding, OnDemandBackup, OnDemandState, Phase, Resolved, RestoreState, RestoreStatus, Stage, Status,
+    Waiting,
+};
 use crate::gate::Standing;
 use crate::integrations::Access;
 use crate::observed::Observed;
 use crate::operators::health::Storage;
-use crate::operators::{Health, State, name_of};
+use crate::operators::{self, BackupRun, Health, State, name_of};
 use crate::pipeline::documents::Ruling;
+use crate::pipeline::requested_backup;
 use crate::wire::{DesiredResource, Key};
 use std::collections::BTreeMap;
 
@@ -26,6 +30,8 @@ pub struct View<'a> {
     /// None: nothing runs.
     pub access: Option<&'a Access>,
     pub health: Option<&'a Health>,
+    /// Of the generation that a restore makes ready.
+    pub next: Option<&'a Health>,
     pub desired: &'a BTreeMap<Key, DesiredResource>,
     pub observed: &'a Observed,
 }
@@ -55,6 +61,7 @@ pub fn status(view: &View) -> Status {
     let mut status =
         Status { phase: phase(view), stage: stage(view), observed_generation, approval, ..Status::default() };
     status.waiting = view.ruling.waiting.clone();
+    status.restores = restores(view);
     status.message = message(view);
     if let Some(serving) = view.serving() {
         let Plan { terms, notes, .. } = &serving.plan;
@@ -77,6 +84,7 @@ pub fn status(view: &View) -> Status {
                 last_success: health.backup.last_success.clone(),
                 last_failure: health.backup.last_failure.clone(),
                 first_recoverable: health.backup.first_recoverable.clone(),
+                on_demand: on_demand(view),
             });
         }
     }
@@ -89,14 +97,19 @@ fn phase(view: &View) -> Phase {
         return match view.ruling.standing {
             Standing::Invalid => Phase::Invalid,
             Standing::AwaitingApproval => Phase::AwaitingApproval,
-            Standing::Asking | Standing::Applied | Standing::Waiting | Standing::Lost => Phase::Provisioning,
+            Standing::Asking | Standing::Applied | Standing::Waiting | Standing::Restoring | Standing::Lost => {
+                Phase::Provisioning
+            }
         };
     };
-    if view.ruling.standing == Standing::Lost {
-        return Phase::Lost;
-    }
     if view.ruling.deletion.approved {
         return Phase::Deleting;
+    }
+    if view.next.is_some() {
+        return Phase::Restoring;
+    }
+    if view.ruling.lost {
+        return Phase::Lost;
     }
     match &health.state {
         State::Ready => match health.storage {
@@ -133,11 +146,19 @@ fn stage(view: &View) -> Stage {
 /// One sentence, with the resource that is at fault.
 fn message(view: &View) -> Option<String> {
     let name = view.serving().map(Generation::name);
-    if view.ruling.standing == Standing::Lost {
+    if let Some(restore) = restores(view).into_iter().find(|restore| restore.state == RestoreState::Restoring) {
+        let RestoreStatus { generation, id, message, .. } = restore;
+        let why = message.map(|message| format!(": {message}")).unwrap_or_default();
+        return Some(format!(
+            "{generation}: it is made by the restore {}, and serves when it is ready{why}",
+            id.unwrap_or_default()
+        ));
+    }
+    if view.ruling.lost {
         let name = name.unwrap_or_default();
         return Some(format!(
-            "the data of {name} is gone, and no empty database is made in its place; restore a backup into a new \
-             database, or delete this one"
+            "the data of {name} is gone, and no empty database is made in its place; restore a backup with spec.restore, \
+             or delete this one"
         ));
     }
     if let (Some(name), Some(message)) = (&name, &view.ruling.deletion.message) {
@@ -149,9 +170,8 @@ fn message(view: &View) -> Option<String> {
             Storage::NotYet(why) => Some(why.as_str()),
             Storage::AsPlanned | Storage::Unknown(_) => None,
         },
-        State::Hibernated => view.ruling.sleep.as_deref().or(Some("it sleeps")),
-        State::Absent => Some("it does not exist yet"),
-        State::Progressing(why) | State::Degraded(why) | State::Failed(why) => Some(why.as_str()),
+        State::Hibernated => view.ruling.sleep.as_deref().or(self::why(&health.state)),
+        other => self::why(other),
     };
     why.or(view.no_credentials())
         .or(view.ruling.sleep.as_deref())
@@ -168,7 +188,54 @@ fn waiting(view: &View, what: &str) -> Option<String> {
     match view.ruling.standing {
         Standing::Invalid => Some(format!("{what} has mistakes and is not applied; see the condition Validated")),
         Standing::AwaitingApproval => Some(format!("{what} waits for an approval; see status.approval.pending")),
-        Standing::Asking | Standing::Applied | Standing::Waiting | Standing::Lost => None,
+        Standing::Asking | Standing::Applied | Standing::Waiting | Standing::Restoring | Standing::Lost => None,
+    }
+}
+
+fn on_demand(view: &View) -> Vec<OnDemandBackup> {
+    let Some(record) = view.record() else { return vec![] };
+    let asked = record.asked.iter().filter_map(|asked| {
+        let generation = record.generations().find(|generation| generation.number == asked.generation)?;
+        let (role, name) = requested_backup(generation, &asked.token);
+        let operator = operators::of(generation.plan.terms.operator);
+        let run = match view.observed.composed.get(&Key(generation.key(&role))) {
+            None => BackupRun::Running,
+            Some(backup) => operator.backed_up(backup).unwrap_or_else(|why| BackupRun::Failed(why.to_string())),
+        };
+        let (state, message) = match run {
+            BackupRun::Running => (OnDemandState::Running, None),
+            BackupRun::Completed => (OnDemandState::Completed, None),
+            BackupRun::Failed(why) => (OnDemandState::Failed, Some(why)),
+        };
+        Some(OnDemandBackup { request: asked.token.clone(), name, state, until: asked.until.clone()?, message })
+    });
+    asked.collect()
+}
+
+fn restores(view: &View) -> Vec<RestoreStatus> {
+    let beside = view.record().into_iter().flat_map(|record| &record.beside);
+    beside
+        .map(|Beside { generation, fate }| {
+            let (state, id, until, message) = match fate {
+                Fate::Next { restore, .. } => {
+                    let message = view.next.and_then(|health| why(&health.state)).map(String::from);
+                    (RestoreState::Restoring, Some(restore.clone()), None, message)
+                }
+                Fate::Kept { until } => (RestoreState::Kept, None, Some(until.clone()), None),
+                Fate::Released => (RestoreState::Released, None, None, None),
+            };
+            RestoreStatus { generation: generation.name(), state, id, until, message }
+        })
+        .collect()
+}
+
+/// What a state waits for.
+fn why(state: &State) -> Option<&str> {
+    match state {
+        State::Ready => None,
+        State::Hibernated => Some("it sleeps"),
+        State::Absent => Some("it does not exist yet"),
+        State::Progressing(why) | State::Degraded(why) | State::Failed(why) => Some(why),
     }
 }
 

@@ -84,7 +84,9 @@ impl Operators {
         let sleeps = cluster["metadata"]["annotations"][HIBERNATION] == "on";
         let (mut surplus, mut resizing) = (None, vec![]);
         let small: Vec<&Id> = volumes.iter().filter(|volume| capacity(store, volume) < bytes(size)).collect();
-        let phase = if volumes.is_empty() {
+        let phase = if volumes.is_empty() && !recoverable(store, &cluster) {
+            "Setting up primary"
+        } else if volumes.is_empty() {
             *members = Members { ready: 0, rolled_out: pods };
             secrets(store, &cluster, now);
             store.put(volume(&cluster, 1, size), now);
@@ -167,6 +169,9 @@ impl Operators {
         if ["completed", "failed"].contains(&phase) {
             object(&mut status).insert("stoppedAt".into(), now.to_string().into());
         }
+        if phase == "completed" {
+            object(&mut status).insert("backupId".into(), now.strftime("%Y%m%dT%H%M%S").to_string().into());
+        }
         if phase == "failed" {
             object(&mut status).insert("error".into(), "the store does not answer".into());
         }
@@ -179,6 +184,28 @@ impl Operators {
             store.edit(&place, |value| remember(value, server, phase, now));
         }
     }
+}
+
+/// Whether there is a backup where the Cluster is to begin from; one that begins empty needs none.
+fn recoverable(store: &Store, cluster: &Value) -> bool {
+    if !cluster["spec"]["bootstrap"]["recovery"].is_object() {
+        return true;
+    }
+    let from = &cluster["spec"]["externalClusters"][0]["plugin"]["parameters"];
+    let (namespace, server) = (text(&cluster["metadata"]["namespace"]), text(&from["serverName"]));
+    let stores: Vec<&Value> =
+        store.of_kind(PLUGIN_GROUP, "ObjectStore").iter().filter_map(|id| store.get(id)).collect();
+    let named = |value: &&&Value| {
+        let metadata = &value["metadata"];
+        metadata["name"] == from["barmanObjectName"] && metadata["namespace"] == namespace
+    };
+    let Some(place) = stores.iter().find(named) else { return false };
+    let place = &place["spec"]["configuration"]["destinationPath"];
+    // Whoever else describes the same place knows what was put there.
+    stores.iter().any(|value| {
+        let window = &value["status"]["serverRecoveryWindow"][server];
+        value["spec"]["configuration"]["destinationPath"] == *place && window["lastSuccessfulBackupTime"].is_string()
+    })
 }
 
 fn remember(store: &mut Value, server: String, phase: &str, now: Timestamp) {
@@ -232,7 +259,9 @@ fn daily(schedule: &str, now: Timestamp) -> Timestamp {
 
 fn secrets(store: &mut Store, cluster: &Value, now: Timestamp) {
     let name = text(&cluster["metadata"]["name"]).to_owned();
-    let initial = &cluster["spec"]["bootstrap"]["initdb"]["owner"];
+    let bootstrap = &cluster["spec"]["bootstrap"];
+    let initial = if bootstrap["recovery"].is_object() { &bootstrap["recovery"] } else { &bootstrap["initdb"] };
+    let initial = &initial["owner"];
     let encode = |text: &str| {
         use base64::Engine as _;
         base64::engine::general_purpose::STANDARD.encode(text)

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod life;
+mod restore;
 mod random;
 
 use function_database::api::approval::Decision;

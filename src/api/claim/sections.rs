@@ -54,26 +54,26 @@ pub enum PoolMode {
     Transaction,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Restore {
     /// A restore runs once for each id; a new id asks for it again.
     #[schemars(length(min = 1, max = 63))]
     pub id: String,
     /// The database whose backup is restored; this one if left out.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[a-z]([a-z0-9-]*[a-z0-9])?$"), length(max = 40))]
     pub database: Option<String>,
     /// The namespace of that database; this one if left out.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[a-z]([a-z0-9-]*[a-z0-9])?$"), length(max = 63))]
     pub namespace: Option<String>,
-    /// The name of one backup; else the newest before the point in time.
-    #[serde(default)]
+    /// The name of one backup, or of what served before the last restore; else the newest before the point in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"), length(max = 253))]
     pub backup: Option<String>,
     /// Up to which moment, RFC 3339; else as late as possible.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         regex(
             pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
@@ -82,7 +82,7 @@ pub struct Restore {
     )]
     pub point_in_time: Option<String>,
     /// Overwrites the running data, without a way back, where the operator can.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_place: bool,
 }
 

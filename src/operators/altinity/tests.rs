@@ -76,7 +76,7 @@ fn each_wish_has_its_field() {
     });
     let claim = example::claim("dev", json!({"engine": "clickhouse", "tls": secured["tls"]}));
     let plan = crate::plan::resolve(&claim, &issued).unwrap();
-    let found = composed(&Generation { number: 1, lineage: "u-1".into(), plan }, &Observed::default());
+    let found = composed(&Generation::first("u-1", plan), &Observed::default());
     let settings = &found["clickhouse"]["spec"]["configuration"]["settings"];
     for closed in ["tcp_port", "http_port", "interserver_http_port", "mysql_port", "postgresql_port"] {
         assert_eq!(settings[closed], "_removed_", "{closed}");

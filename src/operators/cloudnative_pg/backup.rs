@@ -2,10 +2,10 @@
 //! Out: both. The archive of the log is the `Cluster`'s, which names the store.
 
 use super::status::Backup;
-use super::{Name, key, kind};
-use crate::api::plan::{Backup as BackupPlan, DatabaseName, DestinationAccess, Terms};
+use super::{Name, key, kind, source_name};
+use crate::api::plan::{Backup as BackupPlan, DatabaseName, Destination, DestinationAccess, Terms};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
-use crate::api::record::Generation;
+use crate::api::record::{Generation, Source};
 use crate::operators::{BackupRun, Holds, Resource, pods, resource};
 use crate::wire::{Object, Undecodable};
 use k8s_openapi::api::core::v1::ResourceRequirements;
@@ -21,20 +21,8 @@ const SIDECAR_CPU_PERCENT: u64 = 25;
 
 pub fn compose(generation: &Generation, backup: &BackupPlan) -> [Resource; 2] {
     let terms = &generation.plan.terms;
-    let store = ObjectStore {
-        configuration: Configuration {
-            destination_path: path(generation, &backup.destination.path),
-            endpoint_url: backup.destination.endpoint.as_deref(),
-            s3_credentials: credentials(&backup.destination.access),
-            wal: Wal { compression: "gzip", max_parallel: 4 },
-            data: Data { compression: "gzip", jobs: 2 },
-        },
-        retention_policy: &backup.retention,
-        instance_sidecar_configuration: Sidecar {
-            resources: pods::beside(terms, sidecar(terms)),
-            env: if backup.destination.endpoint.is_some() { CHECKSUMS.to_vec() } else { vec![] },
-        },
-    };
+    let path = path(&backup.destination, generation.database(), &generation.lineage);
+    let store = store(terms, &backup.destination, path, Some(&backup.retention));
     let schedule = ScheduledBackup {
         // The operator's first field is the second.
         schedule: format!("0 {}", backup.schedule),
@@ -54,6 +42,45 @@ pub fn compose(generation: &Generation, backup: &BackupPlan) -> [Resource; 2] {
         resource(generation, key::OBJECT_STORE, kind::OBJECT_STORE, name(), Holds::Archive, store),
         resource(generation, key::SCHEDULED_BACKUP, kind::SCHEDULED_BACKUP, name(), Holds::Nothing, schedule),
     ]
+}
+
+/// What a restored generation began from. Nothing is ever written there, so nothing is kept or removed.
+pub fn source(generation: &Generation, source: &Source) -> Resource {
+    let Source { namespace, name, lineage, destination, .. } = source;
+    let database = DatabaseName { namespace: namespace.clone(), name: name.clone(), inside: String::new() };
+    let store = store(&generation.plan.terms, destination, path(destination, &database, lineage), None);
+    resource(generation, key::SOURCE_STORE, kind::OBJECT_STORE, source_name(generation), Holds::Nothing, store)
+}
+
+fn store<'a>(
+    terms: &Terms,
+    destination: &'a Destination,
+    destination_path: String,
+    retention_policy: Option<&'a str>,
+) -> ObjectStore<'a> {
+    ObjectStore {
+        configuration: Configuration {
+            destination_path,
+            endpoint_url: destination.endpoint.as_deref(),
+            s3_credentials: credentials(&destination.access),
+            wal: Wal { compression: "gzip", max_parallel: 4 },
+            data: Data { compression: "gzip", jobs: 2 },
+        },
+        retention_policy,
+        instance_sidecar_configuration: Sidecar {
+            resources: pods::beside(terms, sidecar(terms)),
+            env: if destination.endpoint.is_some() { CHECKSUMS.to_vec() } else { vec![] },
+        },
+    }
+}
+
+/// What a recovery calls a backup: the plugin's own id, not the name of the object.
+pub fn id(backup: &Object) -> Result<String, String> {
+    let Backup { status, .. } = backup.decode("backup").map_err(|error| format!("cannot be read: {error}"))?;
+    match (status.phase, status.backup_id) {
+        (Some("completed"), Some(id)) => Ok(id.into()),
+        _ => Err("is not complete".into()),
+    }
 }
 
 /// One backup, made at once by the plugin.
@@ -80,9 +107,9 @@ pub fn run(backup: &Object) -> Result<BackupRun, Undecodable> {
 }
 
 /// The lineage keeps a new database of an old name out of the old one's backups. The plugin adds the server's name.
-fn path(generation: &Generation, destination: &str) -> String {
-    let DatabaseName { namespace, name, .. } = generation.database();
-    format!("{}/{namespace}/{name}/{}", destination.trim_end_matches('/'), generation.lineage)
+fn path(destination: &Destination, database: &DatabaseName, lineage: &str) -> String {
+    let DatabaseName { namespace, name, .. } = database;
+    format!("{}/{namespace}/{name}/{lineage}", destination.path.trim_end_matches('/'))
 }
 
 /// What each member's sidecar may use.
@@ -113,7 +140,8 @@ const CHECKSUMS: [Variable; 2] = [
 struct ObjectStore<'a> {
     configuration: Configuration<'a>,
     /// The claim's `30d`, `4w`, `6m` is the plugin's own language.
-    retention_policy: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retention_policy: Option<&'a str>,
     instance_sidecar_configuration: Sidecar,
 }
 

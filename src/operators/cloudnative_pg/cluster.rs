@@ -1,10 +1,10 @@
 //! The `Cluster`: the members and everything that decides about them. In: a generation. Out: one resource, the only one
 //! here that holds data. The structs read like the operator's manual, in its order.
 
-use super::{Name, Settings, backup, key, kind, label, server_name, workload};
+use super::{Name, Settings, backup, key, kind, label, server_name, source_name, workload};
 use crate::api::plan::{Placement, Plan, Terms};
 use crate::api::quantity::Bytes;
-use crate::api::record::Generation;
+use crate::api::record::{self, Generation};
 use crate::operators::facts::{Labels, labels};
 use crate::operators::{DATABASE, Holds, Resource, certificate, pods, postgresql, resource};
 use crate::wire::Object;
@@ -35,14 +35,8 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
                 (label::WORKLOAD, workload::MEMBERS.into()),
             ]),
         },
-        bootstrap: Bootstrap {
-            initdb: InitDb {
-                database: &terms.database.inside,
-                owner: postgresql::owner(&terms.database.inside),
-                encoding: "UTF8",
-                data_checksums: true,
-            },
-        },
+        bootstrap: bootstrap(generation),
+        external_clusters: generation.source.iter().map(|source| archive(generation, source)).collect(),
         enable_superuser_access: false,
         postgresql: PostgreSql {
             parameters: parameters(&generation.plan),
@@ -108,6 +102,30 @@ fn instances(name: &str) -> Labels {
     labels([(label::CLUSTER, name), (label::POD_ROLE, "instance")])
 }
 
+/// Its name among the Cluster's external ones.
+const SOURCE: &str = "source";
+
+fn bootstrap(generation: &Generation) -> Bootstrap<'_> {
+    let inside = &generation.database().inside;
+    let owner = postgresql::owner(inside);
+    match &generation.source {
+        None => Bootstrap::InitDb(InitDb { database: inside, owner, encoding: "UTF8", data_checksums: true }),
+        Some(record::Source { backup, point_in_time, .. }) => {
+            let target = RecoveryTarget { backup_id: backup.as_deref(), target_time: point_in_time.as_deref() };
+            let recovery_target = Some(target).filter(|it| it.backup_id.is_some() || it.target_time.is_some());
+            Bootstrap::Recovery(Recovery { source: SOURCE, database: inside, owner, recovery_target })
+        }
+    }
+}
+
+fn archive(generation: &Generation, source: &record::Source) -> ExternalCluster {
+    let parameters = ArchiverParameters {
+        barman_object_name: source_name(generation),
+        server_name: format!("{}-{}", source.generation(), source.version),
+    };
+    ExternalCluster { name: SOURCE, plugin: SourcePlugin { name: backup::PLUGIN, parameters } }
+}
+
 fn archiver(generation: &Generation) -> Plugin {
     Plugin {
         name: backup::PLUGIN,
@@ -127,6 +145,8 @@ struct ClusterSpec<'a> {
     primary_update_strategy: &'static str,
     inherited_metadata: Inherited,
     bootstrap: Bootstrap<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    external_clusters: Vec<ExternalCluster>,
     enable_superuser_access: bool,
     postgresql: PostgreSql<'a>,
     storage: Storage<'a>,
@@ -151,9 +171,45 @@ struct Inherited {
     labels: BTreeMap<&'static str, String>,
 }
 
+/// Read when the first member is made, and never again (CloudNativePG 1.30, "Bootstrap").
 #[derive(Serialize)]
-struct Bootstrap<'a> {
-    initdb: InitDb<'a>,
+#[serde(rename_all = "lowercase")]
+enum Bootstrap<'a> {
+    InitDb(InitDb<'a>),
+    Recovery(Recovery<'a>),
+}
+
+/// With its owner, the operator makes a secret for the application, and gives the owner that password.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Recovery<'a> {
+    source: &'static str,
+    database: &'a str,
+    owner: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery_target: Option<RecoveryTarget<'a>>,
+}
+
+/// Without a time, as late as the archive goes; without a backup, the newest before that.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RecoveryTarget<'a> {
+    #[serde(rename = "backupID", skip_serializing_if = "Option::is_none")]
+    backup_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_time: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ExternalCluster {
+    name: &'static str,
+    plugin: SourcePlugin,
+}
+
+#[derive(Serialize)]
+struct SourcePlugin {
+    name: &'static str,
+    parameters: ArchiverParameters,
 }
 
 /// The locale stays the operator's `C`: no update of the image's C library can then change how indexes are sorted.

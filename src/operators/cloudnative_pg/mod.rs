@@ -63,9 +63,11 @@ impl Operator for CloudNativePg {
             odd_replicas: false,
             pooling: true,
             backup_methods: &[BackupMethod::Auto, BackupMethod::Physical],
+            backup_on_demand: true,
             point_in_time: true,
             extensions: true,
             hibernation: true,
+            restore: true,
             load_balancer: true,
             encryption: Encryption::Own,
             audit: true,
@@ -103,6 +105,7 @@ impl Operator for CloudNativePg {
         if let Some(backup) = &terms.backup {
             resources.extend(backup::compose(generation, backup));
         }
+        resources.extend(generation.source.as_ref().map(|source| backup::source(generation, source)));
         if let Some(pooling) = &terms.pooling {
             resources.push(pooler::compose(generation, pooling));
         }
@@ -114,6 +117,14 @@ impl Operator for CloudNativePg {
 
     fn backup(&self, generation: &Generation, _settings: &Engines, role: &str, name: String) -> Option<Resource> {
         generation.plan.terms.backup.as_ref().map(|_| backup::once(generation, role, name))
+    }
+
+    fn backup_kind(&self) -> Option<(&'static str, &'static str)> {
+        Some(kind::BACKUP)
+    }
+
+    fn backup_id(&self, backup: &Object) -> Result<String, String> {
+        backup::id(backup)
     }
 
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable> {
@@ -129,6 +140,7 @@ impl Operator for CloudNativePg {
 mod key {
     pub const CLUSTER: &str = "cluster";
     pub const OBJECT_STORE: &str = "object-store";
+    pub const SOURCE_STORE: &str = "source-store";
     pub const SCHEDULED_BACKUP: &str = "scheduled-backup";
     pub const POOLER: &str = "pooler";
     pub const DATABASE: &str = "database";
@@ -179,6 +191,11 @@ fn volumes(generation: &Generation) -> Question {
 /// upgrades").
 fn server_name(generation: &Generation) -> String {
     format!("{}-{}", generation.name(), generation.plan.terms.version)
+}
+
+/// The `ObjectStore` that a restored Cluster began from. A dot stands in no claim's name.
+fn source_name(generation: &Generation) -> String {
+    format!("{}.source", generation.name())
 }
 
 /// Also the name of its Service, its Deployment and its ServiceAccount; it must not be the Cluster's.

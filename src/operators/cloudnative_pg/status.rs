@@ -175,8 +175,9 @@ pub struct BackupMetadata {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct BackupStatus<'a> {
     pub phase: Option<&'a str>,
     pub error: Option<&'a str>,
+    pub backup_id: Option<&'a str>,
 }

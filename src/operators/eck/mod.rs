@@ -76,9 +76,11 @@ impl Operator for Eck {
             odd_replicas: false,
             pooling: false,
             backup_methods: &[BackupMethod::Auto, BackupMethod::Physical],
+            backup_on_demand: true,
             point_in_time: false,
             extensions: false,
             hibernation: false,
+            restore: false,
             load_balancer: true,
             encryption: Encryption::Own,
             // It takes a paid licence.

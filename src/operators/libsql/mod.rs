@@ -59,9 +59,11 @@ impl Operator for LibSql {
             odd_replicas: false,
             pooling: false,
             backup_methods: &[BackupMethod::Auto, BackupMethod::Dump],
+            backup_on_demand: true,
             point_in_time: true,
             extensions: false,
             hibernation: true,
+            restore: false,
             // What is not encrypted stays inside.
             load_balancer: false,
             encryption: Encryption::Never,

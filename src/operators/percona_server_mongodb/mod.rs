@@ -84,9 +84,11 @@ impl Operator for PerconaServerMongoDb {
             pooling: true,
             // What is dumped can be restored into any database, whatever the key that encrypts its files.
             backup_methods: &[BackupMethod::Auto, BackupMethod::Dump, BackupMethod::Physical],
+            backup_on_demand: true,
             point_in_time: true,
             extensions: false,
             hibernation: true,
+            restore: false,
             load_balancer: true,
             encryption: Encryption::Own,
             audit: true,

@@ -63,9 +63,11 @@ impl Operator for StackGres {
             odd_replicas: false,
             pooling: true,
             backup_methods: &[BackupMethod::Auto, BackupMethod::Physical],
+            backup_on_demand: true,
             point_in_time: true,
             extensions: true,
             hibernation: true,
+            restore: false,
             load_balancer: true,
             encryption: Encryption::Own,
             // pgaudit is one of the extensions that members would have to download.

@@ -27,7 +27,7 @@ pub fn plan(changes: Value) -> Plan {
 }
 
 fn generation() -> Generation {
-    Generation { number: 1, lineage: "u-1".into(), plan: plan(json!({"shards": 2})) }
+    Generation::first("u-1", plan(json!({"shards": 2})))
 }
 
 fn cluster() -> Value {

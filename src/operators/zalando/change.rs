@@ -39,7 +39,7 @@ pub fn class(from: &Plan, to: &Plan) -> Class {
 /// Spilo reads its variables at the start, and any other one makes the operator replace the pods.
 fn backup_change(from: &Plan, to: &Plan) -> Class {
     let variables = |plan: &Plan| {
-        let generation = Generation { number: 1, lineage: String::new(), plan: plan.clone() };
+        let generation = Generation::first(String::new(), plan.clone());
         plan.terms.backup.as_ref().map(|backup| backup::variables(&generation, backup))
     };
     if variables(from) == variables(to) { Class::Online } else { Class::Restart }

@@ -1,0 +1,160 @@
+//! A restore, within step `production-approval`. In: what the claim asks for, the record, what Crossplane finds. Out: where the
+//! data comes from, or why it cannot; how each generation is. Gathers the evidence for `gate::restore`; must not decide.
+
+use super::others;
+use super::production_approval::{Evidence, mark, read_record};
+use super::{ask, health};
+use crate::api::claim::Restore;
+use crate::api::plan::Plan;
+use crate::api::problem::{Problem, Problems};
+use crate::api::record::{self, Beside, Fate, Generation, Record, Source};
+use crate::gate::restore::{self, Origin, Seen};
+use crate::observed::{Answer, Question};
+use crate::operators::{self, GENERATION, LINEAGE, STATEFUL, State, VERSION};
+use crate::wire::Object;
+
+/// Where the data comes from; `None`: Crossplane has not answered yet.
+pub fn origin(
+    evidence: &mut Evidence,
+    record: Option<&Record>,
+    plan: &Plan,
+    restore: &Restore,
+) -> Result<Option<Origin>, Problems> {
+    if let Some(kept) = kept(record, restore) {
+        return Ok(Some(Origin::Kept(kept.number)));
+    }
+    let (from, recoverable) = match whose(evidence, record, plan, restore)? {
+        None => return Ok(None),
+        Some(found) => found,
+    };
+    let problems = restore::problems(restore, plan, &from, recoverable.as_deref(), evidence.now);
+    if !problems.is_empty() {
+        return Err(Problems(problems));
+    }
+    let Some(mut source) = Source::of(&from, None, restore.point_in_time.clone()) else { return Ok(None) };
+    if let Some(name) = &restore.backup {
+        let Some(found) = backup(evidence, plan, &source.namespace, name)? else { return Ok(None) };
+        let id = operators::of(plan.terms.operator).backup_id(&found);
+        source.backup = Some(id.map_err(|wrong| {
+            let right = "write the name of one that is complete";
+            Problems(vec![Problem::new("spec.restore.backup", format!("{name} {wrong}"), right)])
+        })?);
+        // A backup that was made for a generation says for which.
+        let text = |annotation| mark(&found, annotation).map(String::from);
+        source.lineage = text(LINEAGE).unwrap_or(source.lineage);
+        source.version = text(VERSION).unwrap_or(source.version);
+        source.number = text(GENERATION).and_then(|number| number.parse().ok()).unwrap_or(source.number);
+    }
+    Ok(Some(Origin::Backup(source)))
+}
+
+/// What served before, if it is that which is asked for.
+fn kept<'a>(record: Option<&'a Record>, restore: &Restore) -> Option<&'a Generation> {
+    let asked = |beside: &&Beside| {
+        let kept = matches!(beside.fate, Fate::Kept { .. });
+        kept && restore.backup.as_deref() == Some(beside.generation.name().as_str())
+    };
+    let own = restore.database.is_none() && restore.namespace.is_none();
+    let found = record.filter(|_| own)?.beside.iter().find(asked)?;
+    Some(&found.generation)
+}
+
+/// The generation that was backed up, and the earliest moment that can be restored where that is known.
+fn whose(
+    evidence: &mut Evidence,
+    record: Option<&Record>,
+    plan: &Plan,
+    restore: &Restore,
+) -> Result<Option<(Generation, Option<String>)>, Problems> {
+    let (namespace, name) = evidence.composite.identity();
+    let from = (restore.namespace.as_deref().unwrap_or(namespace), restore.database.as_deref().unwrap_or(name));
+    if let Some(record) = record.filter(|_| from == (namespace, name)) {
+        let Evidence { response, observed, .. } = evidence;
+        let first = health(response, &record.serving, observed).backup.first_recoverable;
+        return Ok(Some((record.serving.clone(), first)));
+    }
+    if from.0 != namespace {
+        let wrong = format!("a backup of the namespace {} cannot be restored here", from.0);
+        return Err(Problems(vec![Problem::new("spec.restore.namespace", wrong, "leave it out")]));
+    }
+    let question = Question::by_name(crate::api::API_VERSION, record::KIND, from.0, from.1);
+    let from = (from.0.to_string(), from.1.to_string());
+    ask(&mut evidence.response, &question);
+    let found = match evidence.observed.objects(&question) {
+        Answer::NotAsked => return Ok(None),
+        Answer::Found([found, ..]) => found.clone(),
+        Answer::Nothing | Answer::Found([]) => return left(evidence, plan, restore, from),
+    };
+    let problem = |why| Problems(vec![Problem::new("spec.restore.database", why, "have the platform team restore it")]);
+    let record =
+        read_record(&found).map_err(|why| problem(format!("the record of {} cannot be used: {why}", from.1)))?;
+    Ok(Some((record.spec.serving, None)))
+}
+
+/// A database that is gone, of which a backup is left: what that says of itself, and the plan's own for the rest.
+fn left(
+    evidence: &mut Evidence,
+    plan: &Plan,
+    restore: &Restore,
+    (namespace, name): (String, String),
+) -> Result<Option<(Generation, Option<String>)>, Problems> {
+    let Some(backup_name) = &restore.backup else {
+        let wrong = format!("there is no database {name} in {namespace}");
+        let right = "write the name of one, or of a backup that is left in spec.restore.backup";
+        return Err(Problems(vec![Problem::new("spec.restore.database", wrong, right)]));
+    };
+    let Some(found) = backup(evidence, plan, &namespace, backup_name)? else { return Ok(None) };
+    let Some(lineage) = mark(&found, LINEAGE).map(String::from) else {
+        let wrong = format!("{backup_name} does not say which database it is of");
+        return Err(Problems(vec![Problem::new("spec.restore.backup", wrong, "write the name of a last backup")]));
+    };
+    let mut generation = Generation::first(lineage, plan.clone());
+    generation.plan.terms.database.namespace = namespace;
+    generation.plan.terms.database.name = name;
+    Ok(Some((generation, None)))
+}
+
+/// The operator's own object of this name; `None`: Crossplane has not answered yet.
+fn backup(evidence: &mut Evidence, plan: &Plan, namespace: &str, name: &str) -> Result<Option<Object>, Problems> {
+    let operator = operators::of(plan.terms.operator);
+    let missing = |wrong: String| {
+        Problems(vec![Problem::new(
+            "spec.restore.backup",
+            wrong,
+            "write the name of one that there is, or leave it out",
+        )])
+    };
+    let Some((api_version, kind)) = operator.backup_kind() else {
+        return Err(missing("the operator lists no backups".into()));
+    };
+    let question = Question::by_name(api_version, kind, namespace, name);
+    ask(&mut evidence.response, &question);
+    match evidence.observed.objects(&question) {
+        Answer::NotAsked => Ok(None),
+        Answer::Found([found, ..]) => Ok(Some(found.clone())),
+        Answer::Nothing | Answer::Found([]) => Err(missing(format!("there is no {kind} {name} in {namespace}"))),
+    }
+}
+
+/// How a generation is, as it is composed now: the serving one as if it were to sleep.
+pub fn seen(evidence: &mut Evidence, generation: &Generation) -> Seen {
+    let Evidence { response, observed, .. } = evidence;
+    let mut sleeping = generation.clone();
+    sleeping.plan.terms.lifecycle.hibernated = true;
+    let mut awake = generation.clone();
+    awake.plan.terms.lifecycle.hibernated = false;
+    let state = |response: &mut _, generation: &Generation| health(response, generation, observed).state;
+    let data = operators::of(generation.plan.terms.operator).data(generation);
+    Seen {
+        ready: state(response, &awake) == State::Ready,
+        asleep: state(response, &sleeping) == State::Hibernated,
+        holds_data: data
+            .iter()
+            .any(|data| observed.composed.get(&data.key).is_some_and(|object| mark(object, STATEFUL).is_some())),
+    }
+}
+
+/// Whether there is room for a second generation of the same size beside what runs.
+pub fn room(evidence: &mut Evidence, runs: &Plan, plan: &Plan) -> Result<others::Room, Problems> {
+    others::room_beside(&mut evidence.response, &evidence.observed, &evidence.quota, runs, plan)
+}
