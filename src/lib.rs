@@ -23,6 +23,7 @@ pub mod observed;
 pub mod delivery;
 pub mod wire;
 pub mod render;
+pub mod preview;
 pub mod simulate;
 pub mod schema;
 pub mod server;

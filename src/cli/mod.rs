@@ -3,6 +3,7 @@
 
 mod approve;
 mod documents;
+mod plan;
 mod render;
 mod schema;
 mod serve;
@@ -35,6 +36,7 @@ enum Command {
     Render(render::Arguments),
     Simulate(simulate::Arguments),
     Validate(validate::Arguments),
+    Plan(plan::Arguments),
     Approve(approve::Arguments),
     Schema(schema::Arguments),
     Serve(serve::Arguments),
@@ -45,6 +47,8 @@ pub enum Outcome {
     Fine,
     /// The user's files have problems, all of which were said.
     Problems,
+    /// An exit code of its own that was asked for.
+    Asked(u8),
 }
 
 /// Why a command gave up, where it was not our fault.
@@ -73,6 +77,7 @@ pub fn run() -> ExitCode {
     match panic::catch_unwind(|| dispatch(&command)) {
         Ok(Ok(Outcome::Fine)) => ExitCode::SUCCESS,
         Ok(Ok(Outcome::Problems)) => ExitCode::from(1),
+        Ok(Ok(Outcome::Asked(code))) => ExitCode::from(code),
         Ok(Err(error)) => {
             say(format_args!("error: {error:#}"));
             ExitCode::from(match error.downcast_ref::<GaveUp>() {
@@ -90,6 +95,7 @@ fn dispatch(command: &Command) -> anyhow::Result<Outcome> {
         Command::Render(arguments) => render::run(arguments),
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Validate(arguments) => validate::run(arguments),
+        Command::Plan(arguments) => plan::run(arguments),
         Command::Approve(arguments) => approve::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),
         Command::Serve(arguments) => serve::run(arguments),

@@ -1,8 +1,9 @@
 //! `render`: what Crossplane would apply, without a cluster.
 
-use super::documents::{self, Document};
+use super::documents::{self, Document, Files};
 use super::{GaveUp, Outcome, validate};
 use clap::{Args, ValueEnum};
+use function_database::preview::resources::masked;
 use function_database::render::{Composition, KEY, Rendered, render};
 use function_database::wire::{Event, Severity};
 use jiff::Timestamp;
@@ -112,12 +113,17 @@ fn existing(paths: &[PathBuf]) -> anyhow::Result<Vec<Value>> {
 
 /// The shipped Composition, or the user's; one with mistakes would stop every claim, so they are said instead.
 pub fn composition(path: Option<&Path>) -> anyhow::Result<Composition> {
-    let Some(path) = path else { return Ok(Composition::read(&serde_saphyr::from_str(SHIPPED)?)?) };
-    let files = documents::read(&[path.into()]);
+    match path {
+        None => Ok(Composition::read(&serde_saphyr::from_str(SHIPPED)?)?),
+        Some(path) => composition_of(&documents::read(&[path.into()]), &path.display().to_string()),
+    }
+}
+
+/// The Composition in a file that was read already.
+pub fn composition_of(files: &Files, shown: &str) -> anyhow::Result<Composition> {
     if !files.unreadable.is_empty() {
         return Err(GaveUp::Unreadable(files.unreadable.join("\n")).into());
     }
-    let shown = path.display();
     let found = files.documents.iter().find(|document| validate::kind(document) == Kind::Composition);
     let found =
         found.ok_or_else(|| GaveUp::Unreadable(format!("{shown}: there is no Composition with our steps in it")))?;
@@ -149,21 +155,6 @@ fn say(claim: &Document, rendered: &Rendered) -> bool {
     rendered.fatal.is_some() || invalid
 }
 
-/// No secret value leaves, whoever asked for it.
-fn masked(mut value: Value) -> Value {
-    if value["apiVersion"] == "v1" && value["kind"] == "Secret" {
-        for field in ["data", "stringData"] {
-            if let Some(data) = value.get_mut(field).and_then(Value::as_object_mut) {
-                data.values_mut().for_each(|secret| *secret = "***".into());
-            }
-        }
-    }
-    if let Some(manifest) = value.pointer_mut("/spec/forProvider/manifest") {
-        *manifest = masked(manifest.take());
-    }
-    value
-}
-
 fn print(documents: &[Value], output: Output) -> anyhow::Result<()> {
     let text = match output {
         Output::Json => serde_json::to_string_pretty(documents)? + "\n",
@@ -173,21 +164,4 @@ fn print(documents: &[Value], output: Output) -> anyhow::Result<()> {
         }
     };
     Ok(super::print(&text)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn secrets_are_masked_wherever_they_are() {
-        let secret = json!({"apiVersion": "v1", "kind": "Secret", "data": {"password": "aHVudGVyMg=="}, "stringData": {"a": "b"}});
-        let wrapped = json!({"kind": "Object", "spec": {"forProvider": {"manifest": secret}}});
-        for value in [masked(secret.clone()), masked(wrapped)] {
-            let text = value.to_string();
-            assert!(!text.contains("aHVudGVyMg") && !text.contains("\"b\""), "{text}");
-            assert!(text.contains("***"));
-        }
-    }
 }

@@ -5,10 +5,12 @@ mod approval;
 use super::documents::{self, Document};
 use super::{GaveUp, Outcome, render};
 use clap::Args;
+use function_database::api::approval::OperationKind;
 use function_database::api::claim::Claim;
 use function_database::api::input::{ApprovalGate, Step, TierDefaults};
 use function_database::api::problem::Problem;
 use function_database::api::{self, schema};
+use function_database::gate::deletion;
 use function_database::pipeline::{self, stop::Stop};
 use function_database::plan::{self, quota};
 use function_database::render::Composition;
@@ -51,12 +53,12 @@ pub struct Policy {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
     /// Line and column, from 1.
-    at: (u64, u64),
-    message: String,
+    pub at: (u64, u64),
+    pub message: String,
 }
 
 impl Finding {
-    fn new(document: &Document, path: &str, message: String) -> Finding {
+    pub fn new(document: &Document, path: &str, message: String) -> Finding {
         Finding { at: document.at(path), message }
     }
 
@@ -217,7 +219,7 @@ fn violations(document: &Document) -> anyhow::Result<Vec<Violation>> {
 /// What the schema and the policy say against a claim, each path once: the policy knows better what would be right.
 pub fn claim(document: &Document, policy: &Policy) -> anyhow::Result<Vec<Finding>> {
     let violations = violations(document)?;
-    let planned = planned(document, &violations, &policy.tiers);
+    let planned = planned(document, &violations, policy);
     let same = |violation: &Violation, problem: &Problem| {
         let about = !problem.path.is_empty() && violation.message.contains(&problem.path);
         violation.path == problem.path || about
@@ -229,20 +231,29 @@ pub fn claim(document: &Document, policy: &Policy) -> anyhow::Result<Vec<Finding
 }
 
 /// What the policy says. Unknown fields stand in nobody's way; of a claim of another shape only the schema can speak.
-fn planned(document: &Document, violations: &[Violation], policy: &TierDefaults) -> Vec<Problem> {
+fn planned(document: &Document, violations: &[Violation], policy: &Policy) -> Vec<Problem> {
+    let Policy { tiers, gate } = policy;
     let unknown = violations.iter().filter(|violation| violation.message.starts_with("unknown field"));
     let unknown: Vec<&str> = unknown.map(|violation| violation.path.as_str()).collect();
     let Some(claim) = claim_of(without(&document.value, &unknown)) else { return vec![] };
-    let plan = match plan::resolve(&claim, policy) {
+    let plan = match plan::resolve(&claim, tiers) {
         Ok(plan) => plan,
         Err(problems) => return problems.0,
     };
     // Nobody knows the other databases here, but alone it must fit.
-    let checks = [plan::creation(&plan), quota::check(&quota::of(&plan, policy), None, &plan, &[])];
-    checks.into_iter().filter_map(Result::err).flat_map(|problems| problems.0).collect()
+    let checks = [plan::creation(&plan), quota::check(&quota::of(&plan, tiers), None, &plan, &[])];
+    let problems = checks.into_iter().filter_map(Result::err).flat_map(|problems| problems.0);
+    problems.chain(switched_off(&claim, gate)).collect()
 }
 
-fn read(document: &Document) -> Option<Claim> {
+/// A switch that the gate does not take.
+pub fn switched_off(claim: &Claim, gate: &ApprovalGate) -> Option<Problem> {
+    let off = claim.spec.lifecycle.as_ref().and_then(|it| it.deletion_protection) == Some(false);
+    let gated = gate.gates(claim.spec.environment, OperationKind::Delete);
+    (off && gated).then(|| deletion::no_switch(claim.spec.environment))
+}
+
+pub fn read(document: &Document) -> Option<Claim> {
     claim_of(document.value.clone())
 }
 
@@ -337,11 +348,11 @@ pub fn policy(composition: &Composition) -> anyhow::Result<Policy> {
 }
 
 /// The same with the platform's own values over them.
-fn overlay(composition: &Composition, config: &Document) -> Result<Policy, Stop> {
+pub fn overlay(composition: &Composition, config: &Document) -> Result<Policy, Stop> {
     policy_of(composition, Some(Object::try_of(&config.value)?))
 }
 
-fn is_overlay(document: &Document) -> bool {
+pub fn is_overlay(document: &Document) -> bool {
     document.value["kind"] == "EnvironmentConfig" && document.value["metadata"]["name"] == pipeline::OVERLAY
 }
 
