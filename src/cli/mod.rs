@@ -3,6 +3,8 @@
 
 mod approve;
 mod documents;
+mod explain;
+mod mermaid;
 mod plan;
 mod render;
 mod schema;
@@ -37,6 +39,7 @@ enum Command {
     Simulate(simulate::Arguments),
     Validate(validate::Arguments),
     Plan(plan::Arguments),
+    Explain(explain::Arguments),
     Approve(approve::Arguments),
     Schema(schema::Arguments),
     Serve(serve::Arguments),
@@ -96,6 +99,7 @@ fn dispatch(command: &Command) -> anyhow::Result<Outcome> {
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Validate(arguments) => validate::run(arguments),
         Command::Plan(arguments) => plan::run(arguments),
+        Command::Explain(arguments) => explain::run(arguments),
         Command::Approve(arguments) => approve::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),
         Command::Serve(arguments) => serve::run(arguments),

@@ -1,7 +1,7 @@
 //! `render`: what Crossplane would apply, without a cluster.
 
 use super::documents::{self, Document, Files};
-use super::{GaveUp, Outcome, validate};
+use super::{GaveUp, Outcome, mermaid, validate};
 use clap::{Args, ValueEnum};
 use function_database::preview::resources::masked;
 use function_database::render::{Composition, KEY, Rendered, render};
@@ -21,6 +21,7 @@ Examples:
   function-database render claim.yaml
   function-database render claim.yaml --observed composed.yaml --cluster secrets.yaml -o json
   function-database render claim.yaml --composition compositions/ours.yaml --now 2026-12-24T18:00:00Z
+  function-database render claim.yaml -o mermaid
 
 Whatever else stands in the files of the claims, approvals for instance, counts as existing in the cluster.
 Results, warnings and errors go to standard error. Secret values are masked.")]
@@ -40,7 +41,7 @@ pub struct Arguments {
     /// The time to render for, RFC 3339; now if left out.
     #[arg(long, value_name = "TIME", value_parser = super::time)]
     now: Option<Timestamp>,
-    /// The form of the output.
+    /// The form of the output; mermaid is a diagram.
     #[arg(short, long, default_value = "yaml")]
     output: Output,
 }
@@ -49,6 +50,7 @@ pub struct Arguments {
 enum Output {
     Yaml,
     Json,
+    Mermaid,
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
@@ -95,10 +97,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     for claim in &claims {
         let rendered = render(&composition, &claim.value, &observed, &cluster, now);
         trouble |= say(claim, &rendered);
-        shown.push(rendered.composite);
-        shown.extend(rendered.resources.into_iter().map(masked));
+        shown.push((rendered.composite, rendered.resources.into_iter().map(masked).collect()));
     }
-    print(&shown, arguments.output)?;
+    print(shown, arguments.output)?;
     Ok(if trouble { Outcome::Problems } else { Outcome::Fine })
 }
 
@@ -155,13 +156,12 @@ fn say(claim: &Document, rendered: &Rendered) -> bool {
     rendered.fatal.is_some() || invalid
 }
 
-fn print(documents: &[Value], output: Output) -> anyhow::Result<()> {
+fn print(composites: Vec<(Value, Vec<Value>)>, output: Output) -> anyhow::Result<()> {
+    let all = || composites.iter().flat_map(|(composite, resources)| std::iter::once(composite).chain(resources));
     let text = match output {
-        Output::Json => serde_json::to_string_pretty(documents)? + "\n",
-        Output::Yaml => {
-            let texts = documents.iter().map(serde_saphyr::to_string).collect::<Result<Vec<_>, _>>()?;
-            texts.join("---\n")
-        }
+        Output::Mermaid => mermaid::diagram(&composites),
+        Output::Json => serde_json::to_string_pretty(&all().collect::<Vec<_>>())? + "\n",
+        Output::Yaml => all().map(serde_saphyr::to_string).collect::<Result<Vec<_>, _>>()?.join("---\n"),
     };
     Ok(super::print(&text)?)
 }
