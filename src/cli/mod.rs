@@ -2,6 +2,8 @@
 //! Must not know a rule.
 
 mod approve;
+mod catalog;
+mod completions;
 mod documents;
 mod explain;
 mod mermaid;
@@ -12,7 +14,7 @@ mod serve;
 mod simulate;
 mod validate;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -41,8 +43,11 @@ enum Command {
     Plan(plan::Arguments),
     Explain(explain::Arguments),
     Approve(approve::Arguments),
+    Catalog(catalog::Arguments),
     Schema(schema::Arguments),
     Serve(serve::Arguments),
+    Completions(completions::Arguments),
+    Man(completions::ManArguments),
 }
 
 /// How a command ended, if it ended well.
@@ -101,8 +106,11 @@ fn dispatch(command: &Command) -> anyhow::Result<Outcome> {
         Command::Plan(arguments) => plan::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Approve(arguments) => approve::run(arguments),
+        Command::Catalog(arguments) => catalog::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),
         Command::Serve(arguments) => serve::run(arguments),
+        Command::Completions(arguments) => completions::run(arguments, Arguments::command()),
+        Command::Man(_) => completions::run_man(Arguments::command()),
     }
 }
 
