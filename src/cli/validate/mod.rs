@@ -1,6 +1,8 @@
 //! `validate`: every problem of claims, approvals and Compositions, with its place.
 
 mod approval;
+mod output;
+mod together;
 
 use super::documents::{self, Document};
 use super::{GaveUp, Outcome, render};
@@ -17,6 +19,7 @@ use function_database::render::Composition;
 use function_database::schema::{Schema, Violation, path};
 use function_database::wire::{Object, Request};
 use jiff::Timestamp;
+use output::{Format, Located};
 use serde_json::{Map, Value};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -29,6 +32,7 @@ use std::path::PathBuf;
 Examples:
   function-database validate databases/
   function-database validate claim.yaml --composition compositions/ours.yaml
+  function-database validate databases/ --format sarif > databases.sarif
   kubectl get sdb -A -o yaml | function-database validate -
   git diff --name-only origin/main -- '*.yaml' | xargs function-database validate")]
 pub struct Arguments {
@@ -38,6 +42,9 @@ pub struct Arguments {
     /// Another Composition than the shipped one, whose limits count.
     #[arg(long, value_name = "FILE")]
     composition: Option<PathBuf>,
+    /// The form of the output: sarif for code scanning, github for annotations in its runner.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
     /// The time at which approvals are looked at, RFC 3339; now if left out.
     #[arg(long, value_name = "TIME", value_parser = super::time)]
     now: Option<Timestamp>,
@@ -60,6 +67,11 @@ pub struct Finding {
 impl Finding {
     pub fn new(document: &Document, path: &str, message: String) -> Finding {
         Finding { at: document.at(path), message }
+    }
+
+    fn located(self, file: &str) -> Located {
+        let Finding { at: (line, column), message } = self;
+        Located { file: file.into(), line: Some(line), column: Some(column), message }
     }
 
     /// `file:line:column: message`
@@ -85,39 +97,50 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     for document in files.documents.iter().filter(|document| is_overlay(document)) {
         match overlay(&composition, document) {
             Ok(policy) => _ = laid_over.insert(&document.file, policy),
-            Err(stop) => lines.push(Finding::new(document, "data", stop.to_string()).line(&document.file)),
+            Err(stop) => {
+                let (line, column) = document.at("data");
+                lines.push(format!("{}:{line}:{column}: {stop}", document.file));
+            }
         }
     }
+    let mut problems: Vec<Located> = lines.iter().map(|line| Located::parse(line)).collect();
+    let policy_of = |document: &Document| laid_over.get(&document.file).unwrap_or(&shipped);
+    let documents = files.documents.iter().enumerate();
+    let of_claims = documents.clone().filter(|(_, document)| kind(document) == Kind::Claim);
+    let of_claims: Vec<_> = of_claims.map(|(index, document)| (index, document, policy_of(document))).collect();
+    let mut together = together::findings(&of_claims);
     let (mut checked, mut skipped, mut seen) = (0, 0, BTreeMap::new());
-    for document in &files.documents {
-        let policy = laid_over.get(&document.file).unwrap_or(&shipped);
+    for (index, document) in documents {
+        let policy = policy_of(document);
         match findings(document, policy)? {
             Some(mut found) => {
                 if kind(document) == Kind::Approval {
                     found.extend(approval::findings(document, &claims, policy, now));
-                    found.sort();
                 }
+                found.extend(together.remove(&index).unwrap_or_default());
+                found.sort();
                 found.extend(repeated(document, &mut seen));
-                lines.extend(found.iter().map(|finding| finding.line(&document.file)));
+                problems.extend(found.into_iter().map(|finding| finding.located(&document.file)));
                 checked += 1;
             }
             None => skipped += 1,
         }
     }
-    super::print(&lines.iter().fold(String::new(), |text, line| text + line + "\n"))?;
+    let snippets = std::io::IsTerminal::is_terminal(&std::io::stdout());
+    super::print(&output::text(arguments.format, &problems, checked, skipped, snippets)?)?;
     let mut summary = format!("{checked} checked");
     if skipped > 0 {
         write!(summary, ", {skipped} of other kinds skipped")?;
     }
-    match lines.len() {
+    match problems.len() {
         1 => write!(summary, ": 1 problem")?,
         problems => write!(summary, ": {problems} problems")?,
     }
     super::say(summary);
-    if lines.is_empty() && checked > 0 {
+    if problems.is_empty() && checked > 0 {
         super::hint("function-database render shows what Crossplane would apply");
     }
-    Ok(if lines.is_empty() { Outcome::Fine } else { Outcome::Problems })
+    Ok(if problems.is_empty() { Outcome::Fine } else { Outcome::Problems })
 }
 
 /// Of two of the same name in one file, kubectl would keep the last and lose the other.
