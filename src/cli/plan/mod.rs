@@ -11,7 +11,7 @@ use super::documents::{self, Files};
 use super::{GaveUp, Outcome, render};
 use clap::{Args, ValueEnum};
 use function_database::api::status::Class;
-use function_database::preview::Preview;
+use function_database::preview::{Change, Preview};
 use function_database::render::Composition;
 use jiff::Timestamp;
 use side::Side;
@@ -77,19 +77,58 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         Some(base) => revisions(arguments, base, now)?,
         None => folders(arguments, now)?,
     };
-    // What could not be read before is what this edit may well repair.
-    before.unreadable.iter().for_each(|line| super::say(format_args!("note: before: {line}")));
-    after.unreadable.iter().for_each(super::say);
-    if before.claims.is_empty() && after.claims.is_empty() && after.unreadable.is_empty() {
-        return Err(GaveUp::Unreadable("there is no Database (db.platform.io/v1) in these files".into()).into());
-    }
-    let preview = compare::compare(&before, &after)?;
+    let preview = preview(&before, &after)?;
     super::print(&match arguments.format {
         Format::Text => text::text(&preview),
         Format::Markdown => markdown::markdown(&preview),
         Format::Json => serde_json::to_string_pretty(&preview)? + "\n",
     })?;
     Ok(outcome(&preview, arguments.exit_code, !after.unreadable.is_empty()))
+}
+
+fn preview(before: &Side, after: &Side) -> anyhow::Result<Preview> {
+    // What could not be read before is what this edit may well repair.
+    before.unreadable.iter().for_each(|line| super::say(format_args!("note: before: {line}")));
+    after.unreadable.iter().for_each(super::say);
+    if before.claims.is_empty() && after.claims.is_empty() && after.unreadable.is_empty() {
+        return Err(GaveUp::Unreadable("there is no Database (db.platform.io/v1) in these files".into()).into());
+    }
+    compare::compare(before, after)
+}
+
+/// What `approve` shows and is bound to: the edit that makes `claim` of `from`; without that, a new database.
+pub fn of_claim(
+    claim: &Path,
+    from: Option<&Path>,
+    base: Option<&str>,
+    composition: Option<&Path>,
+    now: Timestamp,
+) -> anyhow::Result<Preview> {
+    let arguments = Arguments {
+        paths: from.into_iter().chain([claim]).map(Path::to_owned).collect(),
+        base: base.map(String::from),
+        head: None,
+        composition: composition.map(Path::to_owned),
+        composition_before: None,
+        format: Format::Text,
+        exit_code: false,
+        now: Some(now),
+    };
+    let [before, after] = match (base, from) {
+        (Some(base), _) => revisions(&arguments, base, now)?,
+        (None, Some(_)) => folders(&arguments, now)?,
+        (None, None) => {
+            let composition = render::composition(composition)?;
+            let side = |files: Files| Side::new(files, String::new(), &composition, now);
+            [side(Files::default())?, side(documents::read(&[claim.to_owned()]))?]
+        }
+    };
+    preview(&before, &after)
+}
+
+/// One change, as the plan shows it.
+pub fn shown(change: &Change) -> String {
+    text::change(change)
 }
 
 fn outcome(preview: &Preview, asked: bool, unreadable: bool) -> Outcome {

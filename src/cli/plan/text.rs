@@ -14,13 +14,18 @@ const WIDEST: usize = 80;
 
 pub fn text(preview: &Preview) -> String {
     let mut text = String::new();
-    for change in &preview.changes {
-        let _ = write(&mut text, change);
-    }
+    text.extend(preview.changes.iter().map(change));
     for Move { namespace, name, from, to } in &preview.moved {
         let _ = writeln!(text, "  {namespace}/{name} stands in {to} instead of {from}, and stays as it is");
     }
     text + &total(preview) + "\n"
+}
+
+/// Of one database.
+pub fn change(change: &Change) -> String {
+    let mut text = String::new();
+    let _ = write(&mut text, change);
+    text
 }
 
 fn write(text: &mut String, change: &Change) -> std::fmt::Result {
