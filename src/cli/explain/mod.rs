@@ -1,6 +1,7 @@
-//! `explain`: the policy as people read it, and what it makes of a claim. In: a Composition, claims. Out: tables. Must not
-//! know a rule.
+//! `explain`: the policy as people read it, what it makes of a claim, and why a database is not ready. In: a Composition,
+//! claims, a name. Out: tables. Must not know a rule.
 
+mod live;
 mod tables;
 
 use super::documents::{self, Document};
@@ -12,13 +13,14 @@ use function_database::pipeline::OVERLAY;
 use function_database::plan;
 use std::path::PathBuf;
 
-/// Show the policy as tables; or of a claim, each effective value and where it comes from.
+/// Show the policy as tables, where each value of a claim comes from, or why a database is not ready.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   function-database explain
   function-database explain platform/values.yaml --format markdown > docs/databases.md
   function-database explain databases/orders.yaml --composition compositions/ours.yaml
+  function-database explain --live orders --namespace checkout
 
 An EnvironmentConfig database-platform among the files counts, and is named where a value comes from it.")]
 pub struct Arguments {
@@ -28,6 +30,12 @@ pub struct Arguments {
     /// Another Composition than the shipped one.
     #[arg(long, value_name = "FILE")]
     composition: Option<PathBuf>,
+    /// Why this database in the cluster is not ready; exits with 1 if it is not.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["paths", "composition", "format"])]
+    live: Option<String>,
+    /// The namespace of that database; that of kubectl's context if left out.
+    #[arg(short, long, requires = "live")]
+    namespace: Option<String>,
     /// The form of the output.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
@@ -41,6 +49,9 @@ enum Format {
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
+    if let Some(name) = &arguments.live {
+        return live::run(name, arguments.namespace.as_deref());
+    }
     let composition = render::composition(arguments.composition.as_deref())?;
     let files = documents::read(&arguments.paths);
     files.unreadable.iter().for_each(super::say);
