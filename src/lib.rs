@@ -24,6 +24,8 @@ pub mod observed;
 pub mod delivery;
 pub mod wire;
 pub mod render;
+pub mod preview;
+pub mod explain;
 pub mod simulate;
 pub mod schema;
 pub mod xpkg;

@@ -26,7 +26,7 @@ const NAMESPACE: &str = "default";
 const SUFFIX: &str = "x1x2x";
 
 /// A Composition's pipeline, as far as it matters here.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Composition {
     /// The kind that it composes: `Database`, or `XDatabase` in the claims edition.
     pub kind: String,
@@ -35,7 +35,7 @@ pub struct Composition {
     pub skipped: Vec<String>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     pub name: String,
     pub input: Object,

@@ -50,3 +50,21 @@ fn play(root: &Path, command: &str) -> String {
     let status = output.status.code().unwrap();
     format!("$ {command}\n--- stdout\n{out}--- stderr\n{err}--- exit {status}\n")
 }
+
+/// Where the official schema is at hand, what code scanning gets is held to it.
+#[test]
+fn sarif_is_of_its_schema() {
+    let Some(path) = std::env::var_os("FUNCTION_DATABASE_SARIF") else {
+        return eprintln!("skipped: FUNCTION_DATABASE_SARIF names no file with the schema of SARIF 2.1.0");
+    };
+    let schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    for files in ["tests/cli/files", "examples", "tests/cli/files/wrong.yaml missing.yaml"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_function-database"));
+        command.arg("validate").args(files.split(' ')).args(["--format", "sarif"]);
+        let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+        let printed = serde_json::from_slice(&output.stdout).unwrap();
+        let problems: Vec<String> = schema.iter_errors(&printed).map(|error| error.to_string()).collect();
+        assert!(problems.is_empty(), "{files}: {problems:?}");
+    }
+}

@@ -1,8 +1,9 @@
-//! The committed XRDs, CRDs and the matrix of features are what the types say. `UPDATE=1 cargo test --test generated` rewrites them.
+//! The committed XRDs, CRDs, the matrix of features and the schema of plans are what the types say. `UPDATE=1 cargo test --test generated` rewrites them.
 #![cfg(test)]
 
 use function_database::api::schema::{FILES, generate};
 use function_database::operators::matrix;
+use function_database::preview::Preview;
 use std::path::Path;
 
 #[test]
@@ -11,7 +12,8 @@ fn committed_files_are_the_generated_ones() {
     let mut different = vec![];
     let generated = generate::files();
     assert!(generated.iter().map(|(path, _)| path).eq(FILES.iter().map(|(path, _)| path)), "FILES has other files");
-    for (path, text) in generated.into_iter().chain([("docs/operators.md", matrix::markdown())]) {
+    let documents = [("docs/operators.md", matrix::markdown()), ("docs/plan.schema.json", plan_schema())];
+    for (path, text) in generated.into_iter().chain(documents) {
         let file = root.join(path);
         if std::fs::read_to_string(&file).unwrap_or_default() == text {
             continue;
@@ -24,4 +26,9 @@ fn committed_files_are_the_generated_ones() {
         }
     }
     assert!(different.is_empty(), "{different:?} differ from the types; UPDATE=1 cargo test --test generated");
+}
+
+/// Of what `plan --format json` prints.
+fn plan_schema() -> String {
+    serde_json::to_string_pretty(&schemars::schema_for!(Preview)).unwrap() + "\n"
 }

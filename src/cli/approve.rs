@@ -1,32 +1,51 @@
-//! `approve`: writes the approval of exactly one operation. Must not talk to a cluster: the output is for `kubectl create`
-//! or a Git repository.
+//! `approve`: writes the approval of exactly one operation, or has `kubectl` make it. In: a digest, or a claim whose plan is
+//! shown first. Out: a `DatabaseApproval`. Must not approve anything but what was shown.
 
-use super::Outcome;
+use super::{GaveUp, Outcome, plan};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use function_database::api::approval::{ApprovalSpec, DIGEST_LABEL, Decision, KIND, OperationKind};
 use function_database::gate::signature;
+use function_database::preview::Change;
 use jiff::{Timestamp, ToSpan};
 use serde_json::json;
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Write the approval of an operation, as `status.approval.pending` of the database asks for it.
+/// Write the approval of an operation, as `status.approval.pending` of the database asks for it, or of a claim's plan.
 #[derive(Args)]
-#[command(
-    after_help = "Example:\n  function-database approve checkout/orders --operation Change --digest DIGEST --approver anna | kubectl create -f -"
-)]
+#[command(after_help = "\
+Examples:
+  function-database approve checkout/orders --operation Change --digest DIGEST --approver anna | kubectl create -f -
+  function-database approve --claim databases/orders.yaml --base origin/main > approvals/orders.yaml
+  function-database approve --claim new.yaml --from old.yaml --apply
+  function-database approve --claim new.yaml --reject --reason 'one member is enough'
+
+With --claim, the plan is shown on standard error, and at a terminal you are asked; without --from or --base it is a new
+database. An approval counts for exactly that plan, by the same Composition as in the cluster.")]
 pub struct Arguments {
-    /// The database, as namespace/name.
-    #[arg(value_parser = database)]
-    database: (String, String),
+    /// The database, as namespace/name; with --claim, which one of several.
+    #[arg(value_parser = database, required_unless_present = "claim")]
+    database: Option<(String, String)>,
     /// What is approved.
-    #[arg(long)]
-    operation: Operation,
+    #[arg(long, required_unless_present = "claim", conflicts_with = "claim")]
+    operation: Option<Operation>,
     /// The digest: 64 hexadecimal digits.
-    #[arg(long, value_parser = digest)]
-    digest: String,
+    #[arg(long, value_parser = digest, required_unless_present = "claim", conflicts_with = "claim")]
+    digest: Option<String>,
+    /// A file or folder with the claim as it shall be.
+    #[arg(long, value_name = "PATH")]
+    claim: Option<PathBuf>,
+    /// The claim as it runs; - is standard input.
+    #[arg(long, value_name = "PATH", requires = "claim", conflicts_with = "base")]
+    from: Option<PathBuf>,
+    /// The git revision with the claim as it runs.
+    #[arg(long, value_name = "REVISION", requires = "claim")]
+    base: Option<String>,
+    /// Another Composition than the shipped one.
+    #[arg(long, value_name = "FILE", requires = "claim")]
+    composition: Option<PathBuf>,
     /// Your user name in the cluster.
     #[arg(long, env = "USER")]
     approver: String,
@@ -48,6 +67,20 @@ pub struct Arguments {
     /// Sign it with this key: a private key, or the public one of a key in the agent.
     #[arg(long, value_name = "KEYFILE")]
     sign: Option<PathBuf>,
+    /// Make it in the cluster, with kubectl, instead of printing it.
+    #[arg(long)]
+    apply: bool,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+}
+
+/// What is decided on.
+struct Subject {
+    namespace: String,
+    name: String,
+    operation: OperationKind,
+    digest: String,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -60,20 +93,21 @@ enum Operation {
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let (namespace, name) = &arguments.database;
     // Fractions of a second would only make the file longer.
     let now = Timestamp::from_second(arguments.now.unwrap_or_else(Timestamp::now).as_second())?;
     let expires = now.checked_add((i64::from(arguments.days) * 24).hours()).context("--days is too far away")?;
+    let Subject { namespace, name, operation, digest } = subject(arguments, now)?;
+    let decision = if arguments.reject { Decision::Rejected } else { Decision::Approved };
+    if (arguments.claim.is_some() || arguments.apply) && !arguments.yes && !agreed(decision, &namespace, &name)? {
+        super::say("nothing was written");
+        return Ok(Outcome::Problems);
+    }
+    let label = digest.get(..32).unwrap_or_default().to_owned();
     let mut spec = ApprovalSpec {
         database: name.clone(),
-        operation: match arguments.operation {
-            Operation::Create => OperationKind::Create,
-            Operation::Change => OperationKind::Change,
-            Operation::Restore => OperationKind::Restore,
-            Operation::Delete => OperationKind::Delete,
-        },
-        digest: arguments.digest.clone(),
-        decision: if arguments.reject { Decision::Rejected } else { Decision::Approved },
+        operation,
+        digest,
+        decision,
         approver: arguments.approver.clone(),
         reason: arguments.reason.clone(),
         ticket: arguments.ticket.clone(),
@@ -83,16 +117,88 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     if let Some(key) = &arguments.sign {
         spec.signature = Some(sign(&signature::canonical(&spec), key)?);
     }
-    let label = arguments.digest.get(..32).unwrap_or_default();
     let approval = json!({
         "apiVersion": function_database::api::API_VERSION,
         "kind": KIND,
         "metadata": {"generateName": format!("{name}-"), "namespace": namespace, "labels": {DIGEST_LABEL: label}},
         "spec": spec,
     });
-    super::print(&serde_saphyr::to_string(&approval)?)?;
+    let approval = serde_saphyr::to_string(&approval)?;
+    if arguments.apply {
+        return apply(&approval);
+    }
+    super::print(&approval)?;
     super::hint("function-database approve ... | kubectl create -f -");
     Ok(Outcome::Fine)
+}
+
+/// What the arguments name, or the one change of the claim's plan that needs an approval, after it was shown.
+fn subject(arguments: &Arguments, now: Timestamp) -> anyhow::Result<Subject> {
+    let Arguments { database, operation, digest, claim, from, base, composition, .. } = arguments;
+    let named = database.clone();
+    if let (Some((namespace, name)), Some(operation), Some(digest)) = (named, operation, digest) {
+        let operation = match operation {
+            Operation::Create => OperationKind::Create,
+            Operation::Change => OperationKind::Change,
+            Operation::Restore => OperationKind::Restore,
+            Operation::Delete => OperationKind::Delete,
+        };
+        return Ok(Subject { namespace, name, operation, digest: digest.clone() });
+    }
+    let claim = claim.as_deref().context("clap lets nothing else through")?;
+    let preview = plan::of_claim(claim, from.as_deref(), base.as_deref(), composition.as_deref(), now)?;
+    let is_meant = |change: &&Change| {
+        database.as_ref().is_none_or(|(namespace, name)| (namespace, name) == (&change.namespace, &change.name))
+    };
+    let meant: Vec<&Change> = preview.changes.iter().filter(is_meant).collect();
+    let asked = |change: &&&Change| change.approval.as_ref().is_some_and(|approval| approval.digest.is_some());
+    let asked: Vec<&&Change> = meant.iter().filter(asked).collect();
+    match asked[..] {
+        [change] => {
+            super::say(plan::shown(change).trim_end());
+            let digest = change.approval.as_ref().and_then(|approval| approval.digest.clone()).unwrap_or_default();
+            let Change { namespace, name, operation, .. } = change;
+            Ok(Subject { namespace: namespace.clone(), name: name.clone(), operation: *operation, digest })
+        }
+        [] => {
+            meant.iter().for_each(|change| super::say(plan::shown(change).trim_end()));
+            Err(GaveUp::Unreadable("nothing here waits for an approval that can be given offline".into()).into())
+        }
+        _ => {
+            let names: Vec<String> = asked.iter().map(|it| format!("{}/{}", it.namespace, it.name)).collect();
+            let (count, names) = (names.len(), names.join(", "));
+            Err(GaveUp::Usage(format!("{count} changes need an approval; name one of {names}")).into())
+        }
+    }
+}
+
+/// Where there is a person to ask; a script has decided already.
+fn agreed(decision: Decision, namespace: &str, name: &str) -> anyhow::Result<bool> {
+    let (input, error) = (io::stdin(), io::stderr());
+    if !input.is_terminal() || !error.is_terminal() {
+        return Ok(true);
+    }
+    let verb = match decision {
+        Decision::Approved => "approve",
+        Decision::Rejected => "reject",
+    };
+    write!(error.lock(), "{verb} this for {namespace}/{name}? [y/N] ")?;
+    let mut answer = String::new();
+    input.read_line(&mut answer)?;
+    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+}
+
+/// By `kubectl`, in its own context and as its own user.
+fn apply(approval: &str) -> anyhow::Result<Outcome> {
+    let started = Command::new("kubectl").args(["create", "-f", "-"]).stdin(Stdio::piped()).spawn();
+    let missing = |_| GaveUp::Usage("--apply needs kubectl; without it, the approval is printed".into());
+    let mut process = started.map_err(missing)?;
+    // Its own words say why it did not read all of it.
+    let _ = process.stdin.take().map(|mut input| input.write_all(approval.as_bytes()));
+    match process.wait().context("kubectl")?.success() {
+        true => Ok(Outcome::Fine),
+        false => Err(GaveUp::Unreadable("kubectl did not make the approval".into()).into()),
+    }
 }
 
 /// By the real `ssh-keygen`, which asks for passphrases, knows the agent and waits for a touch of the security key.

@@ -70,6 +70,20 @@ pub fn read(paths: &[PathBuf]) -> Files {
     files
 }
 
+/// What was read elsewhere, by the names that messages shall have.
+pub fn of_texts(texts: Vec<(String, Vec<u8>)>) -> Files {
+    let mut files = Files::default();
+    for (file, bytes) in texts {
+        files.add(&file, text(bytes.as_slice()));
+    }
+    files
+}
+
+/// Whether a folder's file is one to read.
+pub fn is_manifest(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|it| ending == *it))
+}
+
 impl Files {
     /// A link to a folder is not followed: it could lead in a circle.
     fn walk(&mut self, folder: &Path) {
@@ -80,12 +94,10 @@ impl Files {
         };
         paths.sort();
         for path in paths {
-            let manifest =
-                || path.extension().is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|it| ending == *it));
             match path.is_dir() {
                 true if path.is_symlink() => {}
                 true => self.walk(&path),
-                false if manifest() => self.file(&path),
+                false if is_manifest(&path) => self.file(&path),
                 false => {}
             }
         }

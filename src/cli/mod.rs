@@ -2,7 +2,12 @@
 //! Must not know a rule.
 
 mod approve;
+mod catalog;
+mod completions;
 mod documents;
+mod explain;
+mod mermaid;
+mod plan;
 mod render;
 mod schema;
 mod serve;
@@ -10,7 +15,7 @@ mod simulate;
 mod validate;
 mod xpkg;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -36,10 +41,15 @@ enum Command {
     Render(render::Arguments),
     Simulate(simulate::Arguments),
     Validate(validate::Arguments),
+    Plan(plan::Arguments),
+    Explain(explain::Arguments),
     Approve(approve::Arguments),
+    Catalog(catalog::Arguments),
     Schema(schema::Arguments),
     Xpkg(xpkg::Arguments),
     Serve(serve::Arguments),
+    Completions(completions::Arguments),
+    Man(completions::ManArguments),
 }
 
 /// How a command ended, if it ended well.
@@ -47,6 +57,8 @@ pub enum Outcome {
     Fine,
     /// The user's files have problems, all of which were said.
     Problems,
+    /// An exit code of its own that was asked for.
+    Asked(u8),
 }
 
 /// Why a command gave up, where it was not our fault.
@@ -75,6 +87,7 @@ pub fn run() -> ExitCode {
     match panic::catch_unwind(|| dispatch(&command)) {
         Ok(Ok(Outcome::Fine)) => ExitCode::SUCCESS,
         Ok(Ok(Outcome::Problems)) => ExitCode::from(1),
+        Ok(Ok(Outcome::Asked(code))) => ExitCode::from(code),
         Ok(Err(error)) => {
             say(format_args!("error: {error:#}"));
             ExitCode::from(match error.downcast_ref::<GaveUp>() {
@@ -92,10 +105,15 @@ fn dispatch(command: &Command) -> anyhow::Result<Outcome> {
         Command::Render(arguments) => render::run(arguments),
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Validate(arguments) => validate::run(arguments),
+        Command::Plan(arguments) => plan::run(arguments),
+        Command::Explain(arguments) => explain::run(arguments),
         Command::Approve(arguments) => approve::run(arguments),
+        Command::Catalog(arguments) => catalog::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),
         Command::Xpkg(arguments) => xpkg::run(arguments),
         Command::Serve(arguments) => serve::run(arguments),
+        Command::Completions(arguments) => completions::run(arguments, Arguments::command()),
+        Command::Man(_) => completions::run_man(Arguments::command()),
     }
 }
 

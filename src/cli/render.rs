@@ -1,8 +1,9 @@
 //! `render`: what Crossplane would apply, without a cluster.
 
-use super::documents::{self, Document};
-use super::{GaveUp, Outcome, validate};
+use super::documents::{self, Document, Files};
+use super::{GaveUp, Outcome, mermaid, validate};
 use clap::{Args, ValueEnum};
+use function_database::preview::resources::masked;
 use function_database::render::{Composition, KEY, Rendered, render};
 use function_database::wire::{Event, Severity};
 use jiff::Timestamp;
@@ -20,6 +21,7 @@ Examples:
   function-database render claim.yaml
   function-database render claim.yaml --observed composed.yaml --cluster secrets.yaml -o json
   function-database render claim.yaml --composition compositions/ours.yaml --now 2026-12-24T18:00:00Z
+  function-database render claim.yaml -o mermaid
 
 Whatever else stands in the files of the claims, approvals for instance, counts as existing in the cluster.
 Results, warnings and errors go to standard error. Secret values are masked.")]
@@ -39,7 +41,7 @@ pub struct Arguments {
     /// The time to render for, RFC 3339; now if left out.
     #[arg(long, value_name = "TIME", value_parser = super::time)]
     now: Option<Timestamp>,
-    /// The form of the output.
+    /// The form of the output; mermaid is a diagram.
     #[arg(short, long, default_value = "yaml")]
     output: Output,
 }
@@ -48,6 +50,7 @@ pub struct Arguments {
 enum Output {
     Yaml,
     Json,
+    Mermaid,
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
@@ -94,10 +97,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     for claim in &claims {
         let rendered = render(&composition, &claim.value, &observed, &cluster, now);
         trouble |= say(claim, &rendered);
-        shown.push(rendered.composite);
-        shown.extend(rendered.resources.into_iter().map(masked));
+        shown.push((rendered.composite, rendered.resources.into_iter().map(masked).collect()));
     }
-    print(&shown, arguments.output)?;
+    print(shown, arguments.output)?;
     Ok(if trouble { Outcome::Problems } else { Outcome::Fine })
 }
 
@@ -112,12 +114,17 @@ fn existing(paths: &[PathBuf]) -> anyhow::Result<Vec<Value>> {
 
 /// The shipped Composition, or the user's; one with mistakes would stop every claim, so they are said instead.
 pub fn composition(path: Option<&Path>) -> anyhow::Result<Composition> {
-    let Some(path) = path else { return Ok(Composition::read(&serde_saphyr::from_str(SHIPPED)?)?) };
-    let files = documents::read(&[path.into()]);
+    match path {
+        None => Ok(Composition::read(&serde_saphyr::from_str(SHIPPED)?)?),
+        Some(path) => composition_of(&documents::read(&[path.into()]), &path.display().to_string()),
+    }
+}
+
+/// The Composition in a file that was read already.
+pub fn composition_of(files: &Files, shown: &str) -> anyhow::Result<Composition> {
     if !files.unreadable.is_empty() {
         return Err(GaveUp::Unreadable(files.unreadable.join("\n")).into());
     }
-    let shown = path.display();
     let found = files.documents.iter().find(|document| validate::kind(document) == Kind::Composition);
     let found =
         found.ok_or_else(|| GaveUp::Unreadable(format!("{shown}: there is no Composition with our steps in it")))?;
@@ -149,45 +156,12 @@ fn say(claim: &Document, rendered: &Rendered) -> bool {
     rendered.fatal.is_some() || invalid
 }
 
-/// No secret value leaves, whoever asked for it.
-fn masked(mut value: Value) -> Value {
-    if value["apiVersion"] == "v1" && value["kind"] == "Secret" {
-        for field in ["data", "stringData"] {
-            if let Some(data) = value.get_mut(field).and_then(Value::as_object_mut) {
-                data.values_mut().for_each(|secret| *secret = "***".into());
-            }
-        }
-    }
-    if let Some(manifest) = value.pointer_mut("/spec/forProvider/manifest") {
-        *manifest = masked(manifest.take());
-    }
-    value
-}
-
-fn print(documents: &[Value], output: Output) -> anyhow::Result<()> {
+fn print(composites: Vec<(Value, Vec<Value>)>, output: Output) -> anyhow::Result<()> {
+    let all = || composites.iter().flat_map(|(composite, resources)| std::iter::once(composite).chain(resources));
     let text = match output {
-        Output::Json => serde_json::to_string_pretty(documents)? + "\n",
-        Output::Yaml => {
-            let texts = documents.iter().map(serde_saphyr::to_string).collect::<Result<Vec<_>, _>>()?;
-            texts.join("---\n")
-        }
+        Output::Mermaid => mermaid::diagram(&composites),
+        Output::Json => serde_json::to_string_pretty(&all().collect::<Vec<_>>())? + "\n",
+        Output::Yaml => all().map(serde_saphyr::to_string).collect::<Result<Vec<_>, _>>()?.join("---\n"),
     };
     Ok(super::print(&text)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn secrets_are_masked_wherever_they_are() {
-        let secret = json!({"apiVersion": "v1", "kind": "Secret", "data": {"password": "aHVudGVyMg=="}, "stringData": {"a": "b"}});
-        let wrapped = json!({"kind": "Object", "spec": {"forProvider": {"manifest": secret}}});
-        for value in [masked(secret.clone()), masked(wrapped)] {
-            let text = value.to_string();
-            assert!(!text.contains("aHVudGVyMg") && !text.contains("\"b\""), "{text}");
-            assert!(text.contains("***"));
-        }
-    }
 }

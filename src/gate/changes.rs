@@ -1,12 +1,18 @@
 //! A change in words. In: two sets of terms. Out: one line for each difference, `replicas 3 -> 5`.
 
 use crate::api::plan::{Notes, Terms};
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// In the order of the paths. A new database is described by all of its terms.
 pub fn words(from: Option<&Terms>, to: &Terms) -> Vec<String> {
-    let from = from.and_then(|terms| serde_json::to_value(terms).ok()).unwrap_or(Value::Null);
+    between(from, to)
+}
+
+/// The same for anything that is written down.
+pub fn between<T: Serialize>(from: Option<&T>, to: &T) -> Vec<String> {
+    let from = from.and_then(|value| serde_json::to_value(value).ok()).unwrap_or(Value::Null);
     let to = serde_json::to_value(to).unwrap_or(Value::Null);
     let mut lines = vec![];
     compare(String::new(), &from, &to, &mut lines);

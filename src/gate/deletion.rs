@@ -7,8 +7,10 @@
 //! it, after the last backup.
 
 use super::approvals::Permission;
-use crate::api::claim::DeletionPolicy;
+use crate::api::claim::{DeletionPolicy, Environment};
+use crate::api::problem::Problem;
 use crate::api::record::Record;
+use crate::operators::name_of;
 
 /// On a database that somebody tried to delete, also with a dry run; on a claim, Crossplane copies it to the composite.
 pub const ATTEMPT: &str = "usage.crossplane.io/deletion-attempt-with-policy";
@@ -46,6 +48,15 @@ pub enum Next {
     BackupFailed(String),
     Arming,
     Released,
+}
+
+/// What is wrong with a claim that switches the protection off where a deletion is approved instead.
+pub fn no_switch(environment: Environment) -> Problem {
+    Problem::new(
+        "spec.lifecycle.deletionProtection",
+        format!("in {} a deletion needs an approval", name_of(&environment)),
+        "leave it out, delete the database, and have that approved",
+    )
 }
 
 /// Once released, the protection is not put up again while attempt and approval stand: it would refuse the very deletion

@@ -107,14 +107,7 @@ fn stands(evidence: &Evidence, record: &Record, needed: bool) -> Result<LastBack
 pub(super) fn switched_off(evidence: &Evidence, environment: crate::api::claim::Environment) -> Option<Problem> {
     let Switch { spec } = evidence.request.composite.decode("composite").unwrap_or_default();
     let off = spec.lifecycle.deletion_protection == Some(false);
-    (off && evidence.policy.gates(environment, OperationKind::Delete)).then(|| {
-        let environment = operators::name_of(&environment);
-        Problem::new(
-            "spec.lifecycle.deletionProtection",
-            format!("in {environment} a deletion needs an approval"),
-            "leave it out, delete the database, and have that approved",
-        )
-    })
+    (off && evidence.policy.gates(environment, OperationKind::Delete)).then(|| deletion::no_switch(environment))
 }
 
 #[derive(Default, Deserialize)]

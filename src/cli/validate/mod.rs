@@ -1,20 +1,25 @@
 //! `validate`: every problem of claims, approvals and Compositions, with its place.
 
 mod approval;
+mod output;
+mod together;
 
 use super::documents::{self, Document};
 use super::{GaveUp, Outcome, render};
 use clap::Args;
+use function_database::api::approval::OperationKind;
 use function_database::api::claim::Claim;
 use function_database::api::input::{ApprovalGate, Step, TierDefaults};
 use function_database::api::problem::Problem;
 use function_database::api::{self, schema};
+use function_database::gate::deletion;
 use function_database::pipeline::{self, stop::Stop};
 use function_database::plan::{self, quota};
 use function_database::render::Composition;
 use function_database::schema::{Schema, Violation, path};
 use function_database::wire::{Object, Request};
 use jiff::Timestamp;
+use output::{Format, Located};
 use serde_json::{Map, Value};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -27,6 +32,7 @@ use std::path::PathBuf;
 Examples:
   function-database validate databases/
   function-database validate claim.yaml --composition compositions/ours.yaml
+  function-database validate databases/ --format sarif > databases.sarif
   kubectl get sdb -A -o yaml | function-database validate -
   git diff --name-only origin/main -- '*.yaml' | xargs function-database validate")]
 pub struct Arguments {
@@ -36,6 +42,9 @@ pub struct Arguments {
     /// Another Composition than the shipped one, whose limits count.
     #[arg(long, value_name = "FILE")]
     composition: Option<PathBuf>,
+    /// The form of the output: sarif for code scanning, github for annotations in its runner.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
     /// The time at which approvals are looked at, RFC 3339; now if left out.
     #[arg(long, value_name = "TIME", value_parser = super::time)]
     now: Option<Timestamp>,
@@ -51,13 +60,18 @@ pub struct Policy {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
     /// Line and column, from 1.
-    at: (u64, u64),
-    message: String,
+    pub at: (u64, u64),
+    pub message: String,
 }
 
 impl Finding {
-    fn new(document: &Document, path: &str, message: String) -> Finding {
+    pub fn new(document: &Document, path: &str, message: String) -> Finding {
         Finding { at: document.at(path), message }
+    }
+
+    fn located(self, file: &str) -> Located {
+        let Finding { at: (line, column), message } = self;
+        Located { file: file.into(), line: Some(line), column: Some(column), message }
     }
 
     /// `file:line:column: message`
@@ -83,39 +97,50 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     for document in files.documents.iter().filter(|document| is_overlay(document)) {
         match overlay(&composition, document) {
             Ok(policy) => _ = laid_over.insert(&document.file, policy),
-            Err(stop) => lines.push(Finding::new(document, "data", stop.to_string()).line(&document.file)),
+            Err(stop) => {
+                let (line, column) = document.at("data");
+                lines.push(format!("{}:{line}:{column}: {stop}", document.file));
+            }
         }
     }
+    let mut problems: Vec<Located> = lines.iter().map(|line| Located::parse(line)).collect();
+    let policy_of = |document: &Document| laid_over.get(&document.file).unwrap_or(&shipped);
+    let documents = files.documents.iter().enumerate();
+    let of_claims = documents.clone().filter(|(_, document)| kind(document) == Kind::Claim);
+    let of_claims: Vec<_> = of_claims.map(|(index, document)| (index, document, policy_of(document))).collect();
+    let mut together = together::findings(&of_claims);
     let (mut checked, mut skipped, mut seen) = (0, 0, BTreeMap::new());
-    for document in &files.documents {
-        let policy = laid_over.get(&document.file).unwrap_or(&shipped);
+    for (index, document) in documents {
+        let policy = policy_of(document);
         match findings(document, policy)? {
             Some(mut found) => {
                 if kind(document) == Kind::Approval {
                     found.extend(approval::findings(document, &claims, policy, now));
-                    found.sort();
                 }
+                found.extend(together.remove(&index).unwrap_or_default());
+                found.sort();
                 found.extend(repeated(document, &mut seen));
-                lines.extend(found.iter().map(|finding| finding.line(&document.file)));
+                problems.extend(found.into_iter().map(|finding| finding.located(&document.file)));
                 checked += 1;
             }
             None => skipped += 1,
         }
     }
-    super::print(&lines.iter().fold(String::new(), |text, line| text + line + "\n"))?;
+    let snippets = std::io::IsTerminal::is_terminal(&std::io::stdout());
+    super::print(&output::text(arguments.format, &problems, checked, skipped, snippets)?)?;
     let mut summary = format!("{checked} checked");
     if skipped > 0 {
         write!(summary, ", {skipped} of other kinds skipped")?;
     }
-    match lines.len() {
+    match problems.len() {
         1 => write!(summary, ": 1 problem")?,
         problems => write!(summary, ": {problems} problems")?,
     }
     super::say(summary);
-    if lines.is_empty() && checked > 0 {
+    if problems.is_empty() && checked > 0 {
         super::hint("function-database render shows what Crossplane would apply");
     }
-    Ok(if lines.is_empty() { Outcome::Fine } else { Outcome::Problems })
+    Ok(if problems.is_empty() { Outcome::Fine } else { Outcome::Problems })
 }
 
 /// Of two of the same name in one file, kubectl would keep the last and lose the other.
@@ -217,7 +242,7 @@ fn violations(document: &Document) -> anyhow::Result<Vec<Violation>> {
 /// What the schema and the policy say against a claim, each path once: the policy knows better what would be right.
 pub fn claim(document: &Document, policy: &Policy) -> anyhow::Result<Vec<Finding>> {
     let violations = violations(document)?;
-    let planned = planned(document, &violations, &policy.tiers);
+    let planned = planned(document, &violations, policy);
     let same = |violation: &Violation, problem: &Problem| {
         let about = !problem.path.is_empty() && violation.message.contains(&problem.path);
         violation.path == problem.path || about
@@ -229,20 +254,29 @@ pub fn claim(document: &Document, policy: &Policy) -> anyhow::Result<Vec<Finding
 }
 
 /// What the policy says. Unknown fields stand in nobody's way; of a claim of another shape only the schema can speak.
-fn planned(document: &Document, violations: &[Violation], policy: &TierDefaults) -> Vec<Problem> {
+fn planned(document: &Document, violations: &[Violation], policy: &Policy) -> Vec<Problem> {
+    let Policy { tiers, gate } = policy;
     let unknown = violations.iter().filter(|violation| violation.message.starts_with("unknown field"));
     let unknown: Vec<&str> = unknown.map(|violation| violation.path.as_str()).collect();
     let Some(claim) = claim_of(without(&document.value, &unknown)) else { return vec![] };
-    let plan = match plan::resolve(&claim, policy) {
+    let plan = match plan::resolve(&claim, tiers) {
         Ok(plan) => plan,
         Err(problems) => return problems.0,
     };
     // Nobody knows the other databases here, but alone it must fit.
-    let checks = [plan::creation(&plan), quota::check(&quota::of(&plan, policy), None, &plan, &[])];
-    checks.into_iter().filter_map(Result::err).flat_map(|problems| problems.0).collect()
+    let checks = [plan::creation(&plan), quota::check(&quota::of(&plan, tiers), None, &plan, &[])];
+    let problems = checks.into_iter().filter_map(Result::err).flat_map(|problems| problems.0);
+    problems.chain(switched_off(&claim, gate)).collect()
 }
 
-fn read(document: &Document) -> Option<Claim> {
+/// A switch that the gate does not take.
+pub fn switched_off(claim: &Claim, gate: &ApprovalGate) -> Option<Problem> {
+    let off = claim.spec.lifecycle.as_ref().and_then(|it| it.deletion_protection) == Some(false);
+    let gated = gate.gates(claim.spec.environment, OperationKind::Delete);
+    (off && gated).then(|| deletion::no_switch(claim.spec.environment))
+}
+
+pub fn read(document: &Document) -> Option<Claim> {
     claim_of(document.value.clone())
 }
 
@@ -337,11 +371,11 @@ pub fn policy(composition: &Composition) -> anyhow::Result<Policy> {
 }
 
 /// The same with the platform's own values over them.
-fn overlay(composition: &Composition, config: &Document) -> Result<Policy, Stop> {
+pub fn overlay(composition: &Composition, config: &Document) -> Result<Policy, Stop> {
     policy_of(composition, Some(Object::try_of(&config.value)?))
 }
 
-fn is_overlay(document: &Document) -> bool {
+pub fn is_overlay(document: &Document) -> bool {
     document.value["kind"] == "EnvironmentConfig" && document.value["metadata"]["name"] == pipeline::OVERLAY
 }
 

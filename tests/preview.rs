@@ -1,0 +1,230 @@
+//! What `plan` says of an edit is what the pipeline says of it: digests, words, classes, refusals and resources.
+//!
+//! `PROPTEST_CASES=10000 cargo test --test preview` looks longer.
+#![cfg(test)]
+
+use function_database::api::approval::OperationKind;
+use function_database::api::claim::Claim;
+use function_database::api::input::{ApprovalGate, Step, TierDefaults};
+use function_database::api::record::{DatabaseRecord, Generation, Record, SCHEMA};
+use function_database::api::status::Class;
+use function_database::operators::name_of;
+use function_database::pipeline;
+use function_database::plan::{Plan, resolve, transition};
+use function_database::preview::resources::{Composer, ResourceChange, compare};
+use function_database::preview::{self, Change, Planned};
+use function_database::render::{Composition, KEY, Rendered, UID, render};
+use function_database::wire::{Object, Request};
+use jiff::Timestamp;
+use pretty_assertions::assert_eq;
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+use std::sync::LazyLock;
+
+static PLATFORM: LazyLock<Platform> = LazyLock::new(|| {
+    let shipped = serde_saphyr::from_str(include_str!("../compositions/database.yaml")).unwrap();
+    let composition = Composition::read(&shipped).unwrap();
+    let request = |step: Step| {
+        let input = composition.steps.iter().find(|it| it.name == step.name()).map(|it| it.input.clone());
+        Request { input, ..Request::default() }
+    };
+    let tiers = pipeline::input(&request(Step::TierDefaults), Step::TierDefaults).unwrap();
+    let gate = pipeline::input(&request(Step::ApprovalGate), Step::ApprovalGate).unwrap();
+    let now = "2026-11-21T12:00:00Z".parse().unwrap();
+    Platform { composition, tiers, gate, now }
+});
+
+struct Platform {
+    composition: Composition,
+    tiers: TierDefaults,
+    gate: ApprovalGate,
+    now: Timestamp,
+}
+
+impl Platform {
+    fn plan(&self, claim: &Value) -> Option<Plan> {
+        let claim: Claim = Object::of(claim).decode("").unwrap();
+        resolve(&claim, &self.tiers).ok()
+    }
+
+    fn planned<'a>(&'a self, plan: &'a Plan) -> Planned<'a> {
+        Planned { plan, tiers: &self.tiers }
+    }
+
+    fn run(&self, claim: &Value, observed: &[Value]) -> Rendered {
+        render(&self.composition, claim, observed, &[], self.now)
+    }
+
+    fn composed(&self, claim: &Value) -> BTreeMap<String, Value> {
+        Composer::new(&self.composition, None, &self.gate, self.now).compose(claim)
+    }
+}
+
+/// What the function remembers of a database that runs by this plan.
+fn record(plan: &Plan) -> Value {
+    let serving = Generation { number: 1, lineage: UID.into(), plan: plan.clone() };
+    let record = Record { schema: SCHEMA, serving, restores: vec![], was_ready: false, approved_by: vec![] };
+    let mut record = serde_json::to_value(DatabaseRecord::new(record)).unwrap();
+    record["metadata"]["annotations"] = json!({KEY: "record"});
+    record
+}
+
+fn config(cases: u32) -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(cases);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// Claims of which most are right.
+fn claim() -> impl Strategy<Value = Value> {
+    let engine = prop_oneof![4 => Just("postgresql"), 1 => select(vec!["mysql", "mongodb", "redis", "clickhouse", "elasticsearch"])];
+    let sizes = select(vec!["small", "medium", "large"]);
+    let storage = select(vec!["20Gi", "30Gi", "50Gi", "100Gi"]);
+    let replicas = prop_oneof![Just(None), (1..6_u32).prop_map(Some)];
+    let version = prop_oneof![3 => Just(None), 1 => select(vec!["15", "16", "18"]).prop_map(Some)];
+    let extras = select(vec![
+        json!({}),
+        json!({"owner": "group:default/shop"}),
+        json!({"parameters": {"max_connections": "150"}}),
+        json!({"pooling": {"enabled": true}}),
+        json!({"backup": {"retention": "14d"}}),
+        json!({"lifecycle": {"deletionPolicy": "Retain"}}),
+        json!({"lifecycle": {"hibernated": true}}),
+        json!({"access": {"allowedNamespaces": ["web"]}}),
+    ]);
+    let environment = select(vec!["dev", "staging", "prod"]);
+    (engine, environment, sizes, storage, replicas, version, extras).prop_map(
+        |(engine, environment, size, storage, replicas, version, extras)| {
+            let mut spec = json!({"name": "orders", "engine": engine, "environment": environment, "size": size, "storage": storage});
+            let more = [("replicas", json!(replicas)), ("version", json!(version))];
+            let more = more.into_iter().filter(|(_, value)| !value.is_null());
+            spec.as_object_mut().unwrap().extend(more.map(|(name, value)| (name.into(), value)));
+            spec.as_object_mut().unwrap().extend(extras.as_object().unwrap().clone());
+            json!({
+                "apiVersion": "db.platform.io/v1", "kind": "Database",
+                "metadata": {"name": "orders", "namespace": "checkout", "uid": UID}, "spec": spec,
+            })
+        },
+    )
+}
+
+/// An edit that often is one of a single field.
+fn edit() -> impl Strategy<Value = (Value, Value)> {
+    (claim(), claim(), any::<bool>(), select(vec!["size", "storage", "replicas", "version", "owner", "parameters"]))
+        .prop_map(|(from, other, whole, field)| {
+            let mut to = from.clone();
+            match whole {
+                true => to["spec"] = other["spec"].clone(),
+                false => to["spec"][field] = other["spec"][field].clone(),
+            }
+            if to["spec"][field].is_null() {
+                to["spec"].as_object_mut().unwrap().remove(field);
+            }
+            (from, to)
+        })
+}
+
+/// As the pipeline has it: what waits for an approval.
+fn agrees(change: &Change, rendered: &Rendered) {
+    let pending = &rendered.composite["status"]["approval"]["pending"];
+    let Some(approval) = &change.approval else {
+        assert_eq!(*pending, Value::Null);
+        return;
+    };
+    assert_eq!(pending["operation"], name_of(&change.operation));
+    assert_eq!(pending["digest"].as_str(), approval.digest.as_deref());
+    assert_eq!(pending["approversNeeded"], approval.approvers);
+    assert_eq!(pending["class"], name_of(&change.class));
+    let words: Vec<&str> = pending["changes"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    // Beside what needs an approval, a plan shows what changes without one.
+    assert_eq!(words, change.changes.get(..words.len()).unwrap());
+}
+
+/// What a list of changes makes of resources, by kind and name.
+fn applied(before: &BTreeMap<String, Value>, changes: &[ResourceChange]) -> BTreeSet<(String, String)> {
+    let mut there: BTreeSet<_> = before.values().map(named).collect();
+    for ResourceChange { kind, name, operation, .. } in changes {
+        let id = (kind.clone(), name.clone());
+        match operation {
+            OperationKind::Create => assert!(there.insert(id.clone()), "{id:?} was there"),
+            OperationKind::Delete => assert!(there.remove(&id), "{id:?} was not there"),
+            _ => assert!(there.contains(&id), "{id:?} was not there"),
+        }
+    }
+    there
+}
+
+fn named(value: &Value) -> (String, String) {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    (text(&value["kind"]), text(&value["metadata"]["name"]))
+}
+
+/// What is printed is what the published schema says.
+#[test]
+fn the_json_is_of_its_schema() {
+    let schema = serde_json::from_str(include_str!("../docs/plan.schema.json")).unwrap();
+    let schema = jsonschema::draft202012::new(&schema).unwrap();
+    let cases = [
+        ["examples/postgresql/dev.yaml", "tests/cli/files/grown.yaml"],
+        ["examples", "tests/cli/files/nothing"],
+        ["tests/cli/files/nothing", "examples"],
+        ["examples/postgresql", "tests/cli/files"],
+    ];
+    for [before, after] in cases {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_function-database"));
+        command.args(["plan", before, after, "--format", "json"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        let printed: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+        assert!(!printed["changes"].as_array().unwrap().is_empty());
+        let problems: Vec<String> = schema.iter_errors(&printed).map(|error| error.to_string()).collect();
+        assert!(problems.is_empty(), "{before} {after}: {problems:?}");
+    }
+    assert!(!schema.is_valid(&json!({"changes": [{"name": 1}], "moved": [], "unchanged": 0})));
+}
+
+proptest! {
+    #![proptest_config(config(150))]
+
+    #[test]
+    fn a_creation_is_what_the_pipeline_waits_for_or_does(claim in claim()) {
+        let platform = &*PLATFORM;
+        let rendered = platform.run(&claim, &[]);
+        match platform.plan(&claim) {
+            None => assert_eq!(rendered.composite["status"]["phase"], "Invalid"),
+            Some(plan) => {
+                let change = preview::creation(platform.planned(&plan), &platform.gate);
+                agrees(&change, &rendered);
+                if change.approval.is_none() {
+                    let really: BTreeSet<_> = rendered.resources.iter().map(named).filter(|(kind, _)| kind != "DatabaseRecord").collect();
+                    assert_eq!(applied(&BTreeMap::new(), &compare(&BTreeMap::new(), &platform.composed(&claim))), really);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_edit_is_what_the_pipeline_refuses_waits_for_or_does((from, to) in edit()) {
+        let platform = &*PLATFORM;
+        let Some(runs) = platform.plan(&from) else { return Ok(()) };
+        let rendered = platform.run(&to, &[record(&runs)]);
+        let invalid = rendered.conditions.iter().any(|condition| condition.reason == "Invalid");
+        let Some(wanted) = platform.plan(&to) else {
+            assert!(invalid);
+            return Ok(());
+        };
+        let class = transition(&runs, &wanted);
+        assert_eq!(class.is_err(), invalid, "{class:?}");
+        let Ok(class) = class else { return Ok(()) };
+        assert_ne!(class, Class::Refused);
+        agrees(&preview::edit(platform.planned(&runs), platform.planned(&wanted), class, &platform.gate), &rendered);
+
+        let (before, after) = (platform.composed(&from), platform.composed(&to));
+        let changes = compare(&before, &after);
+        assert_eq!(applied(&before, &changes), after.values().map(named).collect());
+        for (key, value) in &after {
+            let listed = changes.iter().any(|change| (change.kind.clone(), change.name.clone()) == named(value));
+            assert_eq!(listed, before.get(key) != Some(value), "{key}");
+        }
+    }
+}
