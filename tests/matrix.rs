@@ -56,6 +56,7 @@ fn features() -> Vec<(String, Value)> {
         json!({"access": {"serviceType": "LoadBalancer", "allowedCIDRs": ["10.20.0.0/16"]}}),
         json!({"access": {"allowedNamespaces": ["elsewhere"]}}),
         json!({"credentials": {"source": "Operator"}}),
+        json!({"credentials": {"source": "ExternalSecret"}}),
         json!({"monitoring": {"enabled": false}}),
         json!({"monitoring": {"audit": true}}),
         json!({"monitoring": {"queries": "my-queries"}}),
@@ -96,9 +97,13 @@ impl Case<'_> {
                 "TierDefaults": {"environments": {&environment: {
                     "engines": {&engine: exception},
                     "certificateIssuer": {"name": "databases", "kind": "ClusterIssuer"},
+                    "offers": ["ExternalSecret"],
                 }}, "destinations": {"default": {"region": "eu-north-1"}}},
                 "ApprovalGate": {"environments": []},
-                "Integrations": {"podMonitor": {}, "prometheusRule": {}},
+                "Integrations": {
+                    "podMonitor": {}, "prometheusRule": {},
+                    "externalSecrets": {"secretStore": {"name": "databases"}},
+                },
             },
         });
         let storage = tier.storage.minimum.0.max(100 << 30).min(tier.storage.maximum.0) >> 30;

@@ -4,9 +4,10 @@
 use super::documents::{Document, Integrated, Ruling, Serving};
 use super::stop::Stop;
 use super::{ask, deliver, observe};
+use crate::api::claim::Composite;
 use crate::api::input::{Integrations, Step};
 use crate::integrations;
-use crate::wire::{Request, Response};
+use crate::wire::{Ready, Request, Response};
 
 pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop> {
     let mut response = Response::to(request);
@@ -23,7 +24,15 @@ pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop>
     }
     let resources = integrations::compose(generation, &facts, settings, &observed);
     deliver(request, &mut response, generation, resources);
-    let access = Some(integrations::access(generation, &facts, &observed));
+    for key in integrations::unready(&observed) {
+        response.desired.resources.entry(key).and_modify(|resource| resource.ready = Ready::False);
+    }
+    let composite: Composite = request.composite.decode("composite")?;
+    if composite.spec.write_connection_secret_to_ref.is_some() {
+        let details = integrations::connection_secret::details(generation, &facts, &observed);
+        response.desired.composite.connection_details.extend(details);
+    }
+    let access = Some(integrations::access(generation, &facts, settings, &observed));
     Integrated { access }.hand_on(&mut response);
     Ok(response)
 }

@@ -6,6 +6,7 @@
 pub mod rules;
 pub mod offered;
 pub mod capability;
+pub mod surroundings;
 pub mod schedule;
 pub mod backup;
 pub mod parameters;
@@ -148,6 +149,7 @@ fn resolve_with(
     problems.extend(out_of_bounds);
     let tuned = size.map(|size| tuned(spec, tables, size, storage, sums, &mut problems));
     problems.extend(capability::problems(spec, features, *operator));
+    problems.extend(surroundings::problems(spec, tier));
     let extensions = spec.extensions.iter().filter_map(|name| match engine.extensions.get(name) {
         Some(extension) => Some((name.clone(), extension.name.clone())),
         None => {

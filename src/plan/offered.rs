@@ -14,7 +14,6 @@ pub fn problems(spec: &DatabaseSpec) -> Vec<Problem> {
     let later = [
         ("spec.restore", spec.restore.is_some()),
         ("spec.backup.request", backup.request.is_some()),
-        ("spec.credentials.source", source == Some(CredentialSource::ExternalSecret)),
         ("spec.credentials.source", source == Some(CredentialSource::VaultDynamic)),
         ("spec.credentials.rotation", credentials.rotation.is_some()),
         ("spec.credentials.consul", credentials.consul.is_some()),

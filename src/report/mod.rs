@@ -193,5 +193,5 @@ fn resolved(plan: &Plan) -> Resolved {
 
 /// Whether applications get a secret of ours, or look at the operator's.
 fn own_secret(serving: &Generation) -> bool {
-    serving.plan.terms.credentials == CredentialSource::Secret
+    serving.plan.terms.credentials != CredentialSource::Operator
 }
