@@ -55,6 +55,7 @@ fn features() -> Vec<(String, Value)> {
         json!({"storageClass": "fast-ssd"}),
         json!({"access": {"serviceType": "LoadBalancer", "allowedCIDRs": ["10.20.0.0/16"]}}),
         json!({"access": {"allowedNamespaces": ["elsewhere"]}}),
+        json!({"access": {"roles": [{"name": "read_me", "privileges": "read"}, {"name": "all", "privileges": "admin"}]}}),
         json!({"credentials": {"source": "Operator"}}),
         json!({"credentials": {"source": "ExternalSecret"}}),
         json!({"monitoring": {"enabled": false}}),

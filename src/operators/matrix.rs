@@ -15,7 +15,7 @@ can.
 
 type Cell = fn(&Features) -> String;
 
-const ROWS: [(&str, Cell); 13] = [
+const ROWS: [(&str, Cell); 14] = [
     ("High availability", |it| members(it)),
     ("Read replicas", |it| yes(it.read_replicas)),
     ("Shards", |it| it.shards.map_or_else(|| yes(false), |shards| format!("{} to {}", shards.least, shards.most))),
@@ -29,6 +29,7 @@ const ROWS: [(&str, Cell); 13] = [
     ("Hibernation", |it| yes(it.hibernation)),
     ("Load balancer", |it| yes(it.load_balancer)),
     ("Custom metric queries", |it| yes(it.custom_queries)),
+    ("Roles of the claim, users by Vault", |it| yes(it.roles)),
 ];
 
 pub fn markdown() -> String {

@@ -17,7 +17,6 @@ pub fn problems(spec: &DatabaseSpec) -> Vec<Problem> {
         ("spec.credentials.source", source == Some(CredentialSource::VaultDynamic)),
         ("spec.credentials.rotation", credentials.rotation.is_some()),
         ("spec.credentials.consul", credentials.consul.is_some()),
-        ("spec.access.roles", !access.roles.is_empty()),
         ("spec.access.console", access.console),
         ("spec.maintenance.windows", !maintenance.windows.is_empty()),
         ("spec.maintenance.timeZone", maintenance.time_zone.is_some()),

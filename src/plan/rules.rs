@@ -6,12 +6,14 @@ use super::schedule;
 use crate::api::claim::{BackupMethod, Claim, DatabaseSpec, Engine, Environment, Topology};
 use crate::api::problem::Problem;
 use crate::api::quantity::Bytes;
+use crate::operators::roles;
 
 /// Bytes of a claim's name: operators and Crossplane add to it, and labels hold 63.
 const LONGEST_NAME: usize = 40;
 /// Endings that derived names use, so that no two databases can meet in one object.
-const RESERVED_ENDINGS: [&str; 8] =
-    ["-primary", "-replica", "-pooler", "-pgbouncer", "-barman-cloud", "-rw", "-ro", "-r"];
+const RESERVED_ENDINGS: [&str; 9] =
+    ["-primary", "-replica", "-pooler", "-pgbouncer", "-barman-cloud", "-roles", "-rw", "-ro", "-r"];
+
 pub fn problems(claim: &Claim) -> Vec<Problem> {
     let spec = &claim.spec;
     let mut problems = identity(claim);
@@ -113,8 +115,33 @@ fn access(spec: &DatabaseSpec, check: &mut Check) {
         let wrong = namespace.len() > 63 || !is_dns_label(namespace);
         check(wrong, &path, format!("{namespace:?} is not the name of a namespace"), "write one such as checkout-web");
     }
+    let engine = spec.engine.unwrap_or_default();
+    for (index, role) in access.roles.iter().enumerate() {
+        let path = format!("spec.access.roles[{index}].name");
+        let name = &role.name;
+        let wrong = format!("{name:?} is no name for a role");
+        check(
+            !is_role_name(name),
+            &path,
+            wrong,
+            "write up to 32 of a-z, 0-9 and _, a letter first, with no _ and no _g1 or the like at the end",
+        );
+        if let Some(wrong) = roles::taken(engine, &spec.name, name) {
+            check(true, &path, wrong, "write another name");
+        }
+        let twice = access.roles[..index].iter().any(|before| before.name == *name);
+        check(twice, &path, format!("{name} is there twice"), "write each role once");
+    }
     let prod = spec.environment == Environment::Prod;
     check(access.console && prod, "spec.access.console", "there is none in prod".into(), "leave it out");
+}
+
+/// MySQL takes no more than 32, and names of secrets are made of it.
+fn is_role_name(name: &str) -> bool {
+    let rest = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    let first = name.starts_with(|first: char| first.is_ascii_lowercase());
+    let generation = name.rsplit_once("_g").is_some_and(|(_, last)| last.bytes().all(|byte| byte.is_ascii_digit()));
+    name.len() <= 32 && first && !name.ends_with('_') && !generation && name.bytes().all(rest)
 }
 
 /// `-g2` and the like name the generations that restores make.

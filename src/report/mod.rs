@@ -7,11 +7,12 @@ pub mod conditions;
 use crate::api::claim::{Composite, CredentialSource, DeletionPolicy};
 use crate::api::plan::Plan;
 use crate::api::record::{Generation, Record};
-use crate::api::status::{BackupStatus, Binding, Phase, Resolved, Stage, Status};
+use crate::api::status::{BackupStatus, Binding, Phase, Resolved, RoleStatus, Stage, Status};
 use crate::gate::Standing;
 use crate::integrations::Access;
 use crate::observed::Observed;
 use crate::operators::health::Storage;
+use crate::operators::roles::{self, May};
 use crate::operators::{Health, State, name_of};
 use crate::pipeline::documents::Ruling;
 use crate::wire::{DesiredResource, Key};
@@ -60,6 +61,9 @@ pub fn status(view: &View) -> Status {
         status.resolved = Some(resolved(&serving.plan));
         status.estimated_monthly_cost = notes.monthly_cost.clone();
         status.version_outdated = notes.retired;
+        let users = roles::users(terms).into_iter().filter(|user| matches!(user.may, May::Be(_)));
+        status.roles =
+            users.map(|user| RoleStatus { secret: roles::secret(serving, &user), name: user.name }).collect();
         if let Some(access) = view.access {
             status.endpoint = access.primary.clone();
             status.reader_endpoint = access.replica.clone();

@@ -93,6 +93,7 @@ impl Operator for Altinity {
             encryption: Encryption::Issued,
             audit: true,
             custom_queries: false,
+            roles: false,
         }
     }
 

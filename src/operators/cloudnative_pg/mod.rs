@@ -15,6 +15,7 @@ mod database;
 mod facts;
 mod health;
 mod pooler;
+mod role;
 mod status;
 
 use super::{BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource};
@@ -70,6 +71,7 @@ impl Operator for CloudNativePg {
             encryption: Encryption::Own,
             audit: true,
             custom_queries: true,
+            roles: true,
         }
     }
 
@@ -109,6 +111,7 @@ impl Operator for CloudNativePg {
         if !terms.extensions.is_empty() {
             resources.push(database::compose(generation));
         }
+        resources.extend(role::compose(generation));
         Engine { resources, facts: facts::facts(generation, settings) }
     }
 
@@ -132,6 +135,8 @@ mod key {
     pub const SCHEDULED_BACKUP: &str = "scheduled-backup";
     pub const POOLER: &str = "pooler";
     pub const DATABASE: &str = "database";
+    /// One for each role, with its name behind it.
+    pub const ROLE: &str = "database-role";
 }
 
 /// API version and kind.
@@ -142,6 +147,7 @@ mod kind {
     pub const BACKUP: (&str, &str) = ("postgresql.cnpg.io/v1", "Backup");
     pub const POOLER: (&str, &str) = ("postgresql.cnpg.io/v1", "Pooler");
     pub const DATABASE: (&str, &str) = ("postgresql.cnpg.io/v1", "Database");
+    pub const ROLE: (&str, &str) = ("postgresql.cnpg.io/v1", "DatabaseRole");
 }
 
 /// Labels that the operator sets, and one of ours.

@@ -15,7 +15,7 @@ const HTTPS: u16 = 443;
 /// The only replica set.
 pub const SET: &str = "rs0";
 /// Permanent.
-const MEMBERS: &str = "members";
+pub const MEMBERS: &str = "members";
 
 pub fn facts(generation: &Generation) -> Facts {
     let terms = &generation.plan.terms;

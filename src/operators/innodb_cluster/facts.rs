@@ -19,7 +19,7 @@ const METRICS: u16 = 9104;
 /// The name of the container port that serves them.
 const METRICS_PORT: &str = "metrics";
 /// MySQL Router: to the primary, to replicas, and the one that shares connections.
-const READ_WRITE: u16 = 6446;
+pub const READ_WRITE: u16 = 6446;
 const READ_ONLY: u16 = 6447;
 const SHARED: u16 = 6450;
 const HTTPS: u16 = 443;

@@ -95,6 +95,7 @@ impl Operator for MongoDbCommunity {
             encryption: Encryption::Issued,
             audit: false,
             custom_queries: false,
+            roles: false,
         }
     }
 

@@ -16,7 +16,7 @@ pub const METRICS: u16 = 9187;
 pub const METRICS_PORT: &str = "metrics";
 const HTTPS: u16 = 443;
 
-const MEMBERS: &str = "members";
+pub const MEMBERS: &str = "members";
 const POOLER: &str = "pooler";
 
 pub fn facts(generation: &Generation, settings: &Settings) -> Facts {
