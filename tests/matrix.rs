@@ -58,6 +58,8 @@ fn features() -> Vec<(String, Value)> {
         json!({"access": {"roles": [{"name": "read_me", "privileges": "read"}, {"name": "all", "privileges": "admin"}]}}),
         json!({"credentials": {"source": "Operator"}}),
         json!({"credentials": {"source": "ExternalSecret"}}),
+        json!({"credentials": {"source": "VaultDynamic"}}),
+        json!({"credentials": {"consul": {"path": "shop/orders"}}}),
         json!({"monitoring": {"enabled": false}}),
         json!({"monitoring": {"audit": true}}),
         json!({"monitoring": {"queries": "my-queries"}}),
@@ -98,12 +100,22 @@ impl Case<'_> {
                 "TierDefaults": {"environments": {&environment: {
                     "engines": {&engine: exception},
                     "certificateIssuer": {"name": "databases", "kind": "ClusterIssuer"},
-                    "offers": ["ExternalSecret"],
+                    "offers": ["ExternalSecret", "VaultDynamic", "Consul"],
                 }}, "destinations": {"default": {"region": "eu-north-1"}}},
                 "ApprovalGate": {"environments": []},
                 "Integrations": {
                     "podMonitor": {}, "prometheusRule": {},
                     "externalSecrets": {"secretStore": {"name": "databases"}},
+                    "vault": {
+                        "server": "https://vault.vault.svc:8200", "administrator": {"role": "databases", "serviceAccount": "vault-administrator"},
+                        "delivery": "VaultSecretsOperator",
+                        "keyValue": {"secretStore": {"name": "vault"}, "folder": "databases"},
+                    },
+                    "consul": {
+                        "serviceSync": true, "keyValue": {"secretStore": {"name": "consul"}, "folder": "databases"},
+                    },
+                    "teleport": {"namespace": "teleport", "providerConfig": "in-cluster"},
+                    "catalog": {"ownerLabel": "team"},
                 },
             },
         });

@@ -27,6 +27,9 @@ pub struct Status {
     /// The Service Binding secret: this database is a provisioned service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub binding: Option<Binding>,
+    /// Where the credentials are in Vault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vault_path: Option<String>,
     /// Where the claim's roles have their credentials.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<RoleStatus>,

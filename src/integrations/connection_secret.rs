@@ -4,7 +4,7 @@
 //! Values pass through and are in nothing but this object: no error, status or log has one. Once made it is never dropped,
 //! and never half-built: while the operator's secret cannot be read, the one that is there stays as it is.
 
-use super::{binding, escape};
+use super::{binding, escape, secret};
 use crate::api::claim::CredentialSource;
 use crate::api::plan::Delivery;
 use crate::api::record::Generation;
@@ -29,7 +29,7 @@ pub fn requirements(generation: &Generation, facts: &Facts) -> Vec<Question> {
     let authority = facts.certificate_authority.as_ref().map(|authority| authority.secret.as_str());
     let mut names = vec![facts.credentials.secret.as_str()];
     names.extend(authority.filter(|name| *name != facts.credentials.secret));
-    names.into_iter().map(|name| question(generation, name)).collect()
+    names.into_iter().map(|name| secret(generation, name)).collect()
 }
 
 pub fn compose(generation: &Generation, facts: &Facts, observed: &Observed) -> Option<Resource> {
@@ -75,15 +75,15 @@ fn credentials(generation: &Generation, facts: &Facts, observed: &Observed) -> R
     if !composed_for(generation) {
         return Err(format!("the secret {name} is in another cluster; let the platform choose the source Operator"));
     }
-    let found = match observed.objects(&question(generation, name)) {
-        Answer::Found([secret, ..]) => secret,
+    let found = match observed.objects(&secret(generation, name)) {
+        Answer::Found([found, ..]) => found,
         Answer::Found([]) | Answer::NotAsked | Answer::Nothing => {
             return Err(format!("the operator has not made the secret {name} yet"));
         }
     };
-    let secret: Found = found.decode(name).map_err(|_| format!("the secret {name} is not of the form of a Secret"))?;
+    let found: Found = found.decode(name).map_err(|_| format!("the secret {name} is not of the form of a Secret"))?;
     let value = |key: &str| {
-        let encoded = secret.data.get(key).ok_or_else(|| format!("the secret {name} has no key {key}"))?;
+        let encoded = found.data.get(key).ok_or_else(|| format!("the secret {name} has no key {key}"))?;
         let bytes = STANDARD.decode(encoded).map_err(|_| format!("{key} of the secret {name} is not base64"))?;
         String::from_utf8(bytes).map_err(|_| format!("{key} of the secret {name} is no text"))
     };
@@ -118,8 +118,8 @@ pub fn details(generation: &Generation, facts: &Facts, observed: &Observed) -> B
 }
 
 /// Still encoded. It is a help, so a secret without it is a secret all the same.
-fn authority_of(generation: &Generation, at: &SecretKey, observed: &Observed) -> Option<String> {
-    match observed.objects(&question(generation, &at.secret)) {
+pub fn authority_of(generation: &Generation, at: &SecretKey, observed: &Observed) -> Option<String> {
+    match observed.objects(&secret(generation, &at.secret)) {
         Answer::Found([found, ..]) => found.decode::<Found>(&at.secret).ok()?.data.remove(&at.key),
         Answer::Found([]) | Answer::NotAsked | Answer::Nothing => None,
     }
@@ -129,10 +129,6 @@ fn authority_of(generation: &Generation, at: &SecretKey, observed: &Observed) ->
 fn kept(observed: &Observed) -> Option<BTreeMap<String, String>> {
     let found: Found = observed.composed.get(&Key(KEY.into()))?.decode(KEY).ok()?;
     Some(found.data).filter(|data| !data.is_empty())
-}
-
-fn question(generation: &Generation, name: &str) -> Question {
-    Question::by_name("v1", "Secret", &generation.database().namespace, name)
 }
 
 #[derive(Serialize)]
@@ -164,7 +160,7 @@ mod tests {
         let operator = operators::of(generation.plan.terms.operator);
         let facts = operator.compose(&generation, &Default::default(), &Observed::default()).facts;
         let mut observed = Observed::default();
-        let question = question(&generation, &facts.credentials.secret);
+        let question = super::super::secret(&generation, &facts.credentials.secret);
         observed.found.insert(question.name(), secret.iter().map(Object::of).collect());
         observed.composed.extend(before.map(|before| (Key(KEY.into()), Object::of(&before))));
         (generation, facts, observed)

@@ -194,6 +194,7 @@ pub fn signals(terms: &Terms, members: &str, volumes: &str) -> BTreeMap<Signal, 
     let mut signals = BTreeMap::from([
         (Signal::MembersUp, members_up(members)),
         (Signal::ConnectionsUsed, format!("max({used} / ({used} + {free}))")),
+        (Signal::Queries, format!("mongodb_ss_opcounters{{{members}}}")),
         (Signal::VolumeFree, format!("kubelet_volume_stats_available_bytes{{{volumes}}}")),
         (Signal::VolumeSize, format!("kubelet_volume_stats_capacity_bytes{{{volumes}}}")),
     ]);

@@ -9,13 +9,16 @@ use crate::api::claim::Privileges;
 
 const READ: &str = "pg_read_all_data";
 const WRITE: &str = "pg_write_all_data";
+const MONITOR: &str = "pg_monitor";
 
 /// The roles that a user is a member of.
 pub fn member_of(may: May, owner: &str) -> Vec<String> {
     match may {
         May::Be(Privileges::Read) => vec![READ.into()],
         May::Be(Privileges::Write) => vec![READ.into(), WRITE.into()],
-        May::Be(Privileges::Admin) | May::MakeUsers => vec![owner.into()],
+        May::Be(Privileges::Admin) => vec![owner.into()],
+        // Whatever it is to give.
+        May::MakeUsers => vec![owner.into(), READ.into(), MONITOR.into()],
     }
 }
 

@@ -7,7 +7,7 @@
 //! there it stays, or nobody would remove the last of them.
 
 use super::backup_job::{GENERATION, WORKLOAD, from_secret};
-use super::facts::{Labels, Peer, Workload, doors, labels};
+use super::facts::{Labels, Peer, UserMaker, Workload, doors, labels};
 use super::password::{self, Value};
 use super::{DATABASE, Engine, Holds, Resource, metadata, mongodb, mysql, pods, postgresql};
 use crate::api::claim::{CredentialSource, Engine as EngineName, Privileges};
@@ -60,6 +60,8 @@ pub struct Client<'a> {
     pub env: Vec<EnvVar>,
     /// The workload that it connects to, and the port of its pods.
     pub server: (&'a str, u16),
+    /// The role that owns the database, where the engine has such a one.
+    pub owner: String,
 }
 
 /// In the order of the claim.
@@ -70,9 +72,11 @@ pub fn users(terms: &Terms) -> Vec<User> {
     asked.chain(manager).collect()
 }
 
-/// Vault's own, where it makes the application's.
-pub fn manager(terms: &Terms) -> Option<User> {
-    users(terms).into_iter().find(|user| user.may == May::MakeUsers)
+/// Vault's own, where it makes the application's; `owner` is the role that owns the database.
+pub fn user_maker(generation: &Generation, owner: String) -> Option<UserMaker> {
+    let manager = users(&generation.plan.terms).into_iter().find(|user| user.may == May::MakeUsers)?;
+    let secret = secret(generation, &manager);
+    Some(UserMaker { secret, username: USERNAME.into(), password: PASSWORD.into(), owner })
 }
 
 /// Why the engine cannot have a role of this name.
@@ -132,6 +136,7 @@ pub fn add(engine: &mut Engine, generation: &Generation, client: Client, observe
         reaches: doors([(Peer::Workload(server.into()), port)]),
         metrics_port: None,
     });
+    engine.facts.user_maker = user_maker(generation, client.owner.clone());
     engine.resources.extend(secrets(generation));
     engine.resources.push(job(generation, key, client));
 }

@@ -1,7 +1,7 @@
 //! What the schema promises for later releases. In: a claim. Out: one problem for each field that this release cannot
 //! serve, because what is accepted and ignored is lost. Must shrink: whoever builds a feature takes its line out.
 
-use crate::api::claim::{CredentialSource, DatabaseSpec};
+use crate::api::claim::DatabaseSpec;
 use crate::api::problem::Problem;
 
 pub fn problems(spec: &DatabaseSpec) -> Vec<Problem> {
@@ -10,13 +10,10 @@ pub fn problems(spec: &DatabaseSpec) -> Vec<Problem> {
     let access = spec.access.clone().unwrap_or_default();
     let maintenance = spec.maintenance.clone().unwrap_or_default();
     let lifecycle = spec.lifecycle.clone().unwrap_or_default();
-    let source = credentials.source;
     let later = [
         ("spec.restore", spec.restore.is_some()),
         ("spec.backup.request", backup.request.is_some()),
-        ("spec.credentials.source", source == Some(CredentialSource::VaultDynamic)),
         ("spec.credentials.rotation", credentials.rotation.is_some()),
-        ("spec.credentials.consul", credentials.consul.is_some()),
         ("spec.access.console", access.console),
         ("spec.maintenance.windows", !maintenance.windows.is_empty()),
         ("spec.maintenance.timeZone", maintenance.time_zone.is_some()),

@@ -33,6 +33,11 @@ pub fn problems(claim: &Claim) -> Vec<Problem> {
     members(spec, &mut check);
     backup(spec, &mut check);
     access(spec, &mut check);
+    let consul = spec.credentials.as_ref().and_then(|credentials| credentials.consul.as_ref());
+    let path = consul.map_or("", |consul| consul.path.as_str());
+    let wrong = format!("{path:?} is no path in a key-value store");
+    let right = "write letters, digits, - and _, with / between the parts";
+    check(consul.is_some() && !is_path(path), "spec.credentials.consul.path", wrong, right);
     problems
 }
 
@@ -142,6 +147,11 @@ fn is_role_name(name: &str) -> bool {
     let first = name.starts_with(|first: char| first.is_ascii_lowercase());
     let generation = name.rsplit_once("_g").is_some_and(|(_, last)| last.bytes().all(|byte| byte.is_ascii_digit()));
     name.len() <= 32 && first && !name.ends_with('_') && !generation && name.bytes().all(rest)
+}
+
+fn is_path(path: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    path.split('/').all(|part| !part.is_empty() && part.bytes().all(letter))
 }
 
 /// `-g2` and the like name the generations that restores make.

@@ -10,7 +10,12 @@ pub fn problems(spec: &DatabaseSpec, tier: &Tier) -> Vec<Problem> {
     let credentials = spec.credentials.clone().unwrap_or_default();
     // The tier's own default is on offer, or nobody could claim anything.
     let source = credentials.source.filter(|source| *source != tier.credentials);
-    let asked = [("spec.credentials.source", source == Some(CredentialSource::ExternalSecret), Offer::ExternalSecret)];
+    let from = |asked| source == Some(asked);
+    let asked = [
+        ("spec.credentials.source", from(CredentialSource::ExternalSecret), Offer::ExternalSecret),
+        ("spec.credentials.source", from(CredentialSource::VaultDynamic), Offer::VaultDynamic),
+        ("spec.credentials.consul", credentials.consul.is_some(), Offer::Consul),
+    ];
     let missing = asked.into_iter().filter(|(_, asked, offer)| *asked && !tier.offers.contains(offer));
     missing
         .map(|(path, _, offer)| {

@@ -88,6 +88,10 @@ pub struct Tier {
 pub enum Offer {
     /// Connection secrets by the External Secrets operator.
     ExternalSecret,
+    /// Users that live for an hour, made by Vault.
+    VaultDynamic,
+    /// Endpoints in Consul's key-value store.
+    Consul,
 }
 
 /// What differs for one engine in one environment.

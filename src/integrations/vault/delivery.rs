@@ -6,7 +6,6 @@ use super::super::{binding, resource};
 use super::statements::Level;
 use super::{Delivery, Vault};
 use crate::operators::Resource;
-use crate::operators::facts::SecretKey;
 use serde_json::{Value, json};
 
 /// Permanent.
@@ -14,8 +13,8 @@ pub const DYNAMIC: &str = "vault-dynamic-secret";
 pub const EXTERNAL: &str = "vault-external-secret";
 const AUTH: &str = "vault-auth";
 const GENERATOR: &str = "vault-generator";
-/// The condition of the Vault Secrets Operator (1.x, `VaultDynamicSecret`).
-pub const HEALTHY: &str = "Healthy";
+/// The condition of the Vault Secrets Operator (`VaultDynamicSecret`).
+pub const SYNCED: &str = "SecretSynced";
 /// In percent of a credential's life: what is left is for whoever still uses the old one.
 const RENEWED_AFTER: u32 = 67;
 
@@ -36,7 +35,7 @@ fn auth(vault: &Vault) -> Resource {
     resource(vault.generation, AUTH, kind, vault.generation.database().name.clone(), &spec)
 }
 
-/// It gives old credentials back to Vault as soon as there are new ones, and all of them when the database goes.
+/// It gives the credentials back to Vault when the database goes; those that were replaced end by themselves.
 fn dynamic(vault: &Vault) -> Resource {
     let secret = |name: &str| format!("get .Secrets {name:?}");
     let account = binding::Account {

@@ -10,9 +10,8 @@ mod push;
 mod statements;
 
 use super::external_secret::SecretStore;
-use super::{Standing, binding, resource, service, standing};
+use super::{Standing, binding, global_name, resource, service, standing};
 use crate::api::claim::CredentialSource;
-use crate::api::plan::DatabaseName;
 use crate::api::record::Generation;
 use crate::observed::Observed;
 use crate::operators::facts::{EndpointRole, UserMaker};
@@ -20,7 +19,6 @@ use crate::operators::{Facts, Resource};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use statements::{Level, Plugin};
 
 /// Permanent.
@@ -36,9 +34,8 @@ pub struct Settings {
     /// The address of Vault, such as https://vault.vault.svc:8200.
     #[schemars(regex(pattern = r"^https?://[A-Za-z0-9.:\[\]-]+$"), length(max = 256))]
     pub server: String,
-    /// The role with which the vault-config-operator signs in to set up what a database needs.
-    #[schemars(length(min = 1, max = 253))]
-    pub administrator_role: String,
+    /// As whom the vault-config-operator signs in to set up what a database needs.
+    pub administrator: Administrator,
     /// Where Vault's sign-in for pods is mounted.
     #[serde(default = "kubernetes")]
     #[schemars(regex(pattern = r"^[A-Za-z0-9_/-]+$"), length(max = 128))]
@@ -60,6 +57,18 @@ pub struct Settings {
     /// Puts the credentials of databases without dynamic ones into a key-value engine.
     #[serde(default)]
     pub key_value: Option<KeyValue>,
+}
+
+/// Everything in Vault is called `NAMESPACE.NAME`, so that the policy of this role can hold each namespace to its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Administrator {
+    /// A role of Vault's sign-in for pods.
+    #[schemars(length(min = 1, max = 253))]
+    pub role: String,
+    /// A service account in the database's namespace that no application runs as.
+    #[schemars(length(min = 1, max = 253))]
+    pub service_account: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -132,19 +141,19 @@ pub fn problem(
     };
     let name = binding::name(generation, facts);
     let (key, condition) = vault.delivered();
-    let steps = [(ENGINE, SET_UP, "the database is not set up in Vault"), (key, condition, "it has no credentials")];
-    steps.into_iter().find_map(|(key, condition, what)| match standing(observed, key, condition) {
-        Standing::Fine => None,
-        Standing::NotYet => Some(format!("the secret {name} waits for Vault: {what} yet")),
-        Standing::Wrong(why) => Some(format!("the secret {name} waits for Vault: {what}: {why}")),
-    })
+    // What Vault says of a connection that failed is not repeated here: nobody knows what is in it.
+    let steps = [(ENGINE, SET_UP, "the database is not set up there yet"), (key, condition, "it gave none yet")];
+    let waiting =
+        |(key, condition, _): &(&str, &str, &str)| !matches!(standing(observed, key, condition), Standing::Fine);
+    let (key, _, what) = steps.into_iter().find(waiting)?;
+    Some(format!("the credentials in {name} wait for Vault: {what} (see the conditions of {key})"))
 }
 
 /// What the vault-config-operator says of all that it has done.
 pub const SET_UP: &str = "ReconcileSuccessful";
 /// Credentials that another operator brings, by key and by the condition that says whether it did.
 pub const DELIVERED: [(&str, &str); 3] =
-    [(ENGINE, SET_UP), (delivery::DYNAMIC, delivery::HEALTHY), (delivery::EXTERNAL, "Ready")];
+    [(ENGINE, SET_UP), (delivery::DYNAMIC, delivery::SYNCED), (delivery::EXTERNAL, "Ready")];
 
 fn asked(generation: &Generation) -> bool {
     generation.plan.terms.credentials == CredentialSource::VaultDynamic
@@ -168,7 +177,7 @@ impl Vault<'_> {
         let port = facts.endpoint(EndpointRole::Primary)?.port;
         let database = &generation.database().inside;
         let plugin = statements::plugin(&facts.service_type, &host, port, database, &facts.uri.query)?;
-        Some(Vault { generation, facts, settings, maker, plugin, name: name(generation.database()) })
+        Some(Vault { generation, facts, settings, maker, plugin, name: global_name(generation.database()) })
     }
 
     fn resources(&self) -> Vec<Resource> {
@@ -204,8 +213,7 @@ impl Vault<'_> {
 
     fn role(&self, level: Level) -> Resource {
         let database = &self.generation.database().inside;
-        let (creation, revocation) =
-            statements::statements(&self.facts.service_type, self.maker, database, level);
+        let (creation, revocation) = statements::statements(&self.facts.service_type, self.maker, database, level);
         let lifetime = format!("{}m", self.settings.minutes);
         let spec = json!({
             "authentication": self.authentication(),
@@ -258,13 +266,13 @@ impl Vault<'_> {
     fn authentication(&self) -> Value {
         json!({
             "path": self.settings.kubernetes_mount,
-            "role": self.settings.administrator_role,
-            "serviceAccount": {"name": self.settings.service_account},
+            "role": self.settings.administrator.role,
+            "serviceAccount": {"name": self.settings.administrator.service_account},
         })
     }
 
     fn named(&self, level: Level) -> String {
-        format!("{}-{}", self.name, level.name())
+        format!("{}.{}", self.name, level.name())
     }
 
     fn path(&self, level: Level) -> String {
@@ -274,15 +282,8 @@ impl Vault<'_> {
     /// What brings the credentials: its key, and the condition that says whether it did.
     fn delivered(&self) -> (&'static str, &'static str) {
         match self.settings.delivery {
-            Delivery::VaultSecretsOperator => (delivery::DYNAMIC, delivery::HEALTHY),
+            Delivery::VaultSecretsOperator => (delivery::DYNAMIC, delivery::SYNCED),
             Delivery::ExternalSecrets => (delivery::EXTERNAL, "Ready"),
         }
     }
-}
-
-/// Both may have hyphens, so that the two alone would not tell `a-b/c` from `a/b-c`. Permanent.
-fn name(DatabaseName { namespace, name, .. }: &DatabaseName) -> String {
-    let hash = Sha256::digest(format!("{namespace}/{name}"));
-    let short: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("{namespace}-{name}-{short}")
 }

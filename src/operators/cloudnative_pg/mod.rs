@@ -18,7 +18,10 @@ mod pooler;
 mod role;
 mod status;
 
-use super::{BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource};
+use super::{
+    BackupRun, Encryption, Engine, EngineName, Facts, Features, Health, Operator, Reference, Resource, postgresql,
+    roles,
+};
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
 use crate::api::plan::{Delivery, Plan, Terms};
@@ -112,7 +115,9 @@ impl Operator for CloudNativePg {
             resources.push(database::compose(generation));
         }
         resources.extend(role::compose(generation));
-        Engine { resources, facts: facts::facts(generation, settings) }
+        let owner = postgresql::owner(&terms.database.inside);
+        let facts = Facts { user_maker: roles::user_maker(generation, owner), ..facts::facts(generation, settings) };
+        Engine { resources, facts }
     }
 
     fn backup(&self, generation: &Generation, _settings: &Engines, role: &str, name: String) -> Option<Resource> {

@@ -62,6 +62,7 @@ pub fn client<'a>(generation: &Generation, settings: &'a Settings) -> Client<'a>
             from_secret("ADMINISTRATOR_PASSWORD", &administrator, "MONGODB_USER_ADMIN_PASSWORD"),
         ],
         server: (facts::MEMBERS, mongodb::PORT),
+        owner: String::new(),
     }
 }
 

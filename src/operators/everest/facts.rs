@@ -39,6 +39,7 @@ pub fn facts(generation: &Generation) -> Facts {
         workloads: vec![members(generation), account_job::workload(generation, MEMBERS, PORT)],
         // Everest itself never comes to the pods.
         operator_namespace: generation.database().namespace.clone(),
+        user_maker: None,
         signals: if terms.monitoring.off { BTreeMap::new() } else { signals(generation) },
     }
 }

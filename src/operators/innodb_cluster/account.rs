@@ -55,6 +55,7 @@ pub fn client<'a>(generation: &Generation, settings: &'a Settings) -> Client<'a>
             from_secret("MYSQL_PWD", &password::secret_of(generation, ADMINISTRATOR), ADMINISTRATOR_PASSWORD),
         ],
         server: (workload::ROUTER, facts::READ_WRITE),
+        owner: String::new(),
     }
 }
 

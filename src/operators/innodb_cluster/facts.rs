@@ -53,6 +53,7 @@ pub fn facts(generation: &Generation, settings: &Settings) -> Facts {
         certificate_authority: None,
         workloads,
         operator_namespace: settings.namespace.clone(),
+        user_maker: None,
         signals: signals(generation),
     }
 }
@@ -131,6 +132,7 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
         let most = format!("mysql_global_variables_max_connections{{{members}}}");
         signals.extend([
             (Signal::MembersUp, format!("sum(mysql_up{{{members}}}) or vector(0)")),
+            (Signal::Queries, format!("mysql_global_status_questions{{{members}}}")),
             (Signal::ConnectionsUsed, format!("max({used} / {most})")),
         ]);
     }

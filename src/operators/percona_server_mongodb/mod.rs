@@ -220,6 +220,7 @@ fn client<'a>(generation: &Generation, settings: &'a Settings) -> roles::Client<
             from_secret("ADMINISTRATOR_PASSWORD", &administrator, "MONGODB_USER_ADMIN_PASSWORD"),
         ],
         server: (server, mongodb::PORT),
+        owner: String::new(),
     }
 }
 

@@ -44,6 +44,7 @@ pub fn facts(generation: &Generation, settings: &Settings) -> Facts {
         certificate_authority: None,
         workloads,
         operator_namespace: settings.namespace.clone(),
+        user_maker: None,
         signals: postgresql::exporter_signals(generation, &format!("{name}-[0-9]+"), &format!("pgdata-{name}-[0-9]+")),
     }
 }

@@ -193,6 +193,7 @@ fn client<'a>(generation: &Generation, settings: &'a Settings) -> roles::Client<
         script: postgresql_roles::script(&roles::users(terms), &owner(&terms.database.inside)),
         env: backup::superuser(generation),
         server: (facts::MEMBERS, postgresql::PORT),
+        owner: owner(&terms.database.inside),
     }
 }
 
