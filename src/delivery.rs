@@ -18,17 +18,27 @@ const KIND: &str = "Object";
 /// A resource as Crossplane shall see it.
 pub fn wrap(delivery: &Delivery, database: &DatabaseName, key: &Key, object: Object) -> Object {
     match delivery {
-        Delivery::Direct => object,
-        Delivery::Object(remote) => Object::of(&Wrapper {
-            api_version: API_VERSION,
-            kind: KIND,
-            metadata: WrapperName { name: wrapper_name(database, key), namespace: database.namespace.clone() },
-            spec: WrapperSpec {
-                for_provider: ForProvider { manifest: object },
-                provider_config_ref: ProviderConfigRef { kind: "ClusterProviderConfig", name: &remote.provider_config },
-            },
-        }),
+        // What is carried already goes where it is to go.
+        Delivery::Object(remote) if !is_wrapper(&key.0, &object).unwrap_or(false) => {
+            carried(Some(&remote.provider_config), database, key, object)
+        }
+        Delivery::Direct | Delivery::Object(_) => object,
     }
+}
+
+/// An object that belongs where a composite can put nothing, such as another namespace: an `Object` carries it, by this
+/// provider configuration; without one it goes by itself.
+pub fn carried(provider_config: Option<&str>, database: &DatabaseName, key: &Key, object: Object) -> Object {
+    let Some(name) = provider_config else { return object };
+    Object::of(&Wrapper {
+        api_version: API_VERSION,
+        kind: KIND,
+        metadata: WrapperName { name: wrapper_name(database, key), namespace: database.namespace.clone() },
+        spec: WrapperSpec {
+            for_provider: ForProvider { manifest: object },
+            provider_config_ref: ProviderConfigRef { kind: "ClusterProviderConfig", name },
+        },
+    })
 }
 
 /// The same resource, which now stays when its database is deleted: the cluster's garbage collector spares what has another

@@ -87,6 +87,19 @@ fn every_composed_resource_is_valid() {
     assert_eq!(problems(crds, &golden()), Vec::<String>::new());
 }
 
+#[test]
+fn examples_for_other_operators_are_valid() {
+    let Some(crds) = Crds::from_environment() else { return };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/teleport");
+    let files = documents::files(&folder).into_iter();
+    let examples: Vec<_> = files
+        .flat_map(|path| documents::read(&path))
+        .map(|object| (object["metadata"]["name"].to_string(), object))
+        .collect();
+    assert!(!examples.is_empty());
+    assert_eq!(problems(crds, &examples), Vec::<String>::new());
+}
+
 /// Whether a violation is about what the mutation did.
 fn tells(violation: &Violation, mutation: Mutation) -> bool {
     let Violation { path, message } = violation;

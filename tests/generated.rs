@@ -1,10 +1,53 @@
 //! The committed XRDs, CRDs, the matrix of features and the schema of plans are what the types say. `UPDATE=1 cargo test --test generated` rewrites them.
 #![cfg(test)]
 
+use function_database::api::claim::Claim;
+use function_database::api::input::{Manifest, TierDefaults};
+use function_database::api::plan::{DatabaseName, Operator};
+use function_database::api::record::Generation;
 use function_database::api::schema::{FILES, generate};
-use function_database::operators::matrix;
+use function_database::integrations::dashboard::dashboard;
+use function_database::operators::{self, Encryption, matrix, name_of};
+use function_database::wire::Object;
+use serde_json::{Value, json};
 use function_database::preview::Preview;
 use std::path::Path;
+
+/// One for each operator whose databases say anything: its file, and what is in it.
+fn dashboards() -> Vec<(String, String)> {
+    let composition: Value = serde_saphyr::from_str(include_str!("../compositions/database.yaml")).unwrap();
+    let tables = Object::of(&composition["spec"]["pipeline"][0]["input"]);
+    let made = Operator::ALL.into_iter().map(|operator| {
+        let features = operators::of(operator).features();
+        let (engine, name) = (name_of(&features.engine), name_of(&operator));
+        let tier = json!({
+            "engines": {&engine: {"operator": name}},
+            "certificateIssuer": {"name": "databases", "kind": "ClusterIssuer"},
+        });
+        let policy = tables.merge(&Object::of(&json!({"spec": {
+            "environments": {"staging": tier}, "destinations": {"default": {"region": "eu-north-1"}},
+        }})));
+        let policy = policy.decode::<Manifest<TierDefaults>>("TierDefaults").unwrap().spec;
+        let claim = Object::of(&json!({
+            "kind": "Database", "metadata": {"name": "orders", "namespace": "checkout"},
+            "spec": {
+                "name": "orders", "engine": engine, "environment": "staging", "size": "medium", "storage": "100Gi",
+                "tls": {"enabled": features.encryption == Encryption::Issued},
+            },
+        }));
+        let mut plan = function_database::plan::resolve(&claim.decode::<Claim>("claim").unwrap(), &policy).unwrap();
+        let (namespace, database) = ("$namespace".to_string(), "$database".to_string());
+        plan.terms.database = DatabaseName { namespace, name: database.clone(), inside: database };
+        let generation = Generation::first("", plan);
+        let facts = operators::of(operator).compose(&generation, &Default::default(), &Default::default()).facts;
+        let identifier = format!("database-{}", name.to_lowercase());
+        let file = format!("deploy/dashboards/{identifier}.json");
+        let shown =
+            (!facts.signals.is_empty()).then(|| dashboard(&format!("{engine} on {name}"), &identifier, &facts))?;
+        Some((file, serde_json::to_string_pretty(&shown).unwrap() + "\n"))
+    });
+    made.flatten().collect()
+}
 
 #[test]
 fn committed_files_are_the_generated_ones() {
@@ -13,8 +56,9 @@ fn committed_files_are_the_generated_ones() {
     let generated = generate::files();
     assert!(generated.iter().map(|(path, _)| path).eq(FILES.iter().map(|(path, _)| path)), "FILES has other files");
     let documents = [("docs/operators.md", matrix::markdown()), ("docs/plan.schema.json", plan_schema())];
-    for (path, text) in generated.into_iter().chain(documents) {
-        let file = root.join(path);
+    let own = generated.into_iter().chain(documents);
+    for (path, text) in own.map(|(path, text)| (path.to_string(), text)).chain(dashboards()) {
+        let file = root.join(&path);
         if std::fs::read_to_string(&file).unwrap_or_default() == text {
             continue;
         }

@@ -55,7 +55,11 @@ fn features() -> Vec<(String, Value)> {
         json!({"storageClass": "fast-ssd"}),
         json!({"access": {"serviceType": "LoadBalancer", "allowedCIDRs": ["10.20.0.0/16"]}}),
         json!({"access": {"allowedNamespaces": ["elsewhere"]}}),
+        json!({"access": {"roles": [{"name": "read_me", "privileges": "read"}, {"name": "all", "privileges": "admin"}]}}),
         json!({"credentials": {"source": "Operator"}}),
+        json!({"credentials": {"source": "ExternalSecret"}}),
+        json!({"credentials": {"source": "VaultDynamic"}}),
+        json!({"credentials": {"consul": {"path": "shop/orders"}}}),
         json!({"monitoring": {"enabled": false}}),
         json!({"monitoring": {"audit": true}}),
         json!({"monitoring": {"queries": "my-queries"}}),
@@ -96,9 +100,23 @@ impl Case<'_> {
                 "TierDefaults": {"environments": {&environment: {
                     "engines": {&engine: exception},
                     "certificateIssuer": {"name": "databases", "kind": "ClusterIssuer"},
+                    "offers": ["ExternalSecret", "VaultDynamic", "Consul"],
                 }}, "destinations": {"default": {"region": "eu-north-1"}}},
                 "ApprovalGate": {"environments": []},
-                "Integrations": {"podMonitor": {}, "prometheusRule": {}},
+                "Integrations": {
+                    "podMonitor": {}, "prometheusRule": {},
+                    "externalSecrets": {"secretStore": {"name": "databases"}},
+                    "vault": {
+                        "server": "https://vault.vault.svc:8200", "administrator": {"role": "databases", "serviceAccount": "vault-administrator"},
+                        "delivery": "VaultSecretsOperator",
+                        "keyValue": {"secretStore": {"name": "vault"}, "folder": "databases"},
+                    },
+                    "consul": {
+                        "serviceSync": true, "keyValue": {"secretStore": {"name": "consul"}, "folder": "databases"},
+                    },
+                    "teleport": {"namespace": "teleport", "providerConfig": "in-cluster"},
+                    "catalog": {"ownerLabel": "team"},
+                },
             },
         });
         let storage = tier.storage.minimum.0.max(100 << 30).min(tier.storage.maximum.0) >> 30;

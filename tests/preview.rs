@@ -6,7 +6,7 @@
 use function_database::api::approval::OperationKind;
 use function_database::api::claim::Claim;
 use function_database::api::input::{ApprovalGate, Step, TierDefaults};
-use function_database::api::record::{DatabaseRecord, Generation, Record, SCHEMA};
+use function_database::api::record::{DatabaseRecord, Generation, Record};
 use function_database::api::status::Class;
 use function_database::operators::name_of;
 use function_database::pipeline;
@@ -65,8 +65,7 @@ impl Platform {
 
 /// What the function remembers of a database that runs by this plan.
 fn record(plan: &Plan) -> Value {
-    let serving = Generation { number: 1, lineage: UID.into(), plan: plan.clone() };
-    let record = Record { schema: SCHEMA, serving, restores: vec![], was_ready: false, approved_by: vec![] };
+    let record = Record::of(Generation::first(UID, plan.clone()));
     let mut record = serde_json::to_value(DatabaseRecord::new(record)).unwrap();
     record["metadata"]["annotations"] = json!({KEY: "record"});
     record

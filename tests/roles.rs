@@ -29,6 +29,9 @@ metadata:
 rules:
 ";
 
+/// Composed, but in no golden case, because its CRD is not among those that these are held to.
+const UNCHECKED: [(&str, &str); 1] = [("cilium.io", "ciliumnetworkpolicies")];
+
 #[test]
 fn the_role_has_every_kind_and_none_too_many() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -42,6 +45,9 @@ fn the_role_has_every_kind_and_none_too_many() {
     }
     for (group, resource) in asked.difference(&composed) {
         rules.entry((group.clone(), ASKED)).or_default().insert(resource.clone());
+    }
+    for (group, resource) in UNCHECKED {
+        rules.entry((group.into(), COMPOSED)).or_default().insert(resource.into());
     }
     let (group, resource, verbs) = GRANTED;
     rules.entry((group.into(), verbs)).or_default().insert(resource.into());
@@ -107,8 +113,9 @@ fn resource(version: &str, kind: &str) -> (String, String) {
 }
 
 /// Kinds whose resource is not called by their plural.
-const IRREGULAR: [(&str, &str); 3] = [
+const IRREGULAR: [(&str, &str); 4] = [
     ("mongodbcommunity", "mongodbcommunity"),
+    ("teleportdatabasev3", "teleportdatabasesv3"),
     ("sgpoolingconfig", "sgpoolconfigs"),
     ("sgpostgresconfig", "sgpgconfigs"),
 ];

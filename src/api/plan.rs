@@ -60,6 +60,9 @@ pub struct Terms {
     #[serde(default, skip_serializing_if = "is_default")]
     pub extensions: BTreeMap<String, String>,
     pub credentials: CredentialSource,
+    /// Where its endpoints stand in Consul's key-value store, below the namespace's own folder.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub consul: Option<String>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub access: Access,
     /// Connections that are not encrypted are refused.

@@ -27,6 +27,12 @@ pub struct Status {
     /// The Service Binding secret: this database is a provisioned service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub binding: Option<Binding>,
+    /// Where the credentials are in Vault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vault_path: Option<String>,
+    /// Where the claim's roles have their credentials.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<RoleStatus>,
     pub ready_replicas: u32,
     /// The version that runs, as the operator says.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,6 +100,15 @@ pub enum Stage {
 pub struct Binding {
     /// The secret's name, in the database's namespace.
     pub name: String,
+}
+
+/// One of the claim's roles.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(default)]
+pub struct RoleStatus {
+    pub name: String,
+    /// The secret with its username and password.
+    pub secret: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]

@@ -129,6 +129,7 @@ impl Sources<'_> {
             parameters: _,
             extensions: _,
             credentials: _,
+            consul: _,
             access: _,
             tls: _,
             issuer: _,
@@ -210,8 +211,8 @@ impl Sources<'_> {
         let terms = &self.plan.terms;
         let Access { namespaces, cidrs, service_type, roles } = &terms.access;
         let Monitoring { off, silent, log_level, audit, queries } = &terms.monitoring;
-        let Lifecycle { hibernated, deletion_policy, deletion_protection } = &terms.lifecycle;
-        let Maintenance { windows, time_zone } = &terms.maintenance;
+        let Lifecycle { hibernated, deletion_policy, deletion_protection, schedule, expires } = &terms.lifecycle;
+        let Maintenance { windows, time_zone, pinned } = &terms.maintenance;
         let own = || Origin::Derived("when it is left out".into());
         let protected = || Origin::Derived("Snapshot protects, the other policies do not".into());
         let list = |items: &[String]| if items.is_empty() { "none".into() } else { items.join(", ") };
@@ -248,9 +249,20 @@ impl Sources<'_> {
                 "maintenance",
                 if windows.is_empty() { "at any time".into() } else { windows.join(", ") },
                 "spec.maintenance.windows",
-                own(),
+                self.tier("maintenance.windows"),
             ),
+            self.value("patch releases", !pinned, "spec.maintenance.autoUpgrade", self.tier("maintenance.autoUpgrade")),
         ];
+        values.extend(schedule.as_ref().map(|schedule| {
+            let value = format!("from {} to {} {zone}", schedule.sleep, schedule.wake);
+            self.value("asleep", value, "spec.lifecycle.schedule", own())
+        }));
+        values.extend(
+            expires.as_ref().map(|expires| self.value("expires", expires, "spec.lifecycle.expires", own())),
+        );
+        values.extend(
+            terms.consul.as_ref().map(|path| self.value("path in Consul", path, "spec.credentials.consul.path", own())),
+        );
         values.extend(
             queries.as_ref().map(|queries| self.value("custom queries", queries, "spec.monitoring.queries", own())),
         );

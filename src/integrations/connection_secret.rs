@@ -4,34 +4,21 @@
 //! Values pass through and are in nothing but this object: no error, status or log has one. Once made it is never dropped,
 //! and never half-built: while the operator's secret cannot be read, the one that is there stays as it is.
 
-use super::service;
+use super::{binding, escape, secret};
 use crate::api::claim::CredentialSource;
 use crate::api::plan::Delivery;
 use crate::api::record::Generation;
 use crate::observed::{Answer, Observed, Question};
-use crate::operators::facts::{EndpointRole, SecretKey, Uri, Username};
+use crate::operators::facts::{SecretKey, Username};
 use crate::operators::{Facts, Holds, Resource, metadata};
 use crate::wire::{Key, Object};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 const KEY: &str = "connection-secret";
-
-/// What stands in a URI as it is (RFC 3986, "unreserved").
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// The name of the secret that applications bind to.
-pub fn binding(generation: &Generation, facts: &Facts) -> String {
-    match generation.plan.terms.credentials {
-        CredentialSource::Secret => format!("{}-connection", generation.database().name),
-        CredentialSource::Operator | CredentialSource::ExternalSecret | CredentialSource::VaultDynamic => {
-            facts.credentials.secret.clone()
-        }
-    }
-}
 
 /// The operator's secret and, if it is another one, that of its certificate authority. In another cluster Crossplane
 /// cannot look.
@@ -42,7 +29,7 @@ pub fn requirements(generation: &Generation, facts: &Facts) -> Vec<Question> {
     let authority = facts.certificate_authority.as_ref().map(|authority| authority.secret.as_str());
     let mut names = vec![facts.credentials.secret.as_str()];
     names.extend(authority.filter(|name| *name != facts.credentials.secret));
-    names.into_iter().map(|name| question(generation, name)).collect()
+    names.into_iter().map(|name| secret(generation, name)).collect()
 }
 
 pub fn compose(generation: &Generation, facts: &Facts, observed: &Observed) -> Option<Resource> {
@@ -56,8 +43,8 @@ pub fn compose(generation: &Generation, facts: &Facts, observed: &Observed) -> O
     let secret = Secret {
         api_version: "v1",
         kind: "Secret",
-        metadata: metadata(generation, binding(generation, facts)),
-        r#type: format!("servicebinding.io/{}", facts.service_type),
+        metadata: metadata(generation, binding::name(generation, facts)),
+        r#type: binding::kind(facts),
         data,
     };
     Some(Resource { key: Key(KEY.into()), holds: Holds::Nothing, object: Object::of(&secret) })
@@ -88,15 +75,15 @@ fn credentials(generation: &Generation, facts: &Facts, observed: &Observed) -> R
     if !composed_for(generation) {
         return Err(format!("the secret {name} is in another cluster; let the platform choose the source Operator"));
     }
-    let found = match observed.objects(&question(generation, name)) {
-        Answer::Found([secret, ..]) => secret,
+    let found = match observed.objects(&secret(generation, name)) {
+        Answer::Found([found, ..]) => found,
         Answer::Found([]) | Answer::NotAsked | Answer::Nothing => {
             return Err(format!("the operator has not made the secret {name} yet"));
         }
     };
-    let secret: Found = found.decode(name).map_err(|_| format!("the secret {name} is not of the form of a Secret"))?;
+    let found: Found = found.decode(name).map_err(|_| format!("the secret {name} is not of the form of a Secret"))?;
     let value = |key: &str| {
-        let encoded = secret.data.get(key).ok_or_else(|| format!("the secret {name} has no key {key}"))?;
+        let encoded = found.data.get(key).ok_or_else(|| format!("the secret {name} has no key {key}"))?;
         let bytes = STANDARD.decode(encoded).map_err(|_| format!("{key} of the secret {name} is not base64"))?;
         String::from_utf8(bytes).map_err(|_| format!("{key} of the secret {name} is no text"))
     };
@@ -113,38 +100,26 @@ fn data(
     observed: &Observed,
     Account { username, password }: Account,
 ) -> BTreeMap<String, String> {
-    let terms = &generation.plan.terms;
-    let database = &terms.database.inside;
-    let host = service::host(generation, EndpointRole::Primary);
-    let port = facts.endpoint(EndpointRole::Primary).map_or(0, |endpoint| endpoint.port);
-    let escape = |text: &str| utf8_percent_encode(text, ESCAPED).to_string();
-    let Uri { scheme, path, query } = &facts.uri;
-    let query = if query.is_empty() { String::new() } else { format!("?{query}") };
-    let account = format!("{}:{}", escape(&username), escape(&password));
-    let uri = format!("{scheme}://{account}@{host}:{port}/{}{query}", escape(path));
-    let mut values = BTreeMap::from([
-        ("type", facts.service_type.clone()),
-        ("provider", facts.provider.clone()),
-        ("host", host),
-        ("port", port.to_string()),
-        ("database", database.clone()),
-        ("username", username),
-        ("password", password),
-        ("uri", uri),
-    ]);
-    for (key, role) in [("reader-host", EndpointRole::Replica), ("pooler-host", EndpointRole::Pooler)] {
-        values.extend(facts.endpoint(role).map(|_| (key, service::host(generation, role))));
-    }
+    let escaped = format!("{}:{}", escape(&username), escape(&password));
+    let values = binding::values(generation, facts, &binding::Account { username, password, escaped });
     let mut data: BTreeMap<String, String> =
         values.into_iter().map(|(key, value)| (key.into(), STANDARD.encode(value))).collect();
-    let authority = facts.certificate_authority.as_ref();
-    data.extend(authority.and_then(|at| authority_of(generation, at, observed)).map(|found| ("ca.crt".into(), found)));
+    if let Some(found) = facts.certificate_authority.as_ref().and_then(|at| authority_of(generation, at, observed)) {
+        data.extend(binding::AUTHORITY.map(|key| (key.into(), found.clone())));
+    }
     data
 }
 
+/// The same for Crossplane to publish, as claims know it. Decoded.
+pub fn details(generation: &Generation, facts: &Facts, observed: &Observed) -> BTreeMap<String, Bytes> {
+    let Ok(account) = credentials(generation, facts, observed) else { return BTreeMap::new() };
+    let decoded = |(key, value)| Some((key, STANDARD.decode(value).ok()?.into()));
+    data(generation, facts, observed, account).into_iter().filter_map(decoded).collect()
+}
+
 /// Still encoded. It is a help, so a secret without it is a secret all the same.
-fn authority_of(generation: &Generation, at: &SecretKey, observed: &Observed) -> Option<String> {
-    match observed.objects(&question(generation, &at.secret)) {
+pub fn authority_of(generation: &Generation, at: &SecretKey, observed: &Observed) -> Option<String> {
+    match observed.objects(&secret(generation, &at.secret)) {
         Answer::Found([found, ..]) => found.decode::<Found>(&at.secret).ok()?.data.remove(&at.key),
         Answer::Found([]) | Answer::NotAsked | Answer::Nothing => None,
     }
@@ -154,10 +129,6 @@ fn authority_of(generation: &Generation, at: &SecretKey, observed: &Observed) ->
 fn kept(observed: &Observed) -> Option<BTreeMap<String, String>> {
     let found: Found = observed.composed.get(&Key(KEY.into()))?.decode(KEY).ok()?;
     Some(found.data).filter(|data| !data.is_empty())
-}
-
-fn question(generation: &Generation, name: &str) -> Question {
-    Question::by_name("v1", "Secret", &generation.database().namespace, name)
 }
 
 #[derive(Serialize)]
@@ -189,7 +160,7 @@ mod tests {
         let operator = operators::of(generation.plan.terms.operator);
         let facts = operator.compose(&generation, &Default::default(), &Observed::default()).facts;
         let mut observed = Observed::default();
-        let question = question(&generation, &facts.credentials.secret);
+        let question = super::super::secret(&generation, &facts.credentials.secret);
         observed.found.insert(question.name(), secret.iter().map(Object::of).collect());
         observed.composed.extend(before.map(|before| (Key(KEY.into()), Object::of(&before))));
         (generation, facts, observed)
@@ -213,9 +184,21 @@ mod tests {
         assert_eq!(text("host"), "orders-primary.checkout.svc");
         assert_eq!(text("reader-host"), "orders-replica.checkout.svc");
         assert_eq!(text("pooler-host"), "orders-pooler.checkout.svc");
+        assert_eq!(text("pooler-uri"), text("uri").replace("-primary", "-pooler"));
+        assert_eq!(text("reader-port"), "5432");
         assert_eq!(text("password"), "p@ss/w:rd");
         let uri = "postgresql://orders:p%40ss%2Fw%3Ard@orders-primary.checkout.svc:5432/orders?sslmode=require";
         assert_eq!(text("uri"), uri);
+    }
+
+    #[test]
+    fn claims_get_the_same_values_from_crossplane() {
+        let (generation, facts, observed) = parts(Some(operators_secret("orders", "p@ss")), None);
+        let details = details(&generation, &facts, &observed);
+        assert_eq!(details["password"], "p@ss");
+        assert_eq!(details["host"], "orders-primary.checkout.svc");
+        let (generation, facts, observed) = parts(None, None);
+        assert_eq!(super::details(&generation, &facts, &observed), BTreeMap::new());
     }
 
     #[test]

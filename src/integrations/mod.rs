@@ -4,17 +4,30 @@
 //! generation; what belongs to pods is named and keyed by their generation. Must not know which operator made the facts.
 
 pub mod service;
+pub mod binding;
 pub mod connection_secret;
+pub mod external_secret;
+pub mod vault;
+pub mod teleport;
+pub mod consul;
+pub mod catalog;
+pub mod dashboard;
 pub mod network_policy;
 pub mod pod_monitor;
 pub mod prometheus_rule;
 
 use crate::api::input::Integrations;
+use crate::api::plan::{DatabaseName, Delivery};
 use crate::api::record::Generation;
 use crate::observed::{Observed, Question};
 use crate::operators::facts::EndpointRole;
-use crate::operators::{Facts, Resource};
+use crate::operators::{Facts, Holds, Resource, metadata};
+use crate::wire::{Key, Object};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// How clients reach the database.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +38,9 @@ pub struct Access {
     pub primary: Option<String>,
     pub replica: Option<String>,
     pub pooler: Option<String>,
+    /// Where the credentials are in Vault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vault_path: Option<String>,
     /// Why there are no credentials for applications yet.
     pub credentials: Option<String>,
 }
@@ -32,10 +48,26 @@ pub struct Access {
 /// In a fixed order. What the platform did not configure is off: a kind that the cluster does not know stops everything.
 pub fn compose(generation: &Generation, facts: &Facts, settings: &Integrations, observed: &Observed) -> Vec<Resource> {
     // A new section does not compile until it is used here.
-    let Integrations { network_policy, pod_monitor, prometheus_rule } = settings;
+    let Integrations {
+        external_secrets,
+        vault,
+        teleport,
+        consul,
+        catalog: _,
+        network_policy,
+        pod_monitor,
+        prometheus_rule,
+    } = settings;
     let monitoring = &generation.plan.terms.monitoring;
-    let mut resources = service::compose(generation, facts);
+    let mut resources = service::compose(generation, facts, consul);
     resources.extend(connection_secret::compose(generation, facts, observed));
+    resources.extend(external_secret::compose(generation, facts, external_secrets.as_ref()));
+    resources.extend(vault::compose(generation, facts, vault.as_ref()));
+    let vault_path = vault::path(generation, facts, vault.as_ref());
+    resources.extend(consul::compose(generation, facts, consul, vault_path.as_deref()));
+    if let Some(settings) = teleport {
+        resources.extend(teleport::compose(generation, facts, settings, observed));
+    }
     if let Some(settings) = network_policy {
         resources.extend(network_policy::compose(generation, facts, settings));
     }
@@ -54,21 +86,117 @@ pub fn beside(generation: &Generation, facts: &Facts, settings: &Integrations) -
 }
 
 /// The same names as what was composed.
-pub fn access(generation: &Generation, facts: &Facts, observed: &Observed) -> Access {
+pub fn access(generation: &Generation, facts: &Facts, settings: &Integrations, observed: &Observed) -> Access {
     let endpoint =
         |role| facts.endpoint(role).map(|endpoint| format!("{}:{}", service::host(generation, role), endpoint.port));
     Access {
-        binding: connection_secret::binding(generation, facts),
+        binding: binding::name(generation, facts),
         primary: endpoint(EndpointRole::Primary),
         replica: endpoint(EndpointRole::Replica),
         pooler: endpoint(EndpointRole::Pooler),
-        credentials: connection_secret::problem(generation, facts, observed),
+        vault_path: vault::path(generation, facts, settings.vault.as_ref()),
+        credentials: connection_secret::problem(generation, facts, observed)
+            .or_else(|| external_secret::problem(generation, facts, settings.external_secrets.as_ref(), observed))
+            .or_else(|| vault::problem(generation, facts, settings.vault.as_ref(), observed)),
     }
 }
 
 /// What they need to see beyond what was composed.
-pub fn requirements(generation: &Generation, facts: &Facts) -> Vec<Question> {
-    connection_secret::requirements(generation, facts)
+pub fn requirements(generation: &Generation, facts: &Facts, settings: &Integrations) -> Vec<Question> {
+    let mut questions = connection_secret::requirements(generation, facts);
+    let wanted = facts.certificate_authority.as_ref().filter(|_| settings.teleport.is_some() && visible(generation));
+    questions.extend(wanted.map(|authority| secret(generation, &authority.secret)));
+    questions
+}
+
+/// Whether Crossplane can look at what is beside the database: in another cluster it cannot.
+fn visible(generation: &Generation) -> bool {
+    generation.plan.terms.delivery == Delivery::Direct
+}
+
+fn secret(generation: &Generation, name: &str) -> Question {
+    Question::by_name("v1", "Secret", &generation.database().namespace, name)
+}
+
+/// The certificate authority of the server, which is no secret; none while it cannot be read.
+fn authority(generation: &Generation, facts: &Facts, observed: &Observed) -> Option<String> {
+    let encoded = connection_secret::authority_of(generation, facts.certificate_authority.as_ref()?, observed)?;
+    String::from_utf8(STANDARD.decode(encoded).ok()?).ok()
+}
+
+/// A name where all namespaces meet. Neither part has a dot, so that no two databases meet in one, and `NAMESPACE.*` is all of
+/// a namespace's and nobody else's. Permanent.
+fn global_name(DatabaseName { namespace, name, .. }: &DatabaseName) -> String {
+    format!("{namespace}.{name}")
+}
+
+fn whole(key: &str, object: &Value) -> Resource {
+    Resource { key: Key(key.into()), holds: Holds::Nothing, object: Object::of(object) }
+}
+
+/// Credentials that another operator makes, by key and by the condition that says whether it did.
+const MADE_BY_OTHERS: [(&str, &str); 4] =
+    [(external_secret::KEY, "Ready"), vault::DELIVERED[0], vault::DELIVERED[1], vault::DELIVERED[2]];
+
+/// Which of these resources are there without serving anybody yet.
+pub fn unready(observed: &Observed) -> impl Iterator<Item = Key> {
+    let idle = |(key, condition): &(&str, &str)| !matches!(standing(observed, key, condition), Standing::Fine);
+    MADE_BY_OTHERS.into_iter().filter(idle).map(|(key, _)| Key(key.into()))
+}
+
+/// How a resource of another operator stands, by the condition that says so.
+enum Standing {
+    Fine,
+    NotYet,
+    /// Why, in that operator's words.
+    Wrong(String),
+}
+
+fn standing(observed: &Observed, key: &str, condition: &str) -> Standing {
+    // A status that cannot be read has said nothing.
+    let made: Option<Made> = observed.get(key).ok().flatten();
+    let conditions = made.map(|made| made.status.conditions).unwrap_or_default();
+    match conditions.into_iter().find(|found| found.kind == condition) {
+        Some(Condition { status, .. }) if status == "True" => Standing::Fine,
+        Some(Condition { status, message, .. }) if status == "False" => {
+            Standing::Wrong(message.unwrap_or_else(|| "no reason given".into()))
+        }
+        Some(_) | None => Standing::NotYet,
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Made {
+    status: MadeStatus,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct MadeStatus {
+    conditions: Vec<Condition>,
+}
+
+#[derive(Deserialize)]
+struct Condition {
+    #[serde(rename = "type")]
+    kind: String,
+    status: String,
+    message: Option<String>,
+}
+
+/// What stands in a URI as it is (RFC 3986, "unreserved").
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// As it stands in a URI.
+fn escape(text: &str) -> String {
+    utf8_percent_encode(text, UNRESERVED).to_string()
+}
+
+/// One resource that belongs to the database, not to a generation of it.
+fn resource(generation: &Generation, key: &str, kind: (&str, &str), name: String, spec: &Value) -> Resource {
+    let manifest = json!({"apiVersion": kind.0, "kind": kind.1, "metadata": metadata(generation, name), "spec": spec});
+    whole(key, &manifest)
 }
 
 /// A group of pods in keys and names: the members' has the plain one.

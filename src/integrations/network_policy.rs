@@ -1,8 +1,8 @@
 //! Default deny for the database's pods, with exactly the doors that its engine's facts name: one `NetworkPolicy` for each
 //! group of pods.
 //!
-//! The API server is reached by address, since it is no pod. Cilium does not apply address rules to it; there the platform
-//! adds a CiliumNetworkPolicy of its own (Cilium 1.18, "Known issues").
+//! The API server is reached by address, since it is no pod. Cilium does not apply address rules to it (Cilium 1.18, "Known
+//! issues"); where the platform says that it is Cilium, a `CiliumNetworkPolicy` opens that one door.
 
 use super::of_role;
 use crate::api::record::Generation;
@@ -17,6 +17,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// Every namespace carries it (Kubernetes 1.22 and newer).
 const NAMESPACE: &str = "kubernetes.io/metadata.name";
@@ -39,6 +40,23 @@ pub struct Settings {
     #[serde(default)]
     #[schemars(length(max = 4), inner(length(max = 43)))]
     pub node_dns: Vec<String>,
+    /// Who of the platform connects to every database, such as Vault or Teleport's agents.
+    #[serde(default)]
+    pub clients: Callers,
+    /// True where Cilium keeps the rules: it applies no address to the API server.
+    #[serde(default)]
+    pub cilium: bool,
+}
+
+/// Who may connect beside those whom a claim lets in.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Callers {
+    #[schemars(length(max = 16), inner(length(max = 63)))]
+    pub namespaces: Vec<String>,
+    /// Such as 10.20.0.0/16.
+    #[schemars(length(max = 16), inner(length(max = 43)))]
+    pub cidrs: Vec<String>,
 }
 
 /// Address ranges and ports.
@@ -57,7 +75,31 @@ fn kube_system() -> String {
 }
 
 pub fn compose(generation: &Generation, facts: &Facts, settings: &Settings) -> Vec<Resource> {
-    facts.workloads.iter().map(|workload| policy(generation, facts, workload, settings)).collect()
+    let mut policies: Vec<Resource> =
+        facts.workloads.iter().map(|workload| policy(generation, facts, workload, settings)).collect();
+    if settings.cilium {
+        policies.extend(facts.workloads.iter().filter_map(|workload| to_api_server(generation, workload, settings)));
+    }
+    policies
+}
+
+/// What Cilium knows the API server by, beside the policy that says everything else
+/// (<https://docs.cilium.io/en/stable/security/policy/language/#entities-based>).
+fn to_api_server(generation: &Generation, workload: &Workload, settings: &Settings) -> Option<Resource> {
+    workload.reaches.iter().find(|door| door.peer == Peer::ApiServer)?;
+    let ports: Vec<Value> =
+        settings.api_server.ports.iter().map(|port| json!({"port": port.to_string(), "protocol": "TCP"})).collect();
+    let policy = json!({
+        "apiVersion": "cilium.io/v2",
+        "kind": "CiliumNetworkPolicy",
+        "metadata": metadata(generation, of_role(&generation.name(), &workload.role)),
+        "spec": {
+            "endpointSelector": {"matchLabels": workload.pods},
+            "egress": [{"toEntities": ["kube-apiserver"], "toPorts": [{"ports": ports}]}],
+        },
+    });
+    let key = Key(of_role(&generation.key("cilium-network-policy"), &workload.role));
+    Some(Resource { key, holds: Holds::Nothing, object: Object::of(&policy) })
 }
 
 fn policy(generation: &Generation, facts: &Facts, workload: &Workload, settings: &Settings) -> Resource {
@@ -131,12 +173,14 @@ impl Who<'_> {
         }
     }
 
-    /// The database's own namespace, and whom the claim lets in.
+    /// The database's own namespace, whom the claim lets in, and the platform's own.
     fn clients(&self) -> Vec<NetworkPolicyPeer> {
         let access = &self.generation.plan.terms.access;
+        let own = &self.settings.clients;
         let mut peers = vec![pods(&Labels::new())];
-        peers.extend(access.namespaces.iter().map(|name| namespace(name)));
+        peers.extend(access.namespaces.iter().chain(&own.namespaces).map(|name| namespace(name)));
         peers.extend(blocks(&access.cidrs));
+        peers.extend(blocks(&own.cidrs));
         peers
     }
 }

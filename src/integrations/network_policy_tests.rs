@@ -14,6 +14,7 @@ fn settings() -> Settings {
         "objectStore": {"cidrs": ["203.0.113.0/24"], "ports": [443]},
         "monitoringNamespace": "monitoring",
         "nodeDns": ["169.254.20.10/32"],
+        "clients": {"namespaces": ["vault"], "cidrs": ["198.18.0.0/24"]},
     });
     serde_json::from_value(text).unwrap()
 }
@@ -24,6 +25,23 @@ fn policies() -> Vec<NetworkPolicy> {
     let operator = operators::of(generation.plan.terms.operator);
     let facts = operator.compose(&generation, &Default::default(), &Observed::default()).facts;
     compose(&generation, &facts, &settings()).iter().map(|resource| resource.object.decode("policy").unwrap()).collect()
+}
+
+#[test]
+fn cilium_knows_the_api_server_by_name() {
+    let generation = example::generation("prod", json!({"pooling": {"enabled": true}}));
+    let operator = operators::of(generation.plan.terms.operator);
+    let facts = operator.compose(&generation, &Default::default(), &Observed::default()).facts;
+    let composed = compose(&generation, &facts, &Settings { cilium: true, ..settings() });
+    let of_cilium: Vec<&Resource> = composed.iter().filter(|it| it.key.0.starts_with("cilium-")).collect();
+    let keys: Vec<&str> = of_cilium.iter().map(|resource| resource.key.0.as_str()).collect();
+    assert_eq!(keys, ["cilium-network-policy", "cilium-network-policy-pooler"]);
+    let policy: Value = of_cilium[0].object.decode("policy").unwrap();
+    let expected = json!([{
+        "toEntities": ["kube-apiserver"], "toPorts": [{"ports": [{"port": "6443", "protocol": "TCP"}]}],
+    }]);
+    assert_eq!(policy["spec"]["egress"], expected);
+    assert_eq!(compose(&generation, &facts, &settings()).len(), 2, "and only where the platform says so");
 }
 
 /// A pod, or an address outside of the cluster.
@@ -118,6 +136,7 @@ fn exactly_these_connections_are_open() {
     let stranger = pod("billing", &[("app", "bills")]);
     let operator = pod("cnpg-system", &[("app.kubernetes.io/name", "cloudnative-pg")]);
     let prometheus = pod("monitoring", &[("app", "prometheus")]);
+    let vault = pod("vault", &[("app", "vault")]);
     let dns = pod("kube-system", &[("k8s-app", "kube-dns")]);
     let address = |text: &str| Party::Address(text.parse().unwrap());
     let cases = [
@@ -130,6 +149,9 @@ fn exactly_these_connections_are_open() {
         ("another namespace to the pooler", &stranger, &pooler(), 5432, false),
         ("an allowed address", &address("192.0.2.7"), &member(), 5432, true),
         ("another address", &address("198.51.100.7"), &member(), 5432, false),
+        ("Vault", &vault, &member(), 5432, true),
+        ("Vault to the metrics", &vault, &member(), 9187, false),
+        ("the platform's addresses", &address("198.18.0.9"), &member(), 5432, true),
         ("the operator to the status port", &operator, &member(), 8000, true),
         ("the operator to the database", &operator, &member(), 5432, true),
         ("the operator to the metrics", &operator, &member(), 9187, false),

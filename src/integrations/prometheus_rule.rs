@@ -33,6 +33,9 @@ pub struct Settings {
     /// Age of the last backup in hours.
     #[schemars(range(min = 1))]
     pub backup_age_hours: u32,
+    /// What is left of a certificate's life, in days; cert-manager renews it when a third is left.
+    #[schemars(range(min = 1))]
+    pub certificate_days: u32,
 }
 
 impl Default for Settings {
@@ -46,6 +49,7 @@ impl Default for Settings {
             volume_free_percent: 15,
             // A day, and the time that a large backup takes.
             backup_age_hours: 26,
+            certificate_days: 14,
         }
     }
 }
@@ -171,6 +175,15 @@ fn alerts(generation: &Generation, facts: &Facts, settings: &Settings) -> Vec<Al
         "1h",
         "the database runs out of transaction ids, because vacuum does not keep up",
         "{{ $value | printf \"%.0f\" }} % are used",
+    );
+    let days = settings.certificate_days;
+    alert(
+        "DatabaseCertificateExpiring",
+        "critical",
+        of(Signal::CertificateExpires).map(|left| format!("({left}) < {days} * 24 * 3600")),
+        "1h",
+        "the certificate of the servers is about to end, and nobody renews it",
+        "it ends in {{ $value | humanizeDuration }}",
     );
     alerts
 }

@@ -2,7 +2,7 @@
 //! (<https://cert-manager.io/docs/usage/certificate/>). In: a generation and the names of its servers. Out: one resource, or
 //! none where connections are not encrypted; later whether it is issued. Must not know an operator.
 
-use super::facts::EndpointRole;
+use super::facts::{EndpointRole, Signal};
 use super::{Holds, Resource, name_of, resource};
 use crate::api::plan::{DatabaseName, IssuerKind};
 use crate::api::record::Generation;
@@ -36,6 +36,17 @@ pub fn compose(generation: &Generation, servers: Vec<String>) -> Option<Resource
     };
     let name = secret(generation);
     Some(resource(generation, KEY, KIND, name, Holds::Nothing, spec))
+}
+
+/// How long it lives yet, as cert-manager has it; Prometheus keeps its `namespace` for itself unless it is told otherwise.
+pub fn signal(generation: &Generation) -> Option<(Signal, String)> {
+    generation.plan.terms.issuer.as_ref()?;
+    let (name, namespace) = (secret(generation), &generation.database().namespace);
+    let of = |label: &str| {
+        format!(r#"certmanager_certificate_expiration_timestamp_seconds{{name="{name}",{label}="{namespace}"}}"#)
+    };
+    let ends = format!("min({} or {})", of("exported_namespace"), of("namespace"));
+    Some((Signal::CertificateExpires, format!("{ends} - time()")))
 }
 
 /// Why the certificate is not there yet, where one is asked for.

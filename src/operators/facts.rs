@@ -25,6 +25,9 @@ pub struct Facts {
     pub workloads: Vec<Workload>,
     /// Where the operator itself runs.
     pub operator_namespace: String,
+    /// Who can make users for an hour; nobody where the plan does not ask for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_maker: Option<UserMaker>,
     /// What can be said of it by metrics.
     pub signals: BTreeMap<Signal, String>,
 }
@@ -89,6 +92,17 @@ pub enum Username {
     Is(String),
 }
 
+/// A user that may make others, and that nobody else signs in with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserMaker {
+    pub secret: String,
+    /// The keys in the secret.
+    pub username: String,
+    pub password: String,
+    /// The role that owns the database, where the engine has such a one.
+    pub owner: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretKey {
     pub secret: String,
@@ -148,6 +162,10 @@ pub enum Signal {
     ArchiveFailures,
     /// Share of the transaction ids in use, 0 to 1.
     TransactionIdsUsed,
+    /// Queries, commands or transactions that ended, a counter.
+    Queries,
+    /// Seconds until the certificate of the servers ends.
+    CertificateExpires,
     /// Free bytes of each volume.
     VolumeFree,
     /// Size in bytes of each volume.

@@ -15,7 +15,7 @@ can.
 
 type Cell = fn(&Features) -> String;
 
-const ROWS: [(&str, Cell); 15] = [
+const ROWS: [(&str, Cell); 16] = [
     ("High availability", |it| members(it)),
     ("Read replicas", |it| yes(it.read_replicas)),
     ("Shards", |it| it.shards.map_or_else(|| yes(false), |shards| format!("{} to {}", shards.least, shards.most))),
@@ -31,6 +31,7 @@ const ROWS: [(&str, Cell); 15] = [
     ("Restore", |it| yes(it.restore)),
     ("Load balancer", |it| yes(it.load_balancer)),
     ("Custom metric queries", |it| yes(it.custom_queries)),
+    ("Roles of the claim, users by Vault", |it| yes(it.roles)),
 ];
 
 pub fn markdown() -> String {

@@ -14,8 +14,10 @@ pub mod certificate;
 pub mod backup_job;
 pub mod aws_files;
 pub mod account_job;
+pub mod roles;
 pub mod volumes;
 pub mod postgresql;
+pub mod postgresql_roles;
 pub mod cloudnative_pg;
 pub mod mongodb;
 pub mod percona_server_mongodb;
@@ -167,6 +169,8 @@ pub struct Features {
     pub encryption: Encryption,
     pub audit: bool,
     pub custom_queries: bool,
+    /// Further users of the claim, and so also those that Vault makes.
+    pub roles: bool,
 }
 
 /// How many shards there can be; the least is the default.

@@ -1,7 +1,8 @@
 //! What every MongoDB operator shares. In: names and settings of a plan. Out: what MongoDB makes of them.
 //! Must not name an operator's kinds.
 
-use crate::api::claim::{LogLevel, ServiceType, Topology};
+use super::roles::{MARK, May, User};
+use crate::api::claim::{LogLevel, Privileges, ServiceType, Topology};
 use crate::api::plan::{DestinationAccess, Monitoring, Plan, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes, Millicores};
@@ -19,6 +20,43 @@ pub const PORT: u16 = 27017;
 pub const USER: &str = "app";
 /// What it may do in the application's database, and nowhere else.
 pub const ROLES: [&str; 2] = ["readWrite", "dbAdmin"];
+/// Users that operators make for themselves.
+const RESERVED_USERS: [&str; 6] = ["admin", "app", "backup", "metrics", "monitoring", "root"];
+
+pub fn is_reserved(name: &str) -> bool {
+    RESERVED_USERS.contains(&name)
+}
+
+/// For mongosh: puts all users right, and removes those of ours that are not among them. Passwords come from the environment.
+pub fn roles_statements(users: &[User], database: &str) -> String {
+    let listed = users.iter().enumerate().map(|(at, User { name, may })| {
+        let roles: &[&str] = match may {
+            May::Be(Privileges::Read) => &["read"],
+            May::Be(Privileges::Write) => &["readWrite"],
+            May::Be(Privileges::Admin) => &["dbOwner"],
+            May::MakeUsers => &["userAdmin"],
+        };
+        let roles: Vec<String> = roles.iter().map(|role| format!("'{role}'")).collect();
+        format!("  '{name}': {{pwd: process.env.PASSWORD_{at}, roles: [{}]}},\n", roles.join(", "))
+    });
+    let listed: String = listed.collect();
+    format!(
+        "db.getSiblingDB('admin').auth(process.env.ADMINISTRATOR, process.env.ADMINISTRATOR_PASSWORD);\n\
+         const own = db.getSiblingDB('{database}');\n\
+         const users = {{\n{listed}}};\n\
+         for (const [name, user] of Object.entries(users)) {{\n\
+         \x20 const wanted = {{...user, customData: {{mark: '{MARK}'}}}};\n\
+         \x20 if (own.getUser(name)) {{ own.updateUser(name, wanted); }} else {{ own.createUser({{user: name, ...wanted}}); }}\n\
+         }}\n\
+         for (const {{user, customData}} of own.getUsers().users) {{\n\
+         \x20 if (customData?.mark === '{MARK}' && !(user in users)) {{ own.dropUser(user); }}\n\
+         }}\n"
+    )
+}
+
+/// Runs them, once.
+pub const ROLES_SCRIPT: &str = "mongosh --quiet --norc \"$ADDRESS\" --eval \"$STATEMENTS\"\n";
+
 /// The keys of a secret that backup tools made for Amazon's store read.
 pub const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
 pub const SECRET_KEY: &str = "AWS_SECRET_ACCESS_KEY";
@@ -156,6 +194,7 @@ pub fn signals(terms: &Terms, members: &str, volumes: &str) -> BTreeMap<Signal, 
     let mut signals = BTreeMap::from([
         (Signal::MembersUp, members_up(members)),
         (Signal::ConnectionsUsed, format!("max({used} / ({used} + {free}))")),
+        (Signal::Queries, format!("mongodb_ss_opcounters{{{members}}}")),
         (Signal::VolumeFree, format!("kubelet_volume_stats_available_bytes{{{volumes}}}")),
         (Signal::VolumeSize, format!("kubelet_volume_stats_capacity_bytes{{{volumes}}}")),
     ]);

@@ -1,7 +1,8 @@
 //! What every MySQL operator shares. In: names and settings of a plan. Out: what MySQL makes of them.
 //! Must not name an operator's kinds.
 
-use crate::api::claim::LogLevel;
+use super::roles::{MARK, May, User};
+use crate::api::claim::{LogLevel, Privileges};
 use crate::plan::parameters::memory;
 use std::collections::BTreeMap;
 
@@ -37,6 +38,55 @@ pub fn account(database: &str, password: &str) -> String {
          ALTER USER '{user}'@'%' IDENTIFIED BY '{password}';\n\
          GRANT ALL PRIVILEGES ON `{granted}`.* TO '{user}'@'%';\n"
     )
+}
+
+/// Puts all users right, and removes those of ours that are not among them: a script for a shell with MySQL's client, which
+/// signs in by itself. Passwords are letters and digits. MySQL writes none into its logs.
+pub fn roles_script(users: &[User], database: &str) -> String {
+    let mut statements = String::new();
+    for (at, user) in users.iter().enumerate() {
+        statements.push_str(&role(at, user, database));
+    }
+    let names: Vec<String> = users.iter().map(|user| format!("'{}'", user.name)).collect();
+    let kept = if names.is_empty() { "''".into() } else { names.join(", ") };
+    format!(
+        "mysql <<SQL\n{statements}SQL\n\
+         mysql --skip-column-names --batch <<'SQL' | mysql\n\
+         SELECT CONCAT('DROP USER ', QUOTE(USER), '@', QUOTE(HOST), ';') FROM information_schema.USER_ATTRIBUTES\n\
+         WHERE JSON_VALUE(ATTRIBUTE, '$.mark') = '{MARK}' AND USER NOT IN ({kept});\n\
+         SQL\n"
+    )
+}
+
+/// Within a document of the shell, where a backtick must be escaped.
+fn role(at: usize, User { name, may }: &User, database: &str) -> String {
+    const READ: &str = "SELECT, SHOW VIEW";
+    const WRITE: &str = "INSERT, UPDATE, DELETE, EXECUTE, LOCK TABLES, CREATE TEMPORARY TABLES";
+    const ADMIN: &str =
+        "CREATE, ALTER, DROP, INDEX, REFERENCES, TRIGGER, CREATE VIEW, CREATE ROUTINE, ALTER ROUTINE, EVENT";
+    let on = format!(r"\`{}\`.*", database.replace('_', r"\\_"));
+    let user = format!("'{name}'@'%'");
+    let mut text = format!(
+        "CREATE USER IF NOT EXISTS {user} IDENTIFIED BY '$PASSWORD_{at}';\n\
+         ALTER USER {user} IDENTIFIED BY '$PASSWORD_{at}';\n\
+         ALTER USER {user} ATTRIBUTE '{{\"mark\": \"{MARK}\"}}';\n"
+    );
+    let (held, lost): (&[&str], &[&str]) = match may {
+        May::Be(Privileges::Read) => (&[READ], &[WRITE, ADMIN]),
+        May::Be(Privileges::Write) => (&[READ, WRITE], &[ADMIN]),
+        May::Be(Privileges::Admin) | May::MakeUsers => (&[READ, WRITE, ADMIN], &[]),
+    };
+    let option = if *may == May::MakeUsers { " WITH GRANT OPTION" } else { "" };
+    for privileges in held {
+        text.push_str(&format!("GRANT {privileges} ON {on} TO {user}{option};\n"));
+    }
+    for privileges in lost {
+        text.push_str(&format!("REVOKE IF EXISTS {privileges} ON {on} FROM {user};\n"));
+    }
+    if *may == May::MakeUsers {
+        text.push_str(&format!("GRANT CREATE USER ON *.* TO {user};\n"));
+    }
+    text
 }
 
 /// What a client's address says of encryption, as MySQL's own clients read it (MySQL 8.4, "Connecting to the Server Using

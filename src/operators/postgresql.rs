@@ -80,6 +80,7 @@ pub fn exporter_signals(generation: &Generation, pods: &str, volumes: &str) -> B
         (Signal::LongestTransaction, longest),
         // The exporter calls the age seconds, but it is a number of transactions.
         (Signal::TransactionIdsUsed, format!("{oldest} / {WRAPAROUND}")),
+        (Signal::Queries, format!("pg_stat_database_xact_commit{{{members}}}")),
         (Signal::VolumeFree, format!("kubelet_volume_stats_available_bytes{{{volumes}}}")),
         (Signal::VolumeSize, format!("kubelet_volume_stats_capacity_bytes{{{volumes}}}")),
     ]);

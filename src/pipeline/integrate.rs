@@ -4,10 +4,12 @@
 use super::documents::{Document, Integrated, Ruling, Serving};
 use super::stop::Stop;
 use super::{ask, deliver, observe};
+use crate::api::claim::Composite;
 use crate::api::input::{Integrations, Step};
 use crate::api::record::Beside;
-use crate::integrations;
-use crate::wire::{Request, Response};
+use crate::integrations::{self, catalog};
+use crate::wire::{Object, Ready, Request, Response};
+use serde_json::json;
 
 pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop> {
     let mut response = Response::to(request);
@@ -19,7 +21,7 @@ pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop>
     };
     let generation = &record.serving;
     let observed = observe(request)?;
-    for question in integrations::requirements(generation, &facts) {
+    for question in integrations::requirements(generation, &facts, settings) {
         ask(&mut response, &question);
     }
     let resources = integrations::compose(generation, &facts, settings, &observed);
@@ -28,7 +30,21 @@ pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop>
         let resources = integrations::beside(generation, &facts, settings);
         deliver(request, &mut response, generation, resources);
     }
-    let access = Some(integrations::access(generation, &facts, &observed));
+    for key in integrations::unready(&observed) {
+        response.desired.resources.entry(key).and_modify(|resource| resource.ready = Ready::False);
+    }
+    if let Some(catalog) = &settings.catalog {
+        let labels = Object::of(&json!({"metadata": {"labels": catalog::labels(generation, catalog)}}));
+        for resource in response.desired.resources.values_mut() {
+            resource.object = resource.object.merge(&labels);
+        }
+    }
+    let composite: Composite = request.composite.decode("composite")?;
+    if composite.spec.write_connection_secret_to_ref.is_some() {
+        let details = integrations::connection_secret::details(generation, &facts, &observed);
+        response.desired.composite.connection_details.extend(details);
+    }
+    let access = Some(integrations::access(generation, &facts, settings, &observed));
     Integrated { access }.hand_on(&mut response);
     Ok(response)
 }

@@ -1,7 +1,7 @@
 //! What the operator behind an engine can. In: a claim and the operator's features. Out: one problem for each thing that is
 //! asked for and not there, with the operators that have it. Must not name an operator: features are data.
 
-use crate::api::claim::{BackupMethod, DatabaseSpec, Engine, ServiceType, Topology};
+use crate::api::claim::{BackupMethod, CredentialSource, DatabaseSpec, Engine, ServiceType, Topology};
 use crate::api::plan::Operator;
 use crate::api::problem::Problem;
 use crate::operators::{self, Encryption, Features, name_of};
@@ -14,13 +14,18 @@ pub fn problems(spec: &DatabaseSpec, features: &Features, operator: Operator) ->
     let backup = spec.backup.clone().unwrap_or_default();
     let tls = spec.tls.as_ref().and_then(|tls| tls.enabled);
     let lifecycle = spec.lifecycle.clone().unwrap_or_default();
+    let source = spec.credentials.as_ref().and_then(|credentials| credentials.source);
     let leave = "leave it out";
-    let asked: [(bool, &str, &str, &str, Able); 14] = [
+    let asked: [(bool, &str, &str, &str, Able); 16] = [
         (spec.shards.unwrap_or(1) > 1, "spec.shards", "shards", "write 1, or leave it out", |it| it.shards.is_some()),
         (spec.pooling.as_ref().is_some_and(|it| it.enabled), "spec.pooling", "pooling", leave, |it| it.pooling),
         (!spec.extensions.is_empty(), "spec.extensions", "extensions", leave, |it| it.extensions),
         (monitoring.queries.is_some(), "spec.monitoring.queries", "custom queries", leave, |it| it.custom_queries),
         (monitoring.audit == Some(true), "spec.monitoring.audit", "audit log", leave, |it| it.audit),
+        (!access.roles.is_empty(), "spec.access.roles", "roles of a claim", leave, |it| it.roles),
+        (source == Some(CredentialSource::VaultDynamic), "spec.credentials.source", "users by Vault", leave, |it| {
+            it.roles
+        }),
         (backup.continuous == Some(true), "spec.backup.continuous", "continuous backup", leave, |it| it.point_in_time),
         (backup.request.is_some(), "spec.backup.request", "backup on demand", leave, |it| it.backup_on_demand),
         (tls == Some(true), "spec.tls.enabled", "encrypted connections", leave, |it| {

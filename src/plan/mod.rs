@@ -6,6 +6,7 @@
 pub mod rules;
 pub mod offered;
 pub mod capability;
+pub mod surroundings;
 pub mod schedule;
 pub mod calendar;
 pub mod backup;
@@ -16,7 +17,7 @@ pub mod cost;
 pub mod quota;
 pub mod transition;
 
-use crate::api::claim::{Claim, DatabaseSpec, DeletionPolicy, Topology};
+use crate::api::claim::{Claim, CredentialSource, DatabaseSpec, DeletionPolicy, Topology};
 use crate::api::input::TierDefaults;
 use crate::api::input::tier_defaults::{EnginePolicy, Range, Size, Tier, Version};
 use crate::api::plan::{
@@ -149,6 +150,7 @@ fn resolve_with(
     problems.extend(out_of_bounds);
     let tuned = size.map(|size| tuned(spec, tables, size, storage, sums, &mut problems));
     problems.extend(capability::problems(spec, features, *operator));
+    problems.extend(surroundings::problems(spec, tier));
     let extensions = spec.extensions.iter().filter_map(|name| match engine.extensions.get(name) {
         Some(extension) => Some((name.clone(), extension.name.clone())),
         None => {
@@ -201,7 +203,8 @@ fn resolve_with(
         pooling: pooling(spec, replicas),
         parameters: spec.parameters.clone(),
         extensions,
-        credentials: spec.credentials.as_ref().and_then(|it| it.source).unwrap_or(tier.credentials),
+        credentials: credentials(spec, tier, features),
+        consul: spec.credentials.as_ref().and_then(|it| it.consul.as_ref()).map(|consul| consul.path.clone()),
         access: Access {
             namespaces: access.allowed_namespaces,
             cidrs: access.allowed_cidrs,
@@ -238,6 +241,15 @@ fn resolve_with(
         problems if problems.is_empty() => Ok(Plan { terms, requests: requests(spec), notes }),
         problems => Err(sorted(problems)),
     }
+}
+
+/// Where nobody can make users for an hour, the tier's default is what comes closest.
+fn credentials(spec: &DatabaseSpec, tier: &Tier, features: &Features) -> CredentialSource {
+    let default = match tier.credentials {
+        CredentialSource::VaultDynamic if !features.roles => CredentialSource::Secret,
+        source => source,
+    };
+    spec.credentials.as_ref().and_then(|it| it.source).unwrap_or(default)
 }
 
 fn encrypted(spec: &DatabaseSpec, tier: &Tier) -> bool {

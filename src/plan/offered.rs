@@ -1,20 +1,15 @@
 //! What the schema promises for later releases. In: a claim. Out: one problem for each field that this release cannot
 //! serve, because what is accepted and ignored is lost. Must shrink: whoever builds a feature takes its line out.
 
-use crate::api::claim::{CredentialSource, DatabaseSpec};
+use crate::api::claim::DatabaseSpec;
 use crate::api::problem::Problem;
 
 pub fn problems(spec: &DatabaseSpec) -> Vec<Problem> {
     let credentials = spec.credentials.clone().unwrap_or_default();
     let access = spec.access.clone().unwrap_or_default();
-    let source = credentials.source;
     let later = [
         ("spec.restore.inPlace", spec.restore.as_ref().is_some_and(|restore| restore.in_place)),
-        ("spec.credentials.source", source == Some(CredentialSource::ExternalSecret)),
-        ("spec.credentials.source", source == Some(CredentialSource::VaultDynamic)),
         ("spec.credentials.rotation", credentials.rotation.is_some()),
-        ("spec.credentials.consul", credentials.consul.is_some()),
-        ("spec.access.roles", !access.roles.is_empty()),
         ("spec.access.console", access.console),
     ];
     let asked = later.into_iter().filter(|(_, asked)| *asked);

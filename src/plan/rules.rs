@@ -8,13 +8,15 @@ use crate::api::claim::{BackupMethod, Claim, DatabaseSpec, Engine, Environment, 
 use crate::api::plan::Maintenance;
 use crate::api::problem::Problem;
 use crate::api::quantity::Bytes;
+use crate::operators::roles;
 use jiff::Timestamp;
 
 /// Bytes of a claim's name: operators and Crossplane add to it, and labels hold 63.
 const LONGEST_NAME: usize = 40;
 /// Endings that derived names use, so that no two databases can meet in one object.
-const RESERVED_ENDINGS: [&str; 8] =
-    ["-primary", "-replica", "-pooler", "-pgbouncer", "-barman-cloud", "-rw", "-ro", "-r"];
+const RESERVED_ENDINGS: [&str; 9] =
+    ["-primary", "-replica", "-pooler", "-pgbouncer", "-barman-cloud", "-roles", "-rw", "-ro", "-r"];
+
 pub fn problems(claim: &Claim) -> Vec<Problem> {
     let spec = &claim.spec;
     let mut problems = identity(claim);
@@ -35,6 +37,11 @@ pub fn problems(claim: &Claim) -> Vec<Problem> {
     backup(spec, &mut check);
     access(spec, &mut check);
     lifecycle(spec, &mut check);
+    let consul = spec.credentials.as_ref().and_then(|credentials| credentials.consul.as_ref());
+    let path = consul.map_or("", |consul| consul.path.as_str());
+    let wrong = format!("{path:?} is no path in a key-value store");
+    let right = "write letters, digits, - and _, with / between the parts";
+    check(consul.is_some() && !is_path(path), "spec.credentials.consul.path", wrong, right);
     problems
 }
 
@@ -119,6 +126,23 @@ fn access(spec: &DatabaseSpec, check: &mut Check) {
         let wrong = namespace.len() > 63 || !is_dns_label(namespace);
         check(wrong, &path, format!("{namespace:?} is not the name of a namespace"), "write one such as checkout-web");
     }
+    let engine = spec.engine.unwrap_or_default();
+    for (index, role) in access.roles.iter().enumerate() {
+        let path = format!("spec.access.roles[{index}].name");
+        let name = &role.name;
+        let wrong = format!("{name:?} is no name for a role");
+        check(
+            !is_role_name(name),
+            &path,
+            wrong,
+            "write up to 32 of a-z, 0-9 and _, a letter first, with no _ and no _g1 or the like at the end",
+        );
+        if let Some(wrong) = roles::taken(engine, &spec.name, name) {
+            check(true, &path, wrong, "write another name");
+        }
+        let twice = access.roles[..index].iter().any(|before| before.name == *name);
+        check(twice, &path, format!("{name} is there twice"), "write each role once");
+    }
     let prod = spec.environment == Environment::Prod;
     check(access.console && prod, "spec.access.console", "there is none in prod".into(), "leave it out");
 }
@@ -143,6 +167,19 @@ fn lifecycle(spec: &DatabaseSpec, check: &mut Check) {
         let wrong = calendar::beginning(day, &Maintenance::default()).is_none();
         check(wrong, "spec.lifecycle.expires", format!("{day:?} is no day"), "write one such as 2027-01-31");
     }
+}
+
+/// MySQL takes no more than 32, and names of secrets are made of it.
+fn is_role_name(name: &str) -> bool {
+    let rest = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    let first = name.starts_with(|first: char| first.is_ascii_lowercase());
+    let generation = name.rsplit_once("_g").is_some_and(|(_, last)| last.bytes().all(|byte| byte.is_ascii_digit()));
+    name.len() <= 32 && first && !name.ends_with('_') && !generation && name.bytes().all(rest)
+}
+
+fn is_path(path: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    path.split('/').all(|part| !part.is_empty() && part.bytes().all(letter))
 }
 
 /// `-g2` and the like name the generations that restores make.

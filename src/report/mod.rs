@@ -8,13 +8,14 @@ use crate::api::claim::{Composite, CredentialSource, DeletionPolicy};
 use crate::api::plan::Plan;
 use crate::api::record::{Beside, Fate, Generation, Record};
 use crate::api::status::{
-    BackupStatus, Binding, OnDemandBackup, OnDemandState, Phase, Resolved, RestoreState, RestoreStatus, Stage, Status,
-    Waiting,
+    BackupStatus, Binding, OnDemandBackup, OnDemandState, Phase, Resolved, RestoreState, RestoreStatus, RoleStatus,
+    Stage, Status, Waiting,
 };
 use crate::gate::Standing;
 use crate::integrations::Access;
 use crate::observed::Observed;
 use crate::operators::health::Storage;
+use crate::operators::roles::{self, May};
 use crate::operators::{self, BackupRun, Health, State, name_of};
 use crate::pipeline::documents::Ruling;
 use crate::pipeline::requested_backup;
@@ -68,10 +69,14 @@ pub fn status(view: &View) -> Status {
         status.resolved = Some(resolved(&serving.plan));
         status.estimated_monthly_cost = notes.monthly_cost.clone();
         status.version_outdated = notes.retired;
+        let users = roles::users(terms).into_iter().filter(|user| matches!(user.may, May::Be(_)));
+        status.roles =
+            users.map(|user| RoleStatus { secret: roles::secret(serving, &user), name: user.name }).collect();
         if let Some(access) = view.access {
             status.endpoint = access.primary.clone();
             status.reader_endpoint = access.replica.clone();
             status.pooler_endpoint = access.pooler.clone();
+            status.vault_path = access.vault_path.clone();
             status.binding = Some(Binding { name: access.binding.clone() });
         }
         if let Some(health) = view.health {
@@ -265,5 +270,5 @@ fn resolved(plan: &Plan) -> Resolved {
 
 /// Whether applications get a secret of ours, or look at the operator's.
 fn own_secret(serving: &Generation) -> bool {
-    serving.plan.terms.credentials == CredentialSource::Secret
+    serving.plan.terms.credentials != CredentialSource::Operator
 }

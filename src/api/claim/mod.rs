@@ -37,6 +37,8 @@ pub struct Composite {
 #[serde(rename_all = "camelCase", default)]
 pub struct CompositeSpec {
     pub claim_ref: Option<ClaimReference>,
+    /// Where Crossplane writes connection details, in the claims edition.
+    pub write_connection_secret_to_ref: Option<IgnoredAny>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

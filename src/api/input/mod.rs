@@ -102,6 +102,16 @@ pub struct Engines {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Integrations {
+    /// Connection secrets by the External Secrets operator, for claims with the credentials ExternalSecret.
+    pub external_secrets: Option<integrations::external_secret::Settings>,
+    /// Users that live for an hour, for claims with the credentials VaultDynamic.
+    pub vault: Option<integrations::vault::Settings>,
+    /// Access for people by Teleport.
+    pub teleport: Option<integrations::teleport::Settings>,
+    /// Services and endpoints in Consul.
+    pub consul: integrations::consul::Settings,
+    /// Labels for Backstage and cost tools on everything composed.
+    pub catalog: Option<integrations::catalog::Settings>,
     /// Default deny for the database's pods, with the doors that it needs.
     pub network_policy: Option<integrations::network_policy::Settings>,
     /// Metrics for the Prometheus operator.

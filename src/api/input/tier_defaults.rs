@@ -73,6 +73,10 @@ pub struct Tier {
     pub storage_class: Option<String>,
     /// Where credentials come from, unless the claim says otherwise.
     pub credentials: CredentialSource,
+    /// What claims may ask for, because step integrate has it set up.
+    #[serde(default)]
+    #[schemars(length(max = 8))]
+    pub offers: Vec<Offer>,
     /// Sends everything to another cluster, each resource inside an `Object` of provider-kubernetes.
     #[serde(default)]
     pub object_delivery: Option<ObjectDelivery>,
@@ -80,6 +84,17 @@ pub struct Tier {
     #[serde(default)]
     #[schemars(schema_with = "by_name::<Engine, TierEngine>")]
     pub engines: BTreeMap<Engine, TierEngine>,
+}
+
+/// What a claim can ask for only where the platform has something that serves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Offer {
+    /// Connection secrets by the External Secrets operator.
+    ExternalSecret,
+    /// Users that live for an hour, made by Vault.
+    VaultDynamic,
+    /// Endpoints in Consul's key-value store.
+    Consul,
 }
 
 /// What differs for one engine in one environment.

@@ -192,7 +192,8 @@ pub fn approval() -> Value {
 }
 
 const NAME: &str = "self.metadata.name.matches('^[a-z]([a-z0-9-]*[a-z0-9])?$')";
-const ENDING: &str = "!self.metadata.name.matches('-(primary|replica|pooler|pgbouncer|barman-cloud|rw|ro|r|g[0-9]+)$')";
+const ENDING: &str =
+    "!self.metadata.name.matches('-(primary|replica|pooler|pgbouncer|barman-cloud|roles|rw|ro|r|g[0-9]+)$')";
 
 const LONG: &str = "metadata.name is too long; write up to 40 characters";
 const FORM: &str = "metadata.name is no name for a database; write a-z, 0-9 and -, a letter first";

@@ -39,6 +39,7 @@ pub fn facts(generation: &Generation, settings: &Settings) -> Facts {
             .then(|| SecretKey { secret: certificate::secret(generation), key: "ca.crt".into() }),
         workloads,
         operator_namespace: settings.namespace.clone(),
+        user_maker: None,
         signals: signals(generation),
     }
 }
@@ -104,6 +105,7 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
     let mut signals = BTreeMap::from([
         // A member that is gone has no value, and no members at all are no vector.
         (Signal::MembersUp, format!("count(ClickHouseAsyncMetrics_Uptime{{{members}}}) or vector(0)")),
+        (Signal::Queries, format!("ClickHouseProfileEvents_Query{{{members}}}")),
         (Signal::VolumeFree, format!("kubelet_volume_stats_available_bytes{{{volumes}}}")),
         (Signal::VolumeSize, format!("kubelet_volume_stats_capacity_bytes{{{volumes}}}")),
     ]);
@@ -117,5 +119,6 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
     if terms.backup.is_some() {
         signals.insert(Signal::BackupAge, backup_job::age_signal(generation));
     }
+    signals.extend(certificate::signal(generation));
     signals
 }

@@ -95,6 +95,7 @@ impl Operator for Altinity {
             encryption: Encryption::Issued,
             audit: true,
             custom_queries: false,
+            roles: false,
         }
     }
 

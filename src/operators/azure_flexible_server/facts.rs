@@ -43,6 +43,7 @@ pub fn facts(generation: &Generation, settings: &Settings) -> Facts {
         certificate_authority: None,
         workloads: vec![],
         operator_namespace: "azureserviceoperator-system".into(),
+        user_maker: None,
         signals: BTreeMap::new(),
     }
 }

@@ -135,6 +135,7 @@ impl Operator for AzureFlexibleServer {
             encryption: Encryption::Own,
             audit: false,
             custom_queries: false,
+            roles: false,
         }
     }
 

@@ -43,6 +43,7 @@ pub fn facts(generation: &Generation, settings: &Settings) -> Facts {
             .flatten()
             .collect(),
         operator_namespace: settings.namespace.clone(),
+        user_maker: None,
         signals: signals(generation),
     }
 }
@@ -119,6 +120,7 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
         (Signal::ConnectionsUsed, format!("max({used} / {most})")),
         (Signal::LongestTransaction, format!("max(cnpg_backends_max_tx_duration_seconds{{{members}}})")),
         (Signal::TransactionIdsUsed, format!("max(cnpg_pg_database_xid_age{{{members}}}) / {WRAPAROUND}")),
+        (Signal::Queries, format!("cnpg_pg_stat_database_xact_commit{{{members}}}")),
         (Signal::VolumeFree, format!("kubelet_volume_stats_available_bytes{{{volumes}}}")),
         (Signal::VolumeSize, format!("kubelet_volume_stats_capacity_bytes{{{volumes}}}")),
     ]);
@@ -230,6 +232,7 @@ mod tests {
             (Signal::BackupAge, r#"time() - max(barman_cloud_cloudnative_pg_io_last_available_backup_timestamp{namespace="checkout",pod=~"orders-[0-9]+"})"#),
             (Signal::ArchiveFailures, r#"cnpg_pg_stat_archiver_failed_count{namespace="checkout",pod=~"orders-[0-9]+"}"#),
             (Signal::TransactionIdsUsed, r#"max(cnpg_pg_database_xid_age{namespace="checkout",pod=~"orders-[0-9]+"}) / 2147483648"#),
+            (Signal::Queries, r#"cnpg_pg_stat_database_xact_commit{namespace="checkout",pod=~"orders-[0-9]+"}"#),
             (Signal::VolumeFree, r#"kubelet_volume_stats_available_bytes{namespace="checkout",persistentvolumeclaim=~"orders-[0-9]+"}"#),
             (Signal::VolumeSize, r#"kubelet_volume_stats_capacity_bytes{namespace="checkout",persistentvolumeclaim=~"orders-[0-9]+"}"#),
         ];

@@ -15,9 +15,13 @@ mod database;
 mod facts;
 mod health;
 mod pooler;
+mod role;
 mod status;
 
-use super::{BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource};
+use super::{
+    BackupRun, Encryption, Engine, EngineName, Facts, Features, Health, Operator, Reference, Resource, postgresql,
+    roles,
+};
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
 use crate::api::plan::{Delivery, Plan, Terms};
@@ -72,6 +76,7 @@ impl Operator for CloudNativePg {
             encryption: Encryption::Own,
             audit: true,
             custom_queries: true,
+            roles: true,
         }
     }
 
@@ -112,7 +117,10 @@ impl Operator for CloudNativePg {
         if !terms.extensions.is_empty() {
             resources.push(database::compose(generation));
         }
-        Engine { resources, facts: facts::facts(generation, settings) }
+        resources.extend(role::compose(generation));
+        let owner = postgresql::owner(&terms.database.inside);
+        let facts = Facts { user_maker: roles::user_maker(generation, owner), ..facts::facts(generation, settings) };
+        Engine { resources, facts }
     }
 
     fn backup(&self, generation: &Generation, _settings: &Engines, role: &str, name: String) -> Option<Resource> {
@@ -144,6 +152,8 @@ mod key {
     pub const SCHEDULED_BACKUP: &str = "scheduled-backup";
     pub const POOLER: &str = "pooler";
     pub const DATABASE: &str = "database";
+    /// One for each role, with its name behind it.
+    pub const ROLE: &str = "database-role";
 }
 
 /// API version and kind.
@@ -154,6 +164,7 @@ mod kind {
     pub const BACKUP: (&str, &str) = ("postgresql.cnpg.io/v1", "Backup");
     pub const POOLER: (&str, &str) = ("postgresql.cnpg.io/v1", "Pooler");
     pub const DATABASE: (&str, &str) = ("postgresql.cnpg.io/v1", "Database");
+    pub const ROLE: (&str, &str) = ("postgresql.cnpg.io/v1", "DatabaseRole");
 }
 
 /// Labels that the operator sets, and one of ours.

@@ -38,6 +38,7 @@ pub fn facts(generation: &Generation, settings: &Settings) -> Facts {
         certificate_authority: Some(SecretKey { secret: authority_secret(generation), key: "ca.crt".into() }),
         workloads: [Some(members(generation)), backups].into_iter().flatten().collect(),
         operator_namespace: settings.namespace.clone(),
+        user_maker: None,
         signals: signals(generation),
     }
 }
@@ -71,6 +72,7 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
     let mut signals = BTreeMap::from([
         // Each member says how many it sees; none that answers is no vector.
         (Signal::MembersUp, format!("max(elasticsearch_cluster_health_number_of_nodes{{{pods}}}) or vector(0)")),
+        (Signal::Queries, format!("elasticsearch_indices_search_query_total{{{pods}}}")),
         (Signal::VolumeFree, format!("kubelet_volume_stats_available_bytes{{{volumes}}}")),
         (Signal::VolumeSize, format!("kubelet_volume_stats_capacity_bytes{{{volumes}}}")),
     ]);

@@ -86,6 +86,7 @@ impl Operator for Eck {
             // It takes a paid licence.
             audit: false,
             custom_queries: false,
+            roles: false,
         }
     }
 

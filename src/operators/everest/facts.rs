@@ -15,7 +15,7 @@ const HTTPS: u16 = 443;
 /// The only replica set.
 pub const SET: &str = "rs0";
 /// Permanent.
-const MEMBERS: &str = "members";
+pub const MEMBERS: &str = "members";
 
 pub fn facts(generation: &Generation) -> Facts {
     let terms = &generation.plan.terms;
@@ -39,6 +39,7 @@ pub fn facts(generation: &Generation) -> Facts {
         workloads: vec![members(generation), account_job::workload(generation, MEMBERS, PORT)],
         // Everest itself never comes to the pods.
         operator_namespace: generation.database().namespace.clone(),
+        user_maker: None,
         signals: if terms.monitoring.off { BTreeMap::new() } else { signals(generation) },
     }
 }

@@ -22,6 +22,7 @@ mod cluster;
 mod facts;
 mod health;
 
+use super::roles;
 use super::{
     BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, mongodb,
     percona_server_mongodb as wrapped,
@@ -80,6 +81,7 @@ impl Operator for Everest {
             encryption: Encryption::Own,
             audit: true,
             custom_queries: false,
+            roles: true,
         }
     }
 
@@ -116,7 +118,9 @@ impl Operator for Everest {
         let mut resources = vec![cluster::compose(generation)];
         resources.extend(account::compose(generation, &settings.everest, observed));
         resources.extend(generation.plan.terms.backup.as_ref().map(|plan| backup::storage(generation, plan)));
-        Engine { resources, facts: facts::facts(generation) }
+        let mut engine = Engine { resources, facts: facts::facts(generation) };
+        roles::add(&mut engine, generation, account::client(generation, &settings.everest), observed);
+        engine
     }
 
     fn backup(&self, generation: &Generation, _settings: &Engines, role: &str, name: String) -> Option<Resource> {

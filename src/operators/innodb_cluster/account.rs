@@ -2,13 +2,15 @@
 //! nobody makes but us. In: a generation, and the job that exists. Out: the two secrets and a `Job`. Must not give the
 //! administrator's password to anything but the operator and the job.
 
-use super::{ADMINISTRATOR, Settings};
+use super::{ADMINISTRATOR, Settings, facts, workload};
+use crate::api::plan::Plan;
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::observed::Observed;
 use crate::operators::account_job::{self, Account};
 use crate::operators::backup_job::{from_secret, text};
 use crate::operators::password::{self, Value};
+use crate::operators::roles::{self, Client};
 use crate::operators::{Resource, mysql};
 
 /// The client only sends four statements.
@@ -35,6 +37,26 @@ pub fn compose(generation: &Generation, settings: &Settings, observed: &Observed
     resources.extend(password::compose(generation, "kubernetes.io/basic-auth", &application));
     resources.push(job(generation, settings, observed));
     resources
+}
+
+/// For further users, by MySQL Router too.
+pub fn client<'a>(generation: &Generation, settings: &'a Settings) -> Client<'a> {
+    let Plan { terms, notes, .. } = &generation.plan;
+    Client {
+        image: format!("{}/community-server:{}", settings.image_repository, notes.release),
+        image_pull_secrets: &settings.image_pull_secrets,
+        user: USER,
+        script: format!(
+            "mysql() {{ command mysql --host=\"$HOST\" --user=root \"$@\"; }}\n{}",
+            mysql::roles_script(&roles::users(terms), &terms.database.inside)
+        ),
+        env: vec![
+            text("HOST", &generation.name()),
+            from_secret("MYSQL_PWD", &password::secret_of(generation, ADMINISTRATOR), ADMINISTRATOR_PASSWORD),
+        ],
+        server: (workload::ROUTER, facts::READ_WRITE),
+        owner: String::new(),
+    }
 }
 
 fn job(generation: &Generation, settings: &Settings, observed: &Observed) -> Resource {

@@ -19,7 +19,7 @@ const METRICS: u16 = 9104;
 /// The name of the container port that serves them.
 const METRICS_PORT: &str = "metrics";
 /// MySQL Router: to the primary, to replicas, and the one that shares connections.
-const READ_WRITE: u16 = 6446;
+pub const READ_WRITE: u16 = 6446;
 const READ_ONLY: u16 = 6447;
 const SHARED: u16 = 6450;
 const HTTPS: u16 = 443;
@@ -53,6 +53,7 @@ pub fn facts(generation: &Generation, settings: &Settings) -> Facts {
         certificate_authority: None,
         workloads,
         operator_namespace: settings.namespace.clone(),
+        user_maker: None,
         signals: signals(generation),
     }
 }
@@ -131,6 +132,7 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
         let most = format!("mysql_global_variables_max_connections{{{members}}}");
         signals.extend([
             (Signal::MembersUp, format!("sum(mysql_up{{{members}}}) or vector(0)")),
+            (Signal::Queries, format!("mysql_global_status_questions{{{members}}}")),
             (Signal::ConnectionsUsed, format!("max({used} / {most})")),
         ]);
     }

@@ -18,7 +18,9 @@ mod facts;
 mod health;
 mod status;
 
-use super::{BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, aws_files};
+use super::{
+    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, aws_files, roles,
+};
 use crate::api::claim::{BackupMethod, PoolMode, Topology};
 use crate::api::input::Engines;
 use crate::api::plan::{Delivery, DestinationAccess, Plan, Terms};
@@ -88,6 +90,7 @@ impl Operator for InnoDbCluster {
             encryption: Encryption::Own,
             audit: false,
             custom_queries: false,
+            roles: true,
         }
     }
 
@@ -132,7 +135,9 @@ impl Operator for InnoDbCluster {
         if let Some(backup) = &generation.plan.terms.backup {
             resources.extend(backup::compose(generation, backup, settings, observed));
         }
-        Engine { resources, facts: facts::facts(generation, own) }
+        let mut engine = Engine { resources, facts: facts::facts(generation, own) };
+        roles::add(&mut engine, generation, account::client(generation, own), observed);
+        engine
     }
 
     fn backup(&self, generation: &Generation, _settings: &Engines, role: &str, name: String) -> Option<Resource> {

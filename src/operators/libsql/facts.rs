@@ -33,6 +33,7 @@ pub fn facts(generation: &Generation) -> Facts {
         workloads: [Some(server(generation)), backups].into_iter().flatten().collect(),
         // There is none.
         operator_namespace: String::new(),
+        user_maker: None,
         signals: signals(generation),
     }
 }

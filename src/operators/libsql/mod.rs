@@ -69,6 +69,7 @@ impl Operator for LibSql {
             encryption: Encryption::Never,
             audit: false,
             custom_queries: false,
+            roles: false,
         }
     }
 

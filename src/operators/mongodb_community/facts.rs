@@ -38,6 +38,7 @@ pub fn facts(generation: &Generation, settings: &Settings) -> Facts {
             .then(|| SecretKey { secret: certificate::secret(generation), key: "ca.crt".into() }),
         workloads,
         operator_namespace: settings.namespace.clone(),
+        user_maker: None,
         signals: signals(generation),
     }
 }
@@ -71,5 +72,6 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
     if terms.backup.is_some() && !terms.monitoring.off {
         signals.insert(Signal::BackupAge, backup_job::age_signal(generation));
     }
+    signals.extend(certificate::signal(generation));
     signals
 }

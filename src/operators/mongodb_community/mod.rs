@@ -97,6 +97,7 @@ impl Operator for MongoDbCommunity {
             encryption: Encryption::Issued,
             audit: false,
             custom_queries: false,
+            roles: false,
         }
     }
 

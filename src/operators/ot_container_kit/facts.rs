@@ -44,6 +44,7 @@ pub fn facts(generation: &Generation, settings: &Settings) -> Facts {
             .then(|| SecretKey { secret: certificate::secret(generation), key: "ca.crt".into() }),
         workloads,
         operator_namespace: settings.namespace.clone(),
+        user_maker: None,
         signals: signals(generation),
     }
 }
@@ -125,6 +126,7 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
         // A member that is gone has no value, and no members at all are no vector.
         (Signal::MembersUp, format!("sum(redis_up{{{members}}}) or vector(0)")),
         (Signal::ConnectionsUsed, format!("max({clients} / {most})")),
+        (Signal::Queries, format!("redis_commands_processed_total{{{members}}}")),
         (Signal::VolumeFree, format!("kubelet_volume_stats_available_bytes{{{volumes}}}")),
         (Signal::VolumeSize, format!("kubelet_volume_stats_capacity_bytes{{{volumes}}}")),
     ]);
@@ -135,5 +137,6 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
     if terms.backup.is_some() {
         signals.insert(Signal::BackupAge, backup_job::age_signal(generation));
     }
+    signals.extend(certificate::signal(generation));
     signals
 }

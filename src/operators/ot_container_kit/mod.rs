@@ -108,6 +108,7 @@ impl Operator for OtContainerKit {
             encryption: Encryption::Issued,
             audit: false,
             custom_queries: false,
+            roles: false,
         }
     }
 

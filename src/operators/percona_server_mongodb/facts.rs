@@ -34,6 +34,7 @@ pub fn facts(generation: &Generation, settings: &Settings) -> Facts {
         certificate_authority: Some(SecretKey { secret: format!("{name}-ssl"), key: "ca.crt".into() }),
         workloads,
         operator_namespace: settings.namespace.clone(),
+        user_maker: None,
         signals: if terms.monitoring.off { BTreeMap::new() } else { signals(generation) },
     }
 }

@@ -12,6 +12,8 @@ mod cluster;
 mod facts;
 mod health;
 
+use super::backup_job::{from_secret, text};
+use super::roles;
 use super::{
     BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Shards, mongodb,
 };
@@ -93,6 +95,7 @@ impl Operator for PerconaServerMongoDb {
             encryption: Encryption::Own,
             audit: true,
             custom_queries: false,
+            roles: true,
         }
     }
 
@@ -128,9 +131,12 @@ impl Operator for PerconaServerMongoDb {
         vec![Reference { key: Key(generation.key(key::CLUSTER)), api_version, kind, name: generation.name() }]
     }
 
-    fn compose(&self, generation: &Generation, settings: &Engines, _observed: &Observed) -> Engine {
+    fn compose(&self, generation: &Generation, settings: &Engines, observed: &Observed) -> Engine {
         let settings = &settings.percona_server_mongodb;
-        Engine { resources: vec![cluster::compose(generation, settings)], facts: facts::facts(generation, settings) }
+        let resources = vec![cluster::compose(generation, settings)];
+        let mut engine = Engine { resources, facts: facts::facts(generation, settings) };
+        roles::add(&mut engine, generation, client(generation, settings), observed);
+        engine
     }
 
     fn backup(&self, generation: &Generation, _settings: &Engines, role: &str, name: String) -> Option<Resource> {
@@ -190,6 +196,34 @@ fn is_sharded(terms: &Terms) -> bool {
 /// a namespace.
 fn users_secret(generation: &Generation) -> String {
     format!("{}-secrets", generation.name())
+}
+
+/// For further users: the operator would make them, and never remove one.
+fn client<'a>(generation: &Generation, settings: &'a Settings) -> roles::Client<'a> {
+    let Plan { terms, notes, .. } = &generation.plan;
+    let (name, administrator) = (generation.name(), users_secret(generation));
+    // The certificates are of the operator's own authority.
+    let query = "tls=true&tlsAllowInvalidCertificates=true&serverSelectionTimeoutMS=10000";
+    let (server, address) = match is_sharded(terms) {
+        true => (workload::ROUTERS, format!("mongodb://{name}-mongos:{}/?{query}", mongodb::PORT)),
+        false => (workload::MEMBERS, format!("mongodb://{name}-rs0:{}/?replicaSet=rs0&{query}", mongodb::PORT)),
+    };
+    roles::Client {
+        image: notes.release.clone(),
+        image_pull_secrets: &settings.image_pull_secrets,
+        user: 65532,
+        script: mongodb::ROLES_SCRIPT.into(),
+        env: vec![
+            // mongosh keeps a log there.
+            text("HOME", "/tmp"),
+            text("ADDRESS", &address),
+            text("STATEMENTS", &mongodb::roles_statements(&roles::users(terms), &terms.database.inside)),
+            from_secret("ADMINISTRATOR", &administrator, "MONGODB_USER_ADMIN_USER"),
+            from_secret("ADMINISTRATOR_PASSWORD", &administrator, "MONGODB_USER_ADMIN_PASSWORD"),
+        ],
+        server: (server, mongodb::PORT),
+        owner: String::new(),
+    }
 }
 
 /// The volumes of members and config servers.

@@ -47,6 +47,7 @@ pub fn facts(generation: &Generation, settings: &Settings) -> Facts {
         certificate_authority: None,
         workloads: [members(generation)].into_iter().chain(terms.backup.as_ref().map(|_| backups(&name))).collect(),
         operator_namespace: settings.namespace.clone(),
+        user_maker: None,
         signals,
     }
 }

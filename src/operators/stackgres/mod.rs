@@ -73,6 +73,7 @@ impl Operator for StackGres {
             // pgaudit is one of the extensions that members would have to download.
             audit: false,
             custom_queries: false,
+            roles: false,
         }
     }
 

@@ -61,6 +61,7 @@ pub fn facts(generation: &Generation, settings: &Settings) -> Facts {
             .map(|_| SecretKey { secret: certificate::secret(generation), key: "ca.crt".into() }),
         workloads: workloads(generation),
         operator_namespace: settings.namespace.clone(),
+        user_maker: None,
         signals: signals(generation),
     }
 }
@@ -133,6 +134,7 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
     if !terms.monitoring.off {
         let used = format!("mysql_global_status_threads_connected{{{pods}}}");
         let most = format!("mysql_global_variables_max_connections{{{pods}}}");
+        signals.insert(Signal::Queries, format!("mysql_global_status_questions{{{pods}}}"));
         signals.insert(Signal::ConnectionsUsed, format!("max({used} / {most})"));
         // Alerts count the members of one shard.
         if tablets(terms) == terms.replicas {
@@ -148,5 +150,6 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
         let last = format!("max({ended} * on(namespace, job_name) {ours}) or vector(0)");
         signals.insert(Signal::BackupAge, format!("time() - ({last})"));
     }
+    signals.extend(certificate::signal(generation));
     signals
 }

@@ -83,6 +83,7 @@ impl Operator for Vitess {
             encryption: Encryption::Issued,
             audit: false,
             custom_queries: false,
+            roles: false,
         }
     }
 

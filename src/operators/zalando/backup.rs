@@ -4,7 +4,7 @@
 
 use super::{Settings, secret};
 use crate::api::input::Engines;
-use crate::api::plan::{Backup, DatabaseName, Destination, DestinationAccess, KeySecret};
+use crate::api::plan::{Backup, Destination, DestinationAccess, KeySecret};
 use crate::api::record::Generation;
 use crate::operators::backup_job::{self, Dump, FOLDER, from_secret, text};
 use crate::operators::{Resource, postgresql};
@@ -52,8 +52,6 @@ pub fn once(generation: &Generation, backup: &Backup, settings: &Engines, role: 
 /// Of everything in the database, and of the roles that own it.
 fn dump<'a>(generation: &Generation, settings: &'a Settings) -> Dump<'a> {
     let terms = &generation.plan.terms;
-    let DatabaseName { inside, .. } = generation.database();
-    let superuser = secret(generation, "postgres");
     let tools = format!("/usr/lib/postgresql/{}/bin", terms.version);
     Dump {
         image: &settings.dump_image,
@@ -61,15 +59,21 @@ fn dump<'a>(generation: &Generation, settings: &'a Settings) -> Dump<'a> {
             "{tools}/pg_dumpall --globals-only --no-role-passwords --file={FOLDER}/globals.sql\n\
              {tools}/pg_dump --format=directory --jobs=2 --file={FOLDER}/database \"$PGDATABASE\"\n"
         ),
-        env: vec![
-            // The operator's own Service, always of the primary.
-            text("PGHOST", &generation.name()),
-            text("PGPORT", &postgresql::PORT.to_string()),
-            text("PGSSLMODE", "require"),
-            text("PGDATABASE", inside),
-            from_secret("PGUSER", &superuser, "username"),
-            from_secret("PGPASSWORD", &superuser, "password"),
-        ],
+        env: superuser(generation),
         port: postgresql::PORT,
     }
+}
+
+/// How PostgreSQL's own tools sign in to the application's database as the superuser.
+pub fn superuser(generation: &Generation) -> Vec<EnvVar> {
+    let superuser = secret(generation, "postgres");
+    vec![
+        // The operator's own Service, always of the primary.
+        text("PGHOST", &generation.name()),
+        text("PGPORT", &postgresql::PORT.to_string()),
+        text("PGSSLMODE", "require"),
+        text("PGDATABASE", &generation.database().inside),
+        from_secret("PGUSER", &superuser, "username"),
+        from_secret("PGPASSWORD", &superuser, "password"),
+    ]
 }

@@ -16,7 +16,7 @@ pub const METRICS: u16 = 9187;
 pub const METRICS_PORT: &str = "metrics";
 const HTTPS: u16 = 443;
 
-const MEMBERS: &str = "members";
+pub const MEMBERS: &str = "members";
 const POOLER: &str = "pooler";
 
 pub fn facts(generation: &Generation, settings: &Settings) -> Facts {
@@ -44,6 +44,7 @@ pub fn facts(generation: &Generation, settings: &Settings) -> Facts {
         certificate_authority: None,
         workloads,
         operator_namespace: settings.namespace.clone(),
+        user_maker: None,
         signals: postgresql::exporter_signals(generation, &format!("{name}-[0-9]+"), &format!("pgdata-{name}-[0-9]+")),
     }
 }

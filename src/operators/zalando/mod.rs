@@ -18,6 +18,7 @@ mod health;
 use super::{
     BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, backup_job, postgresql,
 };
+use super::{postgresql_roles, roles};
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
 use crate::api::plan::{Delivery, Plan, Terms};
@@ -86,6 +87,7 @@ impl Operator for Zalando {
             encryption: Encryption::Own,
             audit: true,
             custom_queries: false,
+            roles: true,
         }
     }
 
@@ -112,9 +114,12 @@ impl Operator for Zalando {
         vec![Reference { key: Key(generation.key(KEY)), api_version, kind, name: generation.name() }]
     }
 
-    fn compose(&self, generation: &Generation, settings: &Engines, _observed: &Observed) -> Engine {
-        let cluster = cluster::compose(generation, &settings.zalando);
-        Engine { resources: vec![cluster], facts: facts::facts(generation, &settings.zalando) }
+    fn compose(&self, generation: &Generation, settings: &Engines, observed: &Observed) -> Engine {
+        let settings = &settings.zalando;
+        let resources = vec![cluster::compose(generation, settings)];
+        let mut engine = Engine { resources, facts: facts::facts(generation, settings) };
+        roles::add(&mut engine, generation, client(generation, settings), observed);
+        engine
     }
 
     fn backup(&self, generation: &Generation, settings: &Engines, role: &str, name: String) -> Option<Resource> {
@@ -180,6 +185,20 @@ fn secret(generation: &Generation, role: &str) -> String {
     format!("{}.{}.credentials.postgresql.acid.zalan.do", role.replace('_', "-"), generation.name())
 }
 
+/// For further users: the operator knows no memberships.
+fn client<'a>(generation: &Generation, settings: &'a Settings) -> roles::Client<'a> {
+    let terms = &generation.plan.terms;
+    roles::Client {
+        image: settings.dump_image.clone(),
+        image_pull_secrets: &[],
+        user: 65532,
+        script: postgresql_roles::script(&roles::users(terms), &owner(&terms.database.inside)),
+        env: backup::superuser(generation),
+        server: (facts::MEMBERS, postgresql::PORT),
+        owner: owner(&terms.database.inside),
+    }
+}
+
 fn problems(terms: &Terms) -> Vec<Problem> {
     let mut problems = vec![];
     let inside = &terms.database.inside;
@@ -190,6 +209,10 @@ fn problems(terms: &Terms) -> Vec<Problem> {
     }
     if TAKEN_DATABASES.contains(&inside.as_str()) {
         problems.push(Problem::new("spec.name", format!("{inside} is PostgreSQL's own"), "write another name"));
+    }
+    for (index, role) in terms.access.roles.iter().enumerate().filter(|(_, role)| owner(&role.name) != role.name) {
+        let wrong = format!("{} is a role that Zalando makes itself", role.name);
+        problems.push(Problem::new(format!("spec.access.roles[{index}].name"), wrong, "write another name"));
     }
     if terms.delivery != Delivery::Direct {
         let path = format!("TierDefaults.environments.{}.objectDelivery", name_of(&terms.environment));
