@@ -2,6 +2,7 @@
 //! Must not know a rule.
 
 mod approve;
+mod cores;
 mod documents;
 mod render;
 mod schema;

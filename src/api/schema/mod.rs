@@ -4,9 +4,11 @@
 pub mod generate;
 mod structural;
 mod rules;
+mod edits;
 
 pub use structural::by_name;
 
+use crate::schema::{BuildError, Schema};
 use serde_json::{Value, json};
 
 const DATABASE: &str = include_str!("../../../apis/database.yaml");
@@ -26,19 +28,25 @@ pub const FILES: [(&str, &str); 10] = [
     ("package/input/reports.yaml", include_str!("../../../package/input/reports.yaml")),
 ];
 
-/// The schema of a claim as somebody writes it, Crossplane's own fields open.
-pub fn claim() -> Value {
+/// The schema of a claim as somebody writes it, Crossplane's own fields open, with its rules.
+///
+/// # Errors
+/// None: the file is ours, and a test builds it.
+pub fn claim() -> Result<Schema, BuildError> {
     let mut schema = of(DATABASE);
     schema["properties"]["spec"]["properties"]["crossplane"] =
         json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     // The XRD bounds the name for what Crossplane makes of it; a rule bounds it for people.
     schema["properties"]["metadata"] = json!({"type": "object"});
-    schema
+    Schema::build(&schema, rules::claim())
 }
 
-/// The schema of an approval.
-pub fn approval() -> Value {
-    of(APPROVAL)
+/// The schema of an approval, with its rules.
+///
+/// # Errors
+/// None, as those of [`claim`].
+pub fn approval() -> Result<Schema, BuildError> {
+    Schema::build(&of(APPROVAL), rules::approval())
 }
 
 /// The schema in a definition of one version. The files are ours, so they can be read.

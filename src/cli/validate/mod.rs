@@ -2,6 +2,7 @@
 
 mod approval;
 
+use super::cores::on_every_core;
 use super::documents::{self, Document};
 use super::{GaveUp, Outcome, render};
 use clap::Args;
@@ -12,14 +13,14 @@ use function_database::api::{self, schema};
 use function_database::pipeline::{self, stop::Stop};
 use function_database::plan::{self, quota};
 use function_database::render::Composition;
-use function_database::schema::{Schema, Violation, path};
+use function_database::schema::{BuildError, Schema, Violation, path};
 use function_database::wire::{Object, Request};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// Check claims, approvals and Compositions: every problem with its file, line and column.
 #[derive(Args)]
@@ -76,7 +77,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         return Err(GaveUp::Unreadable(what.into()).into());
     }
     let now = arguments.now.unwrap_or_else(Timestamp::now);
-    let claims: Vec<Claim> = files.documents.iter().filter(|it| kind(it) == Kind::Claim).filter_map(read).collect();
+    let approvals = files.documents.iter().any(|it| kind(it) == Kind::Approval);
+    let claims = files.documents.iter().filter(|it| approvals && kind(it) == Kind::Claim);
+    let claims: Vec<Claim> = claims.filter_map(read).collect();
     let mut lines = files.unreadable;
     // The platform's own values count for the claims in the same file: a folder may have those of several platforms.
     let mut laid_over = BTreeMap::new();
@@ -86,13 +89,14 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
             Err(stop) => lines.push(Finding::new(document, "data", stop.to_string()).line(&document.file)),
         }
     }
+    let policy = |document: &Document| laid_over.get(&document.file).unwrap_or(&shipped);
     let (mut checked, mut skipped, mut seen) = (0, 0, BTreeMap::new());
-    for document in &files.documents {
-        let policy = laid_over.get(&document.file).unwrap_or(&shipped);
-        match findings(document, policy)? {
+    let found = on_every_core(&files.documents, |document| findings(document, policy(document)));
+    for (document, found) in files.documents.iter().zip(found) {
+        match found? {
             Some(mut found) => {
                 if kind(document) == Kind::Approval {
-                    found.extend(approval::findings(document, &claims, policy, now));
+                    found.extend(approval::findings(document, &claims, policy(document), now));
                     found.sort();
                 }
                 found.extend(repeated(document, &mut seen));
@@ -193,25 +197,14 @@ fn ambiguous(document: &Document) -> impl Iterator<Item = Finding> {
 }
 
 fn violations(document: &Document) -> anyhow::Result<Vec<Violation>> {
-    thread_local! {
-        static CLAIM: OnceCell<Schema> = const { OnceCell::new() };
-        static APPROVAL: OnceCell<Schema> = const { OnceCell::new() };
-    }
-    let (cell, source) = match kind(document) {
-        Kind::Approval => (&APPROVAL, schema::approval as fn() -> Value),
-        Kind::Claim | Kind::Composition | Kind::Stranger | Kind::Other => (&CLAIM, schema::claim as fn() -> Value),
+    static CLAIM: OnceLock<Result<Schema, BuildError>> = OnceLock::new();
+    static APPROVAL: OnceLock<Result<Schema, BuildError>> = OnceLock::new();
+    let schema = match kind(document) {
+        Kind::Approval => APPROVAL.get_or_init(schema::approval),
+        Kind::Claim | Kind::Composition | Kind::Stranger | Kind::Other => CLAIM.get_or_init(schema::claim),
     };
-    cell.with(|cell| {
-        let schema = match cell.get() {
-            Some(schema) => schema,
-            None => {
-                let built = Schema::build(&source())?;
-                cell.get_or_init(|| built)
-            }
-        };
-        // The API server drops a status before it looks: only the status of what exists can be written.
-        Ok(schema.check(&without(&document.value, &["status"])))
-    })
+    // The API server drops a status before it looks: only the status of what exists can be written.
+    Ok(schema.as_ref()?.check(&without(&document.value, &["status"])))
 }
 
 /// What the schema and the policy say against a claim, each path once: the policy knows better what would be right.
