@@ -12,7 +12,7 @@ use crate::wire::{Request, Response};
 
 pub fn run(request: &Request, settings: &Engines) -> Result<Response, Stop> {
     let mut response = Response::to(request);
-    let ruling = Ruling::take(&request.context, Step::Engines)?;
+    let ruling: Ruling = Ruling::take(&request.context, Step::Engines)?;
     let mut facts = None;
     if let Some(record) = &ruling.record {
         let generation = &record.serving;

@@ -70,10 +70,10 @@ pub enum Wanted {
     Problems(Problems),
 }
 
-/// What runs, and what waits.
+/// What runs, and what waits. Who leaves it has the record written already, as an object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Ruling {
-    pub record: Option<Record>,
+pub struct Ruling<Written = Record> {
+    pub record: Option<Written>,
     pub standing: Standing,
     pub approval: ApprovalStatus,
     #[serde(default)]
@@ -121,7 +121,7 @@ impl Document for Quota {
     const WRITER: Step = Step::TierDefaults;
 }
 
-impl Document for Ruling {
+impl<Written: Serialize + DeserializeOwned> Document for Ruling<Written> {
     const NAME: &'static str = "db.platform.io/gate";
     const WRITER: Step = Step::ApprovalGate;
 }

@@ -10,7 +10,7 @@ use crate::wire::{Request, Response};
 
 pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop> {
     let mut response = Response::to(request);
-    let ruling = Ruling::take(&request.context, Step::Integrations)?;
+    let ruling: Ruling = Ruling::take(&request.context, Step::Integrations)?;
     let Serving { facts } = Serving::take(&request.context, Step::Integrations)?;
     let (Some(record), Some(facts)) = (ruling.record, facts) else {
         Integrated { access: None }.hand_on(&mut response);

@@ -66,12 +66,14 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
         _ => {}
     }
     let (mut deletion, mut pending_deletion) = (Deletion::default(), None);
-    if let Some(record) = &record {
-        remember(&mut evidence, record);
-        (deletion, pending_deletion) = deletion::run(&mut evidence, record, outcome == Outcome::Lost)?;
+    let (mut written, mut approved_by) = (None, vec![]);
+    if let Some(record) = record {
+        let document = DatabaseRecord::new(record);
+        written = Some(remember(&mut evidence, &document));
+        (deletion, pending_deletion) = deletion::run(&mut evidence, &document.spec, outcome == Outcome::Lost)?;
+        approved_by = document.spec.approved_by;
     }
     let Evidence { mut response, pending, .. } = evidence;
-    let approved_by = record.as_ref().map(|record| record.approved_by.clone()).unwrap_or_default();
     say(&mut response, approved(pending.as_ref(), &approved_by))?;
     // What the claim alone does not show: that what runs cannot become it.
     if let Outcome::Keep(Because::Invalid(problems)) | Outcome::Nothing(Because::Invalid(problems)) = &outcome {
@@ -82,19 +84,21 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
     }
     let standing = outcome.standing();
     let approval = ApprovalStatus { approved_by, pending, deletion: pending_deletion };
-    Ruling { record, standing, approval, deletion }.hand_on(&mut response);
+    Ruling { record: written, standing, approval, deletion }.hand_on(&mut response);
     Ok(response)
 }
 
-/// The record stays where the data stays.
-fn remember(evidence: &mut Evidence, record: &Record) {
-    let mut object = Object::of(&DatabaseRecord::new(record.clone()));
-    let terms = &record.serving.plan.terms;
+/// Desires the record, which stays where the data stays; what it holds, as it is written.
+fn remember(evidence: &mut Evidence, record: &DatabaseRecord) -> Object {
+    let mut object = Object::of(record);
+    let spec = object.field("spec").unwrap_or_default();
+    let terms = &record.spec.serving.plan.terms;
     if terms.lifecycle.deletion_policy == DeletionPolicy::Retain {
         let namespace = namespace(evidence.request, &mut evidence.response, &terms.database);
         object = delivery::retained(&Delivery::Direct, &terms.database, object, namespace.as_deref());
     }
     desire(evidence.request, &mut evidence.response, Key(record::KEY.into()), object);
+    spec
 }
 
 fn approved(pending: Option<&Pending>, approved_by: &[String]) -> crate::wire::Condition {

@@ -11,15 +11,12 @@ pub use structural::by_name;
 use crate::schema::{BuildError, Schema};
 use serde_json::{Value, json};
 
-const DATABASE: &str = include_str!("../../../apis/database.yaml");
-const APPROVAL: &str = include_str!("../../../deploy/crds/databaseapprovals.yaml");
-
 /// Every generated file: its path in the repository and its text.
 pub const FILES: [(&str, &str); 10] = [
-    ("apis/database.yaml", DATABASE),
+    ("apis/database.yaml", include_str!("../../../apis/database.yaml")),
     ("editions/claims/apis/database.yaml", include_str!("../../../editions/claims/apis/database.yaml")),
     ("editions/claims/compositions/database.yaml", include_str!("../../../editions/claims/compositions/database.yaml")),
-    ("deploy/crds/databaseapprovals.yaml", APPROVAL),
+    ("deploy/crds/databaseapprovals.yaml", include_str!("../../../deploy/crds/databaseapprovals.yaml")),
     ("deploy/crds/databaserecords.yaml", include_str!("../../../deploy/crds/databaserecords.yaml")),
     ("package/input/tierdefaults.yaml", include_str!("../../../package/input/tierdefaults.yaml")),
     ("package/input/approvalgates.yaml", include_str!("../../../package/input/approvalgates.yaml")),
@@ -33,7 +30,7 @@ pub const FILES: [(&str, &str); 10] = [
 /// # Errors
 /// None: the file is ours, and a test builds it.
 pub fn claim() -> Result<Schema, BuildError> {
-    let mut schema = of(DATABASE);
+    let mut schema = of(include_str!(concat!(env!("OUT_DIR"), "/claim.json")));
     schema["properties"]["spec"]["properties"]["crossplane"] =
         json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     // The XRD bounds the name for what Crossplane makes of it; a rule bounds it for people.
@@ -46,11 +43,11 @@ pub fn claim() -> Result<Schema, BuildError> {
 /// # Errors
 /// None, as those of [`claim`].
 pub fn approval() -> Result<Schema, BuildError> {
-    Schema::build(&of(APPROVAL), rules::approval())
+    Schema::build(&of(include_str!(concat!(env!("OUT_DIR"), "/approval.json"))), rules::approval())
 }
 
-/// The schema in a definition of one version. The files are ours, so they can be read.
+/// The schema in a definition of one version, as `build.rs` writes it. The files are ours, so they can be read.
 fn of(definition: &str) -> Value {
-    let definition: Value = serde_saphyr::from_str(definition).unwrap_or_default();
-    definition.pointer("/spec/versions/0/schema/openAPIV3Schema").cloned().unwrap_or_default()
+    let mut definition: Value = serde_json::from_str(definition).unwrap_or_default();
+    definition.pointer_mut("/spec/versions/0/schema/openAPIV3Schema").map(Value::take).unwrap_or_default()
 }
