@@ -1,9 +1,10 @@
 # A static binary on nothing: no shell, no package manager, no root.
-FROM rust:1.95-alpine AS build
-RUN apk add --no-cache musl-dev
+FROM rust:1.95 AS build
 WORKDIR /source
 COPY . .
-RUN cargo build --release --locked && cp target/release/function-database /function-database
+RUN target="$(rustc --print host-tuple)" \
+    && cargo build --release --locked --config .cargo/release.toml --target "$target" \
+    && cp "target/$target/release/function-database" /function-database
 
 FROM scratch
 COPY --from=build /function-database /function-database

@@ -1,11 +1,18 @@
-//! Generates Crossplane's protocol from `proto/`. In: the `.proto` file. Out, in `OUT_DIR`: the Rust types and, for
-//! gRPC reflection, the file descriptors. Needs no `protoc`.
+//! Generates Crossplane's protocol from `proto/`, and what the program reads of its own YAML. In: the `.proto` file and those
+//! files. Out, in `OUT_DIR`: the Rust types and, for gRPC reflection, the file descriptors; the YAML as JSON. Needs no `protoc`.
 
 use prost::Message as _;
 use prost_types::{FileDescriptorProto, field_descriptor_proto::Type};
 use std::{env, error::Error, fs, path::PathBuf};
 
 const PROTOCOL: &str = "proto/fn/v1/run_function.proto";
+
+/// What commands read at each start, of which YAML would be more than half of a `render`; and the names in `OUT_DIR`.
+const OWN: [(&str, &str); 3] = [
+    ("compositions/database.yaml", "composition.json"),
+    ("apis/database.yaml", "claim.json"),
+    ("deploy/crds/databaseapprovals.yaml", "approval.json"),
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={PROTOCOL}");
@@ -17,6 +24,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), reflected.encode_to_vec())?;
+
+    for (file, name) in OWN {
+        println!("cargo:rerun-if-changed={file}");
+        let value: serde_json::Value = serde_saphyr::from_str(&fs::read_to_string(file)?)?;
+        fs::write(out.join(name), value.to_string())?;
+    }
 
     let mut lazy = descriptors.clone();
     lazy.file.iter_mut().for_each(leave_structs_undecoded);

@@ -21,9 +21,14 @@ update:
     UPDATE=1 cargo test --test golden --test cli
     UPDATE=1 cargo test --test roles --test compatibility --test release
 
-# The ratios of the budgets, beside a plain echo in the same run.
+# The binary that ships: static, below 10 MB.
+release:
+    cargo build --release --locked --config .cargo/release.toml --target "$(rustc --print host-tuple)"
+    ls -l "target/$(rustc --print host-tuple)/release/function-database"
+
+# What commands and steps cost, beside their budgets; for the steps, beside a plain echo in the same run.
 bench:
-    cargo bench --bench pipeline
+    cargo bench --bench commands --bench pipeline
 
 # The differential fuzzer of the edge; needs nightly and cargo-fuzz.
 fuzz seconds="60":

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod support {
+    pub mod cel;
     pub mod crds;
     pub mod documents;
     pub mod kubernetes;

@@ -6,6 +6,7 @@
 
 mod node;
 
+use super::cores::on_every_core;
 use anyhow::Context;
 use function_database::schema::path;
 use node::Node;
@@ -57,26 +58,24 @@ pub struct Files {
     pub unreadable: Vec<String>,
 }
 
-/// Folders are read with all that is in them, in the order of names.
-pub fn read(paths: &[PathBuf]) -> Files {
-    let mut files = Files::default();
-    for path in paths {
-        match path.as_os_str() == "-" {
-            true => files.add("-", text(std::io::stdin().lock())),
-            false if path.is_dir() => files.walk(path),
-            false => files.file(path),
-        }
-    }
-    files
+/// Where text comes from.
+enum Source {
+    StandardInput,
+    File(PathBuf),
+    /// A folder that cannot be read, and why.
+    Unreadable(String),
 }
+
+/// What stands in a file, by the name that the user gave it; or a line that says why it cannot be read.
+type Text = Result<(String, String), String>;
 
 /// What was read elsewhere, by the names that messages shall have.
 pub fn of_texts(texts: Vec<(String, Vec<u8>)>) -> Files {
-    let mut files = Files::default();
-    for (file, bytes) in texts {
-        files.add(&file, text(bytes.as_slice()));
-    }
-    files
+    let named = |(file, bytes): &(String, Vec<u8>)| match text(bytes.as_slice()) {
+        Ok(text) => Ok((file.clone(), text)),
+        Err(error) => Err(format!("{file}: {error:#}")),
+    };
+    Files::of(on_every_core(&texts, named))
 }
 
 /// Whether a folder's file is one to read.
@@ -84,34 +83,74 @@ pub fn is_manifest(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|it| ending == *it))
 }
 
-impl Files {
-    /// A link to a folder is not followed: it could lead in a circle.
-    fn walk(&mut self, folder: &Path) {
-        let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-        let mut paths: Vec<PathBuf> = match entries {
-            Ok(entries) => entries.into_iter().map(|entry| entry.path()).collect(),
-            Err(error) => return self.unreadable.push(format!("{}: {error}", folder.display())),
-        };
-        paths.sort();
-        for path in paths {
-            match path.is_dir() {
-                true if path.is_symlink() => {}
-                true => self.walk(&path),
-                false if is_manifest(&path) => self.file(&path),
-                false => {}
+/// Folders are read with all that is in them, in the order of names.
+pub fn read(paths: &[PathBuf]) -> Files {
+    let mut sources = vec![];
+    for path in paths {
+        match path.as_os_str() == "-" {
+            true => sources.push(Source::StandardInput),
+            false if path.is_dir() => walk(path, &mut sources),
+            false => sources.push(Source::File(path.clone())),
+        }
+    }
+    Files::of(on_every_core(&sources, Source::text))
+}
+
+/// A link to a folder is not followed: it could lead in a circle.
+fn walk(folder: &Path, sources: &mut Vec<Source>) {
+    let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let mut paths: Vec<PathBuf> = match entries {
+        Ok(entries) => entries.into_iter().map(|entry| entry.path()).collect(),
+        Err(error) => return sources.push(Source::Unreadable(format!("{}: {error}", folder.display()))),
+    };
+    paths.sort();
+    for path in paths {
+        match path.is_dir() {
+            true if path.is_symlink() => {}
+            true => walk(&path, sources),
+            false if is_manifest(&path) => sources.push(Source::File(path)),
+            false => {}
+        }
+    }
+}
+
+impl Source {
+    fn text(&self) -> Text {
+        let (file, text) = match self {
+            Source::StandardInput => ("-".into(), text(std::io::stdin().lock())),
+            Source::File(path) => {
+                (path.display().to_string(), std::fs::File::open(path).map_err(Into::into).and_then(text))
             }
+            Source::Unreadable(why) => return Err(why.clone()),
+        };
+        text.map_err(|error| format!("{file}: {error:#}")).map(|text| (file, text))
+    }
+}
+
+/// One document of a stream, or why there is none.
+type Part<'a> = Result<(&'a str, u64, &'a str), &'a String>;
+
+impl Files {
+    fn of(texts: Vec<Text>) -> Files {
+        let parts = texts.iter().flat_map(|text| match text {
+            Ok((file, text)) => split(text).into_iter().map(|(lines, part)| Ok((file.as_str(), lines, part))).collect(),
+            Err(why) => vec![Err(why)],
+        });
+        let mut files = Files::default();
+        for part in on_every_core(&parts.collect::<Vec<Part>>(), Files::of_part) {
+            files.documents.extend(part.documents);
+            files.unreadable.extend(part.unreadable);
         }
+        files
     }
 
-    fn file(&mut self, path: &Path) {
-        self.add(&path.display().to_string(), std::fs::File::open(path).map_err(Into::into).and_then(text));
-    }
-
-    fn add(&mut self, file: &str, text: anyhow::Result<String>) {
-        match text {
-            Ok(text) => split(&text).into_iter().for_each(|(lines_before, part)| self.parse(file, lines_before, part)),
-            Err(error) => self.unreadable.push(format!("{file}: {error:#}")),
+    fn of_part(part: &Part) -> Files {
+        let mut files = Files::default();
+        match part {
+            Ok((file, lines_before, text)) => files.parse(file, *lines_before, text),
+            Err(why) => files.unreadable.push(why.to_string()),
         }
+        files
     }
 
     fn parse(&mut self, file: &str, lines_before: u64, text: &str) {
@@ -128,9 +167,7 @@ impl Files {
             }
         }
     }
-}
 
-impl Files {
     /// The items of a `List`, as kubectl prints several objects, are documents of their own.
     fn push(&mut self, mut document: Document) {
         let items = match document.value.get_mut("items").map(Value::take) {

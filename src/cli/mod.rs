@@ -4,6 +4,7 @@
 mod approve;
 mod catalog;
 mod completions;
+mod cores;
 mod documents;
 mod explain;
 mod mermaid;

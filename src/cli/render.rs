@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use validate::Kind;
 
 /// The Composition that the package ships, with every default of the policy.
-pub const SHIPPED: &str = include_str!("../../compositions/database.yaml");
+const SHIPPED: &str = include_str!(concat!(env!("OUT_DIR"), "/composition.json"));
 
 /// Show what Crossplane would apply for claims: each composite with its status, then its composed resources.
 #[derive(Args)]
@@ -115,7 +115,7 @@ fn existing(paths: &[PathBuf]) -> anyhow::Result<Vec<Value>> {
 /// The shipped Composition, or the user's; one with mistakes would stop every claim, so they are said instead.
 pub fn composition(path: Option<&Path>) -> anyhow::Result<Composition> {
     match path {
-        None => Ok(Composition::read(&serde_saphyr::from_str(SHIPPED)?)?),
+        None => Ok(Composition::read(&serde_json::from_str(SHIPPED)?)?),
         Some(path) => composition_of(&documents::read(&[path.into()]), &path.display().to_string()),
     }
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 
 pub fn run(request: &Request, settings: &Engines) -> Result<Response, Stop> {
     let mut response = Response::to(request);
-    let ruling = Ruling::take(&request.context, Step::Engines)?;
+    let ruling: Ruling = Ruling::take(&request.context, Step::Engines)?;
     let (mut facts, mut next) = (None, None);
     if let Some(record) = &ruling.record {
         for Beside { generation, fate } in &record.beside {

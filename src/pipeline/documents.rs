@@ -70,11 +70,11 @@ pub enum Wanted {
     Problems(Problems),
 }
 
-/// What runs, and what waits.
+/// What runs, and what waits. Who leaves it has the record written already, as an object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Ruling {
+pub struct Ruling<Written = Record> {
     /// What runs now: while it sleeps, `hibernated`, whatever the plan in the `DatabaseRecord` says.
-    pub record: Option<Record>,
+    pub record: Option<Written>,
     /// Nothing is left of the data that served.
     #[serde(default)]
     pub lost: bool,
@@ -134,7 +134,7 @@ impl Document for Quota {
     const WRITER: Step = Step::TierDefaults;
 }
 
-impl Document for Ruling {
+impl<Written: Serialize + DeserializeOwned> Document for Ruling<Written> {
     const NAME: &'static str = "db.platform.io/gate";
     const WRITER: Step = Step::ApprovalGate;
 }

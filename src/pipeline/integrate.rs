@@ -13,7 +13,7 @@ use serde_json::json;
 
 pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop> {
     let mut response = Response::to(request);
-    let ruling = Ruling::take(&request.context, Step::Integrations)?;
+    let ruling: Ruling = Ruling::take(&request.context, Step::Integrations)?;
     let Serving { facts, next } = Serving::take(&request.context, Step::Integrations)?;
     let (Some(record), Some(facts)) = (ruling.record, facts) else {
         Integrated { access: None }.hand_on(&mut response);

@@ -74,7 +74,7 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
     let ready = record.is_some_and(|record| health(response, &record.serving, observed).has_served());
     let origin = Origin { restored: restored.take(), ..origin(composite, observed) };
     let record = gate::settle(&outcome, record, &origin, ready);
-    let (mut record, fenced) = match record {
+    let (record, fenced) = match record {
         None => (None, false),
         Some(record) => {
             let all: Vec<Generation> = record.generations().cloned().collect();
@@ -101,24 +101,29 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
         _ => {}
     }
     let (mut deletion, mut pending_deletion) = (Deletion::default(), None);
-    let mut sleep = Sleep::default();
-    if let Some(record) = &mut record {
-        remember(&mut evidence, record);
+    let mut sleeps = None;
+    let (mut written, mut approved_by, mut edges) = (None, vec![], vec![]);
+    if let Some(record) = record {
+        let mut document = DatabaseRecord::new(record);
+        let stored = remember(&mut evidence, &document);
+        let record = &mut document.spec;
         let lost = evidence.lost;
         (deletion, pending_deletion) = deletion::run(&mut evidence, record, lost)?;
         // Who sleeps makes no backup, and what was never up cannot fall asleep.
-        let lifecycle = &record.serving.plan.terms.lifecycle;
-        if lifecycle.hibernated || record.was_ready {
+        let mut sleep = Sleep::default();
+        if record.serving.plan.terms.lifecycle.hibernated || record.was_ready {
             sleep = sleep::sleep(&record.serving.plan.terms, now);
         }
-        let asleep = sleep.asleep && deletion.last_backup.is_none();
-        record.serving.plan.terms.lifecycle.hibernated = asleep || fenced;
-        for beside in &mut record.beside {
-            beside.generation = gate::restore::composed(beside);
-        }
+        let asleep = (sleep.asleep && deletion.last_backup.is_none()) || fenced;
+        edges.extend(sleep.edge);
+        edges.extend(ends(record));
+        sleeps = sleep.words;
+        // Written anew only where what runs now is not what is remembered.
+        let same = record.beside.is_empty() && record.serving.plan.terms.lifecycle.hibernated == asleep;
+        written = Some(if same { stored } else { Object::of(&running(record, asleep)) });
+        approved_by = document.spec.approved_by;
     }
     let Evidence { mut response, pending, waiting, lost, .. } = evidence;
-    let approved_by = record.as_ref().map(|record| record.approved_by.clone()).unwrap_or_default();
     say(&mut response, approved(pending.as_ref(), &approved_by))?;
     // What the claim alone does not show: that what runs cannot become it.
     if let Outcome::Keep(Because::Invalid(problems)) | Outcome::Nothing(Because::Invalid(problems)) = &outcome {
@@ -130,29 +135,45 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
     if pending.is_some() || outcome == Outcome::Hold {
         response.ttl = Some(AWAIT);
     }
-    let opens = waiting.as_ref().and_then(|waiting| waiting.until.parse().ok());
-    let kept = record.iter().flat_map(|record| &record.beside).filter_map(|beside| match &beside.fate {
-        Fate::Kept { until } => until.parse().ok(),
-        Fate::Next { .. } | Fate::Released => None,
-    });
-    let edges = record.iter().flat_map(|record| &record.asked).filter_map(|asked| asked.until.as_ref()?.parse().ok());
-    let edges = edges.chain(kept).chain(opens).chain(sleep.edge);
-    let edges = edges.filter_map(|edge: Timestamp| edge.duration_since(now).try_into().ok());
+    edges.extend(waiting.as_ref().and_then(|waiting| waiting.until.parse::<Timestamp>().ok()));
+    let edges = edges.into_iter().filter_map(|edge: Timestamp| edge.duration_since(now).try_into().ok());
     response.ttl = response.ttl.into_iter().chain(edges).min();
     let approval = ApprovalStatus { approved_by, pending, deletion: pending_deletion };
-    Ruling { record, lost, sleep: sleep.words, standing, approval, waiting, deletion }.hand_on(&mut response);
+    Ruling { record: written, lost, sleep: sleeps, standing, approval, waiting, deletion }.hand_on(&mut response);
     Ok(response)
 }
 
-/// The record stays where the data stays.
-fn remember(evidence: &mut Evidence, record: &Record) {
-    let mut object = Object::of(&DatabaseRecord::new(record.clone()));
-    let terms = &record.serving.plan.terms;
+/// The times at which something of the record comes to its end.
+fn ends(record: &Record) -> impl Iterator<Item = Timestamp> {
+    let kept = record.beside.iter().filter_map(|beside| match &beside.fate {
+        Fate::Kept { until } => Some(until),
+        Fate::Next { .. } | Fate::Released => None,
+    });
+    let asked = record.asked.iter().filter_map(|asked| asked.until.as_ref());
+    kept.chain(asked).filter_map(|until| until.parse().ok())
+}
+
+/// The record as it is to be composed now.
+fn running(record: &Record, asleep: bool) -> Record {
+    let mut running = record.clone();
+    running.serving.plan.terms.lifecycle.hibernated = asleep;
+    for beside in &mut running.beside {
+        beside.generation = gate::restore::composed(beside);
+    }
+    running
+}
+
+/// Desires the record, which stays where the data stays; what it holds, as it is written.
+fn remember(evidence: &mut Evidence, record: &DatabaseRecord) -> Object {
+    let mut object = Object::of(record);
+    let spec = object.field("spec").unwrap_or_default();
+    let terms = &record.spec.serving.plan.terms;
     if terms.lifecycle.deletion_policy == DeletionPolicy::Retain {
         let namespace = namespace(evidence.request, &mut evidence.response, &terms.database);
         object = delivery::retained(&Delivery::Direct, &terms.database, object, namespace.as_deref());
     }
     desire(evidence.request, &mut evidence.response, Key(record::KEY.into()), object);
+    spec
 }
 
 fn approved(pending: Option<&Pending>, approved_by: &[String]) -> crate::wire::Condition {

@@ -13,7 +13,7 @@ use crate::wire::{Object, Ready, Request, Response};
 
 pub fn run(request: &Request, _settings: &Report) -> Result<Response, Stop> {
     let mut response = Response::to(request);
-    let ruling = Ruling::take(&request.context, Step::Report)?;
+    let ruling: Ruling = Ruling::take(&request.context, Step::Report)?;
     let Integrated { access } = Integrated::take(&request.context, Step::Report)?;
     let losses = guard::losses(&request.observed, &request.desired.resources)?;
     if !losses.is_empty() {

@@ -297,6 +297,6 @@ fn the_others_are_asked_for_only_where_a_limit_could_be_passed() {
         assert_eq!(response.events, [], "{case}");
         assert_eq!(response.requirements.contains_key(OTHERS), asked, "{case}");
         assert_eq!(runs(&response), members, "{case}");
-        assert_eq!(Ruling::find(&response.context).unwrap().unwrap().standing, standing, "{case}");
+        assert_eq!(<Ruling>::find(&response.context).unwrap().unwrap().standing, standing, "{case}");
     }
 }

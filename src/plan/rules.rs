@@ -4,18 +4,13 @@
 
 use super::calendar::{self, Side};
 use super::schedule;
+use crate::api::claim::name::{self, is_label, reserved_ending};
 use crate::api::claim::{BackupMethod, Claim, DatabaseSpec, Engine, Environment, HibernationSchedule, Topology};
 use crate::api::plan::Maintenance;
 use crate::api::problem::Problem;
 use crate::api::quantity::Bytes;
 use crate::operators::roles;
 use jiff::Timestamp;
-
-/// Bytes of a claim's name: operators and Crossplane add to it, and labels hold 63.
-const LONGEST_NAME: usize = 40;
-/// Endings that derived names use, so that no two databases can meet in one object.
-const RESERVED_ENDINGS: [&str; 9] =
-    ["-primary", "-replica", "-pooler", "-pgbouncer", "-barman-cloud", "-roles", "-rw", "-ro", "-r"];
 
 pub fn problems(claim: &Claim) -> Vec<Problem> {
     let spec = &claim.spec;
@@ -57,8 +52,8 @@ fn identity(claim: &Claim) -> Vec<Problem> {
     if namespace.is_empty() {
         problems.push(Problem::new("metadata.namespace", "it is missing", "write the namespace of the team"));
     }
-    if name.len() > LONGEST_NAME || !is_dns_label(name) {
-        let right = format!("write up to {LONGEST_NAME} of a-z, 0-9 and -, a letter first");
+    if name.len() > name::LONGEST || !is_label(name) {
+        let right = format!("write up to {} of a-z, 0-9 and -, a letter first", name::LONGEST);
         problems.push(Problem::new("metadata.name", format!("{name:?} is not a name for a database"), right));
     }
     if let Some(ending) = reserved_ending(name) {
@@ -123,7 +118,7 @@ fn access(spec: &DatabaseSpec, check: &mut Check) {
     }
     for (index, namespace) in access.allowed_namespaces.iter().enumerate() {
         let path = format!("spec.access.allowedNamespaces[{index}]");
-        let wrong = namespace.len() > 63 || !is_dns_label(namespace);
+        let wrong = namespace.len() > 63 || !is_label(namespace);
         check(wrong, &path, format!("{namespace:?} is not the name of a namespace"), "write one such as checkout-web");
     }
     let engine = spec.engine.unwrap_or_default();
@@ -182,24 +177,9 @@ fn is_path(path: &str) -> bool {
     path.split('/').all(|part| !part.is_empty() && part.bytes().all(letter))
 }
 
-/// `-g2` and the like name the generations that restores make.
-fn reserved_ending(name: &str) -> Option<String> {
-    let (_, last) = name.rsplit_once('-')?;
-    let numbered = last
-        .strip_prefix('g')
-        .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()));
-    let ending = format!("-{last}");
-    (numbered || RESERVED_ENDINGS.contains(&ending.as_str())).then_some(ending)
-}
-
 fn is_database_name(name: &str) -> bool {
     let rest = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
     name.len() <= 63 && name.starts_with(|first: char| first.is_ascii_lowercase()) && name.bytes().all(rest)
-}
-
-fn is_dns_label(name: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    name.starts_with(|first: char| first.is_ascii_lowercase()) && !name.ends_with('-') && name.bytes().all(inner)
 }
 
 /// An IPv4 or IPv6 range without host bits, as Kubernetes' network policies take them.

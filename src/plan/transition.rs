@@ -44,6 +44,10 @@ pub fn adoption(found: &Found, to: &Plan) -> Result<(), Problems> {
 
 /// The same for one that runs.
 pub fn transition(from: &Plan, to: &Plan) -> Result<Class, Problems> {
+    // Nearly always: nothing changed since the last run.
+    if from == to {
+        return Ok(Class::None);
+    }
     let (old, new) = (&from.terms, &to.terms);
     let mut problems: Vec<Problem> = fixed(old, new)
         .into_iter()

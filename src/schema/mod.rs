@@ -7,29 +7,25 @@
 //!
 //! What is checked, in the API server's order: nulls and defaults are settled (`defaults`), then the structure
 //! (`structure`: unknown fields at every level, and with `limit` types, bounds, patterns, formats, lists as maps and
-//! sets), then the CEL rules (`rules`), for an update with the transition rules. The words are in `message`.
+//! sets), then the rules of the kind ([`Rule`]), for an update with those about edits. The words are in `message`.
 //!
-//! Five differences to the API server (1.35), to which `tests/schema.rs` compares:
-//! - CEL rules run on an object whose structure is broken as well, so that a developer reads all problems at once; a
-//!   rule that merely trips over the broken part stays silent.
+//! Four differences to the API server (1.35), to which `tests/schema.rs` compares:
+//! - Rules run on an object whose structure is broken as well, so that a developer reads all problems at once.
 //! - An update is not ratcheted: an invalid part that the update leaves alone is still a violation.
 //! - `metadata` is checked for the types of name, namespace, labels and annotations and for what the schema itself says
 //!   about the name; `apiVersion` and `kind` may be absent at the root.
 //! - Of formats and of embedded resources' `apiVersion`, `kind` and `metadata` only the usual is checked, see `format` and
 //!   `structure`; a list never passes for a text.
-//! - To a rule, two lists that are sets differ if their order does.
 //!
-//! A rule that cannot be evaluated here is a violation of every object that it is for: nothing passes unseen.
-//! This module must not know any kind of object, read files, or look at the clock.
+//! The schema's rules in CEL are not read: who builds a schema brings them along in Rust (decision 0014). This module must
+//! not know any kind of object, read files, or look at the clock.
 
-mod defaults;
+pub mod defaults;
 mod structure;
 mod limit;
-mod pattern;
-mod format;
-mod lists;
-mod rules;
-mod cel;
+pub mod pattern;
+pub mod format;
+pub mod lists;
 mod message;
 pub mod path;
 
@@ -37,7 +33,6 @@ use std::fmt;
 
 use serde_json::Value;
 
-use rules::Rules;
 use structure::Structure;
 
 /// One problem of an object.
@@ -74,36 +69,48 @@ pub enum BuildError {
     },
 }
 
+/// What must hold besides the structure.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// What a violation is about.
+    pub path: &'static str,
+    /// What is wrong, and what would be right.
+    pub message: &'static str,
+    pub holds: Holds,
+}
+
+/// Whether a rule holds; also of an object whose structure is broken, of which that is told already.
+#[derive(Clone, Copy, Debug)]
+pub enum Holds {
+    /// Of an object, defaults applied.
+    Object(fn(&Value) -> bool),
+    /// Of an update: the old object, then the new one.
+    Edit(fn(&Value, &Value) -> bool),
+}
+
 /// A compiled schema: build it once, check any number of objects.
 #[derive(Debug)]
 pub struct Schema {
     source: Value,
     structure: Structure,
-    rules: Rules,
+    rules: Vec<Rule>,
 }
 
 impl Schema {
-    /// Compiles the value of `openAPIV3Schema`.
+    /// Compiles the value of `openAPIV3Schema`; `rules` say what its rules in CEL do.
     ///
     /// # Errors
-    /// If it is no object or has a keyword value that cannot be compiled. CEL rules that cannot be compiled are no
-    /// error here but a violation of every object they are for; see [`Schema::uncompiled_rules`].
-    pub fn build(schema: &Value) -> Result<Schema, BuildError> {
+    /// If it is no object or has a keyword value that cannot be compiled.
+    pub fn build(schema: &Value, rules: Vec<Rule>) -> Result<Schema, BuildError> {
         if !schema.is_object() {
             return Err(BuildError::NotAnObject(message::shorten(schema)));
         }
-        Ok(Schema { source: schema.clone(), structure: Structure::build(schema)?, rules: Rules::build(schema) })
+        Ok(Schema { source: schema.clone(), structure: Structure::build(schema)?, rules })
     }
 
     /// The structural schema that this was built from.
     pub fn source(&self) -> &Value {
         &self.source
-    }
-
-    /// The CEL rules that could not be compiled: the path of the schema node as an object's path (`spec.list[*]`), and
-    /// the rule with the reason.
-    pub fn uncompiled_rules(&self) -> Vec<Violation> {
-        self.rules.uncompiled()
     }
 
     /// Everything for which the API server would refuse to create `object`, sorted by path.
@@ -119,8 +126,12 @@ impl Schema {
     fn violations(&self, old: Option<Value>, object: &Value) -> Vec<Violation> {
         let object = defaults::apply(&self.source, object);
         let mut found = self.structure.check(&object);
-        let broken = self.rules.check(&self.source, &object, old.as_ref(), &found);
-        found.extend(broken);
+        let broken = self.rules.iter().filter(|rule| match (rule.holds, &old) {
+            (Holds::Object(holds), _) => !holds(&object),
+            (Holds::Edit(holds), Some(old)) => !holds(old, &object),
+            (Holds::Edit(_), None) => false,
+        });
+        found.extend(broken.map(|rule| Violation { path: rule.path.into(), message: rule.message.into() }));
         found.sort();
         found.dedup();
         found

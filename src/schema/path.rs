@@ -9,7 +9,7 @@ pub fn key(base: &str, name: &str) -> String {
     let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     match (plain, base) {
         (true, "") => name.to_owned(),
-        (true, _) => format!("{base}.{name}"),
+        (true, _) => [base, ".", name].concat(),
         (false, _) => format!("{base}[{}]", Value::from(name)),
     }
 }

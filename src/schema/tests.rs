@@ -3,23 +3,19 @@
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
-use super::Schema;
+use super::{Holds, Rule, Schema};
 
 fn schema() -> Schema {
-    let rule = |rule: &str, message: &str| json!([{"rule": rule, "message": message}]);
-    let built = Schema::build(&json!({
+    let source = json!({
         "type": "object",
         "required": ["spec"],
-        "x-kubernetes-validations": rule("self.metadata.name != 'forbidden'", "must have another name"),
         "properties": {
             "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 10}}},
             "spec": {
                 "type": "object",
                 "required": ["environment", "size"],
-                "x-kubernetes-validations": rule("self.replicas > 1 || self.environment != 'prod'", "prod has 2 replicas or more"),
                 "properties": {
-                    "environment": {"type": "string", "enum": ["dev", "staging", "prod"],
-                        "x-kubernetes-validations": rule("self == oldSelf", "cannot change")},
+                    "environment": {"type": "string", "enum": ["dev", "staging", "prod"]},
                     "size": {"type": "string", "pattern": "^[a-z]+$", "maxLength": 5, "minLength": 1},
                     "replicas": {"type": "integer", "minimum": 1, "maximum": 9, "default": 1},
                     "when": {"type": "string", "format": "date-time"},
@@ -37,12 +33,19 @@ fn schema() -> Schema {
                     "roles": {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"],
                         "items": {"type": "object", "required": ["name"], "properties": {
                             "name": {"type": "string"},
-                            "level": {"type": "integer", "x-kubernetes-validations": rule("self >= oldSelf", "only grows")}}}},
+                            "level": {"type": "integer"}}}},
                 },
             },
         },
-    }));
-    built.unwrap()
+    });
+    let rule = |path, message, holds| Rule { path, message, holds };
+    let enough = |it: &Value| it["spec"]["replicas"].as_i64() != Some(1) || it["spec"]["environment"] != "prod";
+    let rules = vec![
+        rule("", "must have another name", Holds::Object(|it| it["metadata"]["name"] != "forbidden")),
+        rule("spec", "prod has 2 replicas or more", Holds::Object(enough)),
+        rule("spec.size", "cannot change", Holds::Edit(|old, new| old["spec"]["size"] == new["spec"]["size"])),
+    ];
+    Schema::build(&source, rules).unwrap()
 }
 
 /// An object with the smallest valid spec, and `fields` in it.
@@ -142,7 +145,7 @@ fn rarer_keywords_have_words_too() {
         ),
     ];
     for (field, value, expected) in cases {
-        let schema = Schema::build(&json!({"properties": {"a": field}})).unwrap();
+        let schema = Schema::build(&json!({"properties": {"a": field}}), vec![]).unwrap();
         assert_eq!(told(schema.check(&json!({"a": value}))), [format!("a: {expected}")], "{field}");
     }
 }
@@ -164,82 +167,6 @@ fn metadata_is_checked_for_its_types_and_the_schemas_own_limit_on_the_name() {
 }
 
 #[test]
-fn structure_and_rules_are_told_together() {
-    let mut broken = object(json!({"environment": "prod", "size": 3}));
-    broken["metadata"]["name"] = "forbidden".into();
-    assert_eq!(
-        told(schema().check(&broken)),
-        ["must have another name", "spec: prod has 2 replicas or more", "spec.size: 3 is a number; write \"3\""]
-    );
-}
-
-#[test]
-fn a_rule_is_silent_about_what_the_structure_already_told() {
-    let unnamed = json!({"metadata": {"name": 3}, "spec": {"size": "a", "replicas": "many"}});
-    assert_eq!(
-        told(schema().check(&unnamed)),
-        [
-            "metadata.name: 3 is a number; write \"3\"",
-            "spec.environment: is required; write dev, staging or prod",
-            "spec.replicas: \"many\" is a text; write a whole number",
-        ]
-    );
-}
-
-#[test]
-fn transition_rules_pair_list_items_by_key() {
-    let schema = schema();
-    let roles = |roles: &[(&str, i64)]| {
-        object(
-            json!({"roles": roles.iter().map(|(name, level)| json!({"name": name, "level": level})).collect::<Vec<_>>()}),
-        )
-    };
-    let old = roles(&[("a", 1), ("b", 5)]);
-    assert_eq!(told(schema.check_update(&old, &roles(&[("c", 0), ("b", 6), ("a", 1)]))), [""; 0]);
-    assert_eq!(told(schema.check_update(&old, &roles(&[("b", 4), ("a", 1)]))), ["spec.roles[0].level: only grows"]);
-    let moved = object(json!({"environment": "staging"}));
-    assert_eq!(told(schema.check_update(&object(json!({})), &moved)), ["spec.environment: cannot change"]);
-    assert_eq!(told(schema.check(&moved)), [""; 0]);
-}
-
-#[test]
-fn what_cannot_be_evaluated_is_a_violation() {
-    let rules = json!([
-        {"rule": "self.all(", "message": "never"},
-        {"rule": "cel.bind(x, self.a, x > 0)"},
-        {"rule": "self.a"},
-        {"rule": "self.a > 5", "messageExpression": "'a is ' + string(self.a)", "fieldPath": ".a"},
-        {"message": "no rule at all"},
-    ]);
-    let schema = json!({"properties": {"spec": {
-        "type": "object", "x-kubernetes-validations": rules,
-        "properties": {"a": {"type": "integer"}},
-    }}});
-    let schema = Schema::build(&schema).unwrap();
-    let found = told(schema.check(&json!({"spec": {"a": 1}})));
-    for (line, part) in found.iter().zip([
-        "spec: the rule \"cel.bind(x, self.a, x > 0)\" cannot be evaluated here",
-        "spec: the rule \"self.a\" is neither true nor false",
-        "spec: the rule \"self.all(\" cannot be compiled here",
-        "spec: {\"message\":\"no rule at all\"} is no rule: missing field `rule`",
-        "spec.a: a is 1",
-    ]) {
-        assert!(line.starts_with(part), "{line}\n{part}");
-    }
-    assert_eq!(found.len(), 5, "{found:#?}");
-    assert_eq!(schema.uncompiled_rules().len(), 2);
-}
-
-#[test]
-fn a_transition_rule_that_cannot_be_compiled_counts_for_updates_only() {
-    let rule = json!([{"rule": "!has(self.?a.b) || self.c == oldSelf.c"}]);
-    let schema = Schema::build(&json!({"type": "object", "x-kubernetes-validations": rule})).unwrap();
-    assert_eq!(told(schema.check(&json!({}))), [""; 0]);
-    let found = told(schema.check_update(&json!({}), &json!({})));
-    assert!(found.len() == 1 && found[0].contains("unsupported syntax '.?'"), "{found:?}");
-}
-
-#[test]
 fn a_schema_without_meaning_is_refused() {
     let cases = [
         (json!("text"), "a schema must be an object, but this is \"text\""),
@@ -247,7 +174,24 @@ fn a_schema_without_meaning_is_refused() {
         (json!({"properties": {"a": {"type": "strnig"}}}), "/properties/a/type"),
     ];
     for (schema, expected) in cases {
-        let error = Schema::build(&schema).unwrap_err().to_string();
+        let error = Schema::build(&schema, vec![]).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{error}");
     }
+}
+
+#[test]
+fn structure_and_rules_are_told_together() {
+    let mut broken = object(json!({"environment": "prod", "size": 3}));
+    broken["metadata"]["name"] = "forbidden".into();
+    let expected =
+        ["must have another name", "spec: prod has 2 replicas or more", "spec.size: 3 is a number; write \"3\""];
+    assert_eq!(told(schema().check(&broken)), expected);
+}
+
+#[test]
+fn rules_about_edits_need_an_object_that_was_there() {
+    let (old, new) = (object(json!({})), object(json!({"size": "large"})));
+    assert_eq!(told(schema().check(&new)), [""; 0]);
+    assert_eq!(told(schema().check_update(&old, &new)), ["spec.size: cannot change"]);
+    assert_eq!(told(schema().check_update(&old, &old)), [""; 0]);
 }

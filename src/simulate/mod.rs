@@ -94,7 +94,7 @@ impl World {
     /// # Errors
     /// If the schema of a claim or of an approval cannot be compiled.
     pub fn new(composition: Composition, now: Timestamp) -> Result<World, crate::schema::BuildError> {
-        let schemas = [("Database", Schema::build(&schema::claim())?), (KIND, Schema::build(&schema::approval())?)];
+        let schemas = [("Database", schema::claim()?), (KIND, schema::approval()?)];
         Ok(World {
             composition,
             schemas: Arc::new(schemas.into()),

@@ -2,6 +2,7 @@
 //!
 //! Doc comments become the descriptions of the schema. Must not hold a default that policy could decide.
 
+pub mod name;
 mod sections;
 
 pub use sections::*;

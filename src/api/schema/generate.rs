@@ -41,7 +41,7 @@ fn with_header(mut schema: Value) -> Value {
 /// The same for both editions, but for the rules about Crossplane's own fields.
 fn database(root: &Value) -> Value {
     let mut spec = structural::of::<DatabaseSpec>();
-    spec["x-kubernetes-validations"] = rules::spec();
+    spec["x-kubernetes-validations"] = rules::on_spec();
     json!({
         "type": "object",
         "description": "A database for one application, run by the platform.",
@@ -91,7 +91,7 @@ fn namespaced() -> Value {
             "scope": "Namespaced",
             // Whoever chooses the Composition chooses the policy.
             "enforcedCompositionRef": {"name": "database"},
-            "versions": [version(&rules::root_namespaced())],
+            "versions": [version(&rules::on_root_namespaced())],
         },
     })
 }
@@ -107,7 +107,7 @@ fn claims() -> Value {
             "claimNames": names("Database", "databases"),
             "scope": "LegacyCluster",
             "enforcedCompositionRef": {"name": "database"},
-            "versions": [version(&rules::root_claims())],
+            "versions": [version(&rules::on_root_claims())],
         },
     })
 }
@@ -127,7 +127,7 @@ fn claims_composition() -> String {
 
 fn approval() -> Value {
     let mut spec = structural::of::<ApprovalSpec>();
-    spec["x-kubernetes-validations"] = rules::approval();
+    spec["x-kubernetes-validations"] = rules::on_approval();
     json!({
         "type": "object",
         "description": "Somebody's word on one operation on one database.",

@@ -4,20 +4,19 @@
 pub mod generate;
 mod structural;
 mod rules;
+mod edits;
 
 pub use structural::by_name;
 
+use crate::schema::{BuildError, Schema};
 use serde_json::{Value, json};
-
-const DATABASE: &str = include_str!("../../../apis/database.yaml");
-const APPROVAL: &str = include_str!("../../../deploy/crds/databaseapprovals.yaml");
 
 /// Every generated file: its path in the repository and its text.
 pub const FILES: [(&str, &str); 10] = [
-    ("apis/database.yaml", DATABASE),
+    ("apis/database.yaml", include_str!("../../../apis/database.yaml")),
     ("editions/claims/apis/database.yaml", include_str!("../../../editions/claims/apis/database.yaml")),
     ("editions/claims/compositions/database.yaml", include_str!("../../../editions/claims/compositions/database.yaml")),
-    ("deploy/crds/databaseapprovals.yaml", APPROVAL),
+    ("deploy/crds/databaseapprovals.yaml", include_str!("../../../deploy/crds/databaseapprovals.yaml")),
     ("deploy/crds/databaserecords.yaml", include_str!("../../../deploy/crds/databaserecords.yaml")),
     ("package/input/tierdefaults.yaml", include_str!("../../../package/input/tierdefaults.yaml")),
     ("package/input/approvalgates.yaml", include_str!("../../../package/input/approvalgates.yaml")),
@@ -26,23 +25,29 @@ pub const FILES: [(&str, &str); 10] = [
     ("package/input/reports.yaml", include_str!("../../../package/input/reports.yaml")),
 ];
 
-/// The schema of a claim as somebody writes it, Crossplane's own fields open.
-pub fn claim() -> Value {
-    let mut schema = of(DATABASE);
+/// The schema of a claim as somebody writes it, Crossplane's own fields open, with its rules.
+///
+/// # Errors
+/// None: the file is ours, and a test builds it.
+pub fn claim() -> Result<Schema, BuildError> {
+    let mut schema = of(include_str!(concat!(env!("OUT_DIR"), "/claim.json")));
     schema["properties"]["spec"]["properties"]["crossplane"] =
         json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     // The XRD bounds the name for what Crossplane makes of it; a rule bounds it for people.
     schema["properties"]["metadata"] = json!({"type": "object"});
-    schema
+    Schema::build(&schema, rules::claim())
 }
 
-/// The schema of an approval.
-pub fn approval() -> Value {
-    of(APPROVAL)
+/// The schema of an approval, with its rules.
+///
+/// # Errors
+/// None, as those of [`claim`].
+pub fn approval() -> Result<Schema, BuildError> {
+    Schema::build(&of(include_str!(concat!(env!("OUT_DIR"), "/approval.json"))), rules::approval())
 }
 
-/// The schema in a definition of one version. The files are ours, so they can be read.
+/// The schema in a definition of one version, as `build.rs` writes it. The files are ours, so they can be read.
 fn of(definition: &str) -> Value {
-    let definition: Value = serde_saphyr::from_str(definition).unwrap_or_default();
-    definition.pointer("/spec/versions/0/schema/openAPIV3Schema").cloned().unwrap_or_default()
+    let mut definition: Value = serde_json::from_str(definition).unwrap_or_default();
+    definition.pointer_mut("/spec/versions/0/schema/openAPIV3Schema").map(Value::take).unwrap_or_default()
 }

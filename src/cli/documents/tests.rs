@@ -5,9 +5,7 @@ use pretty_assertions::assert_eq;
 use serde_json::json;
 
 fn parse(text: &str) -> Files {
-    let mut files = Files::default();
-    files.add("f", Ok(text.into()));
-    files
+    Files::of(vec![Ok(("f".into(), text.into()))])
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod approval;
 mod output;
 mod together;
 
+use super::cores::on_every_core;
 use super::documents::{self, Document};
 use super::{GaveUp, Outcome, render};
 use clap::Args;
@@ -16,15 +17,15 @@ use function_database::gate::deletion;
 use function_database::pipeline::{self, stop::Stop};
 use function_database::plan::{self, quota};
 use function_database::render::Composition;
-use function_database::schema::{Schema, Violation, path};
+use function_database::schema::{BuildError, Schema, Violation, path};
 use function_database::wire::{Object, Request};
 use jiff::Timestamp;
 use output::{Format, Located};
 use serde_json::{Map, Value};
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// Check claims, approvals and Compositions: every problem with its file, line and column.
 #[derive(Args)]
@@ -90,7 +91,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         return Err(GaveUp::Unreadable(what.into()).into());
     }
     let now = arguments.now.unwrap_or_else(Timestamp::now);
-    let claims: Vec<Claim> = files.documents.iter().filter(|it| kind(it) == Kind::Claim).filter_map(read).collect();
+    let approvals = files.documents.iter().any(|it| kind(it) == Kind::Approval);
+    let claims = files.documents.iter().filter(|it| approvals && kind(it) == Kind::Claim);
+    let claims: Vec<Claim> = claims.filter_map(read).collect();
     let mut lines = files.unreadable;
     // The platform's own values count for the claims in the same file: a folder may have those of several platforms.
     let mut laid_over = BTreeMap::new();
@@ -105,17 +108,16 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     }
     let mut problems: Vec<Located> = lines.iter().map(|line| Located::parse(line)).collect();
     let policy_of = |document: &Document| laid_over.get(&document.file).unwrap_or(&shipped);
-    let documents = files.documents.iter().enumerate();
-    let of_claims = documents.clone().filter(|(_, document)| kind(document) == Kind::Claim);
+    let of_claims = files.documents.iter().enumerate().filter(|(_, document)| kind(document) == Kind::Claim);
     let of_claims: Vec<_> = of_claims.map(|(index, document)| (index, document, policy_of(document))).collect();
     let mut together = together::findings(&of_claims);
     let (mut checked, mut skipped, mut seen) = (0, 0, BTreeMap::new());
-    for (index, document) in documents {
-        let policy = policy_of(document);
-        match findings(document, policy)? {
+    let found = on_every_core(&files.documents, |document| findings(document, policy_of(document)));
+    for (index, (document, found)) in files.documents.iter().zip(found).enumerate() {
+        match found? {
             Some(mut found) => {
                 if kind(document) == Kind::Approval {
-                    found.extend(approval::findings(document, &claims, policy, now));
+                    found.extend(approval::findings(document, &claims, policy_of(document), now));
                 }
                 found.extend(together.remove(&index).unwrap_or_default());
                 found.sort();
@@ -218,25 +220,16 @@ fn ambiguous(document: &Document) -> impl Iterator<Item = Finding> {
 }
 
 fn violations(document: &Document) -> anyhow::Result<Vec<Violation>> {
-    thread_local! {
-        static CLAIM: OnceCell<Schema> = const { OnceCell::new() };
-        static APPROVAL: OnceCell<Schema> = const { OnceCell::new() };
-    }
-    let (cell, source) = match kind(document) {
-        Kind::Approval => (&APPROVAL, schema::approval as fn() -> Value),
-        Kind::Claim | Kind::Composition | Kind::Stranger | Kind::Other => (&CLAIM, schema::claim as fn() -> Value),
+    static CLAIM: OnceLock<Result<Schema, BuildError>> = OnceLock::new();
+    static APPROVAL: OnceLock<Result<Schema, BuildError>> = OnceLock::new();
+    let schema = match kind(document) {
+        Kind::Approval => APPROVAL.get_or_init(schema::approval),
+        Kind::Claim | Kind::Composition | Kind::Stranger | Kind::Other => CLAIM.get_or_init(schema::claim),
     };
-    cell.with(|cell| {
-        let schema = match cell.get() {
-            Some(schema) => schema,
-            None => {
-                let built = Schema::build(&source())?;
-                cell.get_or_init(|| built)
-            }
-        };
-        // The API server drops a status before it looks: only the status of what exists can be written.
-        Ok(schema.check(&without(&document.value, &["status"])))
-    })
+    // The API server drops a status before it looks: only the status of what exists can be written.
+    let mut written = document.value.clone();
+    written.as_object_mut().and_then(|fields| fields.remove("status"));
+    Ok(schema.as_ref()?.check(&written))
 }
 
 /// What the schema and the policy say against a claim, each path once: the policy knows better what would be right.
@@ -305,7 +298,7 @@ fn without(value: &Value, paths: &[&str]) -> Value {
             scalar => scalar.clone(),
         }
     }
-    copy(value, "", paths)
+    if paths.is_empty() { value.clone() } else { copy(value, "", paths) }
 }
 
 /// Our group has few kinds; another name or version is a mistake that would leave the document unchecked.

@@ -15,9 +15,11 @@ use kube_cel::cel::{Context, ExecutionError, Program, Value as Cel};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::lists::{LIST_KEYS, LIST_TYPE, identity, names};
-use super::pattern::Patterns;
-use super::{Violation, cel, path};
+use function_database::schema::lists::{LIST_KEYS, LIST_TYPE, identity, names};
+use function_database::schema::pattern::Patterns;
+use function_database::schema::{Violation, path};
+
+use super::value::convert;
 
 pub struct Rules {
     /// Has only the branches which lead to a rule.
@@ -224,9 +226,9 @@ impl Walk<'_> {
         if rules.is_empty() {
             return;
         }
-        let old = old.map(|old| cel::convert(Some(schema), old, self.context));
+        let old = old.map(|old| convert(Some(schema), old, self.context));
         let mut scope = self.context.new_inner_scope();
-        scope.add_variable_from_value("self", cel::convert(Some(schema), value, self.context));
+        scope.add_variable_from_value("self", convert(Some(schema), value, self.context));
         for rule in rules {
             let mut scope = scope.new_inner_scope();
             match (&old, rule.definition.optional_old_self) {

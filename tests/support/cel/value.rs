@@ -8,12 +8,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use function_database::schema::format;
 use kube_cel::cel::functions::time;
 use kube_cel::cel::objects::{Key, Map};
 use kube_cel::cel::{Context, Program, Value as Cel};
 use serde_json::Value;
-
-use super::format;
 
 /// Names that a CEL expression cannot use for a field; they are written `__name__` there.
 /// Kubernetes 1.35, `k8s.io/apiserver/pkg/cel`, `escaping.go`.
