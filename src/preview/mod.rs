@@ -6,6 +6,7 @@
 
 pub mod resources;
 pub mod pairs;
+pub mod upgrade;
 
 use crate::api::approval::OperationKind;
 use crate::api::claim::DeletionPolicy;

@@ -6,6 +6,7 @@ mod git;
 mod markdown;
 mod side;
 mod text;
+pub mod upgrade;
 
 use super::documents::{self, Files};
 use super::{GaveUp, Outcome, render};
