@@ -8,9 +8,9 @@ use function_database::api::record::Generation;
 use function_database::api::schema::{FILES, generate};
 use function_database::integrations::dashboard::dashboard;
 use function_database::operators::{self, Encryption, matrix, name_of};
+use function_database::preview::Preview;
 use function_database::wire::Object;
 use serde_json::{Value, json};
-use function_database::preview::Preview;
 use std::path::Path;
 
 /// One for each operator whose databases say anything: its file, and what is in it.

@@ -257,9 +257,7 @@ impl Sources<'_> {
             let value = format!("from {} to {} {zone}", schedule.sleep, schedule.wake);
             self.value("asleep", value, "spec.lifecycle.schedule", own())
         }));
-        values.extend(
-            expires.as_ref().map(|expires| self.value("expires", expires, "spec.lifecycle.expires", own())),
-        );
+        values.extend(expires.as_ref().map(|expires| self.value("expires", expires, "spec.lifecycle.expires", own())));
         values.extend(
             terms.consul.as_ref().map(|path| self.value("path in Consul", path, "spec.credentials.consul.path", own())),
         );

@@ -151,6 +151,9 @@ mod tests {
         let log = tempfile::NamedTempFile::new().unwrap();
         let writer = Arc::new(File::options().append(true).open(log.path()).unwrap());
         let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(writer).finish();
+        // Without one of the whole process, a test on another thread can have an event switched off for good.
+        let nowhere = tracing_subscriber::fmt().with_writer(std::io::sink).finish();
+        _ = tracing::subscriber::set_global_default(nowhere);
         let _logging = tracing::subscriber::set_default(subscriber);
 
         let secret = || Some(Object::of(&json!({"kind": "Secret", "data": {"password": "hunter2"}})).into());

@@ -4,8 +4,7 @@
 /// Bytes: operators and Crossplane add to it, and labels hold 63.
 pub const LONGEST: usize = 40;
 /// Endings that derived names use, so that no two databases can meet in one object.
-pub const RESERVED: [&str; 9] =
-    ["primary", "replica", "pooler", "pgbouncer", "barman-cloud", "roles", "rw", "ro", "r"];
+pub const RESERVED: [&str; 9] = ["primary", "replica", "pooler", "pgbouncer", "barman-cloud", "roles", "rw", "ro", "r"];
 
 /// A label of the DNS that begins with a letter, of any length.
 pub fn is_label(name: &str) -> bool {
