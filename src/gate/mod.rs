@@ -176,7 +176,7 @@ pub fn settle(outcome: &Outcome, record: Option<&Record>, origin: &Origin, ready
         (Outcome::Apply(plan, people), None) => {
             let Origin { number, lineage, found, restored } = origin.clone();
             let source = match restored {
-                Some(restore::Origin::Backup(source)) if !found => Some(source),
+                Some(restore::Origin::Backup(source)) if !found => Some(*source),
                 _ => None,
             };
             let serving = Generation { number, lineage, plan: (*plan).clone(), source };

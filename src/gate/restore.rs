@@ -20,7 +20,7 @@ const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Where the data of a restore comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Origin {
-    Backup(Source),
+    Backup(Box<Source>),
     /// A generation that served before and was kept, by its number.
     Kept(u32),
 }
@@ -69,7 +69,7 @@ pub fn begun(mut record: Record, plan: &Plan, restore: &Restore, origin: &Origin
             let number = numbers.max().unwrap_or_default().max(record.highest) + 1;
             record.highest = number;
             let lineage = record.serving.lineage.clone();
-            let generation = Generation { number, lineage, plan: plan.clone(), source: Some(source.clone()) };
+            let generation = Generation { number, lineage, plan: plan.clone(), source: Some((**source).clone()) };
             record.beside.push(Beside { generation, fate });
         }
     }
@@ -213,7 +213,7 @@ mod tests {
     }
 
     fn source(record: &Record) -> Origin {
-        Origin::Backup(Source::of(&record.serving, None, None).unwrap())
+        Origin::Backup(Box::new(Source::of(&record.serving, None, None).unwrap()))
     }
 
     /// By number: ready, asleep, holds data.

@@ -2,7 +2,7 @@
 //! Out: the Usages that stand, and how far it has come. Gathers the evidence for `gate::deletion`; must not decide.
 
 use super::documents::Deletion;
-use super::production_approval::Evidence;
+use super::evidence::Evidence;
 use super::{AWAIT, LAST_BACKUP, ask, desire};
 use crate::api::approval::OperationKind;
 use crate::api::claim;

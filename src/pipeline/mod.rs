@@ -8,6 +8,7 @@ pub mod documents;
 pub mod stop;
 pub mod tier_defaults;
 pub mod others;
+mod evidence;
 pub mod production_approval;
 mod deletion;
 mod restore;

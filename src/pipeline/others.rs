@@ -2,7 +2,7 @@
 //! Asks only where the answer matters; must not guess: what was not answered yet is not nothing.
 
 use super::ask;
-use super::production_approval::read_record;
+use super::evidence::read_record;
 use crate::api::plan::Plan;
 use crate::api::problem::{Problem, Problems};
 use crate::api::record::{self, ENVIRONMENT};

@@ -1,8 +1,8 @@
 //! A restore, within step `production-approval`. In: what the claim asks for, the record, what Crossplane finds. Out: where the
 //! data comes from, or why it cannot; how each generation is. Gathers the evidence for `gate::restore`; must not decide.
 
+use super::evidence::{Evidence, mark, read_record};
 use super::others;
-use super::production_approval::{Evidence, mark, read_record};
 use super::{ask, health};
 use crate::api::claim::Restore;
 use crate::api::plan::Plan;
@@ -45,7 +45,7 @@ pub fn origin(
         source.version = text(VERSION).unwrap_or(source.version);
         source.number = text(GENERATION).and_then(|number| number.parse().ok()).unwrap_or(source.number);
     }
-    Ok(Some(Origin::Backup(source)))
+    Ok(Some(Origin::Backup(Box::new(source))))
 }
 
 /// What served before, if it is that which is asked for.

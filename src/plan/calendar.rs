@@ -110,7 +110,7 @@ pub fn fires(schedule: &str, maintenance: &Maintenance, now: Timestamp, side: Si
             });
             let found = match side {
                 Side::After => times.find(|time| *time > now),
-                Side::UpTo => times.filter(|time| *time <= now).next_back(),
+                Side::UpTo => times.rfind(|time| *time <= now),
             };
             if found.is_some() {
                 return found;

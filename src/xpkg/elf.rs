@@ -27,8 +27,8 @@ impl Architecture {
     /// What Rust calls a static build for it.
     fn target(self) -> &'static str {
         match self {
-            Architecture::Amd64 => "x86_64-unknown-linux-musl",
-            Architecture::Arm64 => "aarch64-unknown-linux-musl",
+            Architecture::Amd64 => "x86_64-unknown-linux-gnu",
+            Architecture::Arm64 => "aarch64-unknown-linux-gnu",
         }
     }
 }
@@ -54,14 +54,14 @@ impl FromStr for Architecture {
 /// Why a program does not run in the image.
 #[derive(Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Unfit {
-    #[error("is not a program for Linux; build it with --target {}", .0.target())]
+    #[error("is not a program for Linux; build it with --config .cargo/release.toml --target {}", .0.target())]
     NoProgram(Architecture),
     #[error("is cut off; build or copy it again")]
     CutOff,
-    #[error("is for {}, not for {wanted}; build it with --target {}", found_name(*.found), wanted.target())]
+    #[error("is for {}, not for {wanted}; build it with --config .cargo/release.toml --target {}", found_name(*.found), wanted.target())]
     OtherMachine { found: u16, wanted: Architecture },
     #[error(
-        "is linked dynamically, and the image has no {interpreter}; build it with --target {}", wanted.target()
+        "is linked dynamically, and the image has no {interpreter}; build it with --config .cargo/release.toml --target {}", wanted.target()
     )]
     Dynamic { interpreter: String, wanted: Architecture },
 }
@@ -166,26 +166,30 @@ mod tests {
         assert_eq!(fits(&arm64, Architecture::Arm64), Ok(()));
         assert_eq!(
             fits(&arm64, Architecture::Amd64),
-            refused("is for arm64, not for amd64; build it with --target x86_64-unknown-linux-musl")
+            refused(
+                "is for arm64, not for amd64; build it with --config .cargo/release.toml --target x86_64-unknown-linux-gnu"
+            )
         );
         assert_eq!(
             fits(&program(243, SHARED, LOAD, b""), Architecture::Arm64),
             refused(
-                "is for another machine (number 243), not for arm64; build it with --target aarch64-unknown-linux-musl"
+                "is for another machine (number 243), not for arm64; build it with --config .cargo/release.toml --target aarch64-unknown-linux-gnu"
             )
         );
         assert_eq!(
             fits(&program(62, SHARED, INTERPRETER, b"/lib64/ld-linux-x86-64.so.2\0"), Architecture::Amd64),
             refused(
-                "is linked dynamically, and the image has no /lib64/ld-linux-x86-64.so.2; build it with --target \
-                 x86_64-unknown-linux-musl"
+                "is linked dynamically, and the image has no /lib64/ld-linux-x86-64.so.2; build it with --config .cargo/release.toml --target \
+                 x86_64-unknown-linux-gnu"
             )
         );
         let object_file = program(62, 1, LOAD, b"");
         for nothing in [&b""[..], b"#!/bin/sh\n", b"\x7fELF\x01\x01", &object_file] {
             assert_eq!(
                 fits(nothing, Architecture::Amd64),
-                refused("is not a program for Linux; build it with --target x86_64-unknown-linux-musl")
+                refused(
+                    "is not a program for Linux; build it with --config .cargo/release.toml --target x86_64-unknown-linux-gnu"
+                )
             );
         }
     }
