@@ -33,6 +33,20 @@ pub struct Composition {
     pub steps: Vec<Step>,
     /// Steps of other functions, which are not run.
     pub skipped: Vec<String>,
+    /// Which Crossplane runs it.
+    pub core: Core,
+}
+
+/// What a Crossplane does for a function that asks for other objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Core {
+    /// It says that it looks them up, and does: 2.0 and newer.
+    #[default]
+    Answers,
+    /// It says what it can do, and this is not among it.
+    CannotAnswer,
+    /// It says nothing of what it can do, and ignores questions.
+    Silent,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -79,7 +93,8 @@ impl Composition {
             let requirements = asked.map(|asked| (asked.requirement_name.clone(), asked.into())).collect();
             steps.push(Step { name: step.step, input, requirements });
         }
-        Ok(Composition { kind: written.spec.composite_type_ref.kind, steps, skipped })
+        let kind = written.spec.composite_type_ref.kind;
+        Ok(Composition { kind, steps, skipped, core: Core::default() })
     }
 
     /// What is wrong with the inputs of our steps.
@@ -137,7 +152,10 @@ pub fn run(
     for step in &composition.steps {
         let request = Request {
             tag: step.name.clone(),
-            capabilities: Capabilities { advertised: true, required_resources: true },
+            capabilities: Capabilities {
+                advertised: composition.core != Core::Silent,
+                required_resources: composition.core == Core::Answers,
+            },
             input: Some(step.input.clone()),
             composite: composite.clone(),
             observed: observed.clone(),
@@ -145,7 +163,10 @@ pub fn run(
             context: std::mem::take(&mut last.context),
             required: BTreeMap::new(),
         };
-        last = run_step(step, request, exists, asked, now);
+        last = match composition.core {
+            Core::Answers => run_step(step, request, exists, asked, now),
+            Core::CannotAnswer | Core::Silent => pipeline::run(&request, now),
+        };
         run.ttl = run.ttl.into_iter().chain(last.ttl).min();
         run.fatal = fatal(&last).map(|event| event.message.clone());
         run.events.append(&mut last.events);

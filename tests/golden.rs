@@ -5,6 +5,7 @@
 //! | `claim.yaml` | the claim as it is now |
 //! | `before.yaml` | the claim as it was applied before, if it was another one |
 //! | `cluster.yaml` | whatever else exists: approvals, secrets, volumes, an EnvironmentConfig |
+//! | `meanwhile.yaml` | the claim as it was once between the two |
 //! | `since.yaml` | the same, but only since the claim was applied before |
 //! | `observed.yaml` | composed resources that exist, instead of those that were rendered before |
 //! | `statuses.yaml` | by key, what operators made of the resources rendered before |
@@ -12,6 +13,7 @@
 //! | `withdrawn` | if it is there, the approvals that stood before are deleted |
 //! | `gone` | keys of resources that are there no more |
 //! | `hidden` | keys of resources that exist, but that nobody observes: a user emptied the references |
+//! | `core` | the Crossplane that runs it now: `cannot-answer` what a function asks for, or `silent` about it |
 //! | `edition` | `claims`, if it is that one |
 //! | `expected.yaml` | the composite with its status, then each composed resource |
 //! | `said.txt` | what is ready, when to run again, events |
@@ -21,7 +23,7 @@
 //! `UPDATE=1 cargo test --test golden` rewrites the last two. Read the difference as a reviewer would.
 #![cfg(test)]
 
-use function_database::render::{Composition, Rendered, render};
+use function_database::render::{Composition, Core, Rendered, render};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -128,6 +130,8 @@ struct Situation {
     composition: Composition,
     claim: Value,
     before: Option<Value>,
+    meanwhile: Option<Value>,
+    core: Core,
     cluster: Vec<Value>,
     since: Vec<Value>,
     observed: Option<Vec<Value>>,
@@ -152,6 +156,13 @@ impl Situation {
             composition: Composition::read(&yaml(composition)[0]).unwrap(),
             claim: one("claim.yaml").unwrap(),
             before: one("before.yaml"),
+            meanwhile: one("meanwhile.yaml"),
+            core: match text("core").unwrap_or_default().trim() {
+                "" => Core::Answers,
+                "cannot-answer" => Core::CannotAnswer,
+                "silent" => Core::Silent,
+                other => panic!("there is no core {other:?}"),
+            },
             cluster: documents("cluster.yaml").unwrap_or_default(),
             since: documents("since.yaml").unwrap_or_default(),
             observed: documents("observed.yaml"),
@@ -165,6 +176,7 @@ impl Situation {
 
     fn run(&self, claim: &Value, observed: &[Value]) -> Rendered {
         let now: Timestamp = NOW.parse().unwrap();
+        let composition = &Composition { core: self.core, ..self.composition.clone() };
         let (hidden, observed): (Vec<Value>, Vec<Value>) = observed
             .iter()
             .cloned()
@@ -173,12 +185,12 @@ impl Situation {
         let (approvals, others): (Vec<Value>, Vec<Value>) =
             cluster.into_iter().partition(|value| value["kind"] == "DatabaseApproval");
         if approvals.is_empty() || self.withdrawn {
-            return render(&self.composition, claim, &observed, &others, now);
+            return render(composition, claim, &observed, &others, now);
         }
-        let without = render(&self.composition, claim, &observed, &others, now);
+        let without = render(composition, claim, &observed, &others, now);
         let cluster: Vec<Value> =
             others.into_iter().chain(approvals.into_iter().map(|approval| signed(approval, &without))).collect();
-        render(&self.composition, claim, &observed, &cluster, now)
+        render(composition, claim, &observed, &cluster, now)
     }
 
     /// What exists now: given, or what was rendered before with the operators' statuses.
@@ -191,7 +203,8 @@ impl Situation {
         let claim = self.before.as_ref().unwrap_or(&self.claim);
         let mut seen = vec![];
         // What the gate learns from the statuses stands in the record from the next run on.
-        for claim in std::iter::repeat_n(claim, 3).chain(std::iter::repeat_n(&self.claim, self.again)) {
+        let claims = std::iter::repeat_n(claim, 3).chain(&self.meanwhile);
+        for claim in claims.chain(std::iter::repeat_n(&self.claim, self.again)) {
             let rendered = before.run(claim, &seen);
             assert!(!rendered.resources.is_empty(), "nothing was rendered before: {}", said(&rendered));
             seen = rendered.resources.into_iter().map(|value| settled(value, statuses)).collect();
@@ -205,6 +218,8 @@ impl Situation {
             composition: other.composition.clone(),
             claim: other.claim.clone(),
             before: other.before.clone(),
+            meanwhile: other.meanwhile.clone(),
+            core: Core::Answers,
             cluster: other.cluster.clone(),
             since: other.since.clone(),
             observed: other.observed.clone(),
