@@ -327,7 +327,7 @@ impl Evidence<'_> {
                 Err(problems) => return Ok(Situation::Unrecorded { data, claim: Err(problems) }),
                 Ok(None) => return Ok(Situation::Unrecorded { data, claim: Ok((plan, Permission::NotAsked)) }),
                 Ok(Some(origin)) => {
-                    changes.insert(0, gate::restore::words(asked, &origin, false));
+                    changes.insert(0, gate::restore::words(asked, &plan.terms.database, origin.kept(), false));
                     operation = Operation::Restore { from: None, to: &plan.terms, restore: asked };
                     self.restored = Some(origin);
                 }
@@ -409,7 +409,7 @@ impl Evidence<'_> {
             return Ok((plan, Permission::NotAsked));
         };
         let room = restore::room(self, runs, plan)?;
-        let mut words = vec![gate::restore::words(asked, &origin, true)];
+        let mut words = vec![gate::restore::words(asked, &plan.terms.database, origin.kept(), true)];
         words.extend(changes::words(Some(&runs.terms), &plan.terms));
         self.restored = Some(origin);
         let operation = Operation::Restore { from: Some(&runs.terms), to: &plan.terms, restore: asked };
