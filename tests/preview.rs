@@ -117,7 +117,7 @@ fn claim() -> impl Strategy<Value = Value> {
         json!({"access": {"allowedNamespaces": ["web"]}}),
     ]);
     let environment = select(vec!["dev", "staging", "prod"]);
-    (engine, environment, sizes, storage, replicas, version, extras, restore()).prop_map(
+    (engine, environment, sizes, storage, replicas, version, extras, prop_oneof![6 => Just(Value::Null), 1 => restores()]).prop_map(
         |(engine, environment, size, storage, replicas, version, extras, restore)| {
             let mut spec = json!({"name": "orders", "engine": engine, "environment": environment, "size": size, "storage": storage});
             let more = [("replicas", json!(replicas)), ("version", json!(version)), ("restore", restore)];
@@ -132,9 +132,9 @@ fn claim() -> impl Strategy<Value = Value> {
     )
 }
 
-/// What a claim asks to be restored, if anything.
-fn restore() -> impl Strategy<Value = Value> {
-    let restores = select(vec![
+/// What a claim asks to be restored.
+fn restores() -> impl Strategy<Value = Value> {
+    select(vec![
         json!({"id": "1"}),
         json!({"id": "2"}),
         json!({"id": "2", "pointInTime": "2026-11-20T10:00:00Z"}),
@@ -143,8 +143,33 @@ fn restore() -> impl Strategy<Value = Value> {
         json!({"id": "4", "database": "bills"}),
         json!({"id": "4", "database": "bills", "namespace": "checkout", "backup": "nightly"}),
         json!({"id": "5", "database": "bills", "namespace": "shop"}),
-    ]);
-    prop_oneof![2 => Just(Value::Null), 1 => restores]
+    ])
+}
+
+/// An edit of a claim that can run, with a restore.
+fn restored() -> impl Strategy<Value = (Value, Value)> {
+    let storage = || select(vec!["100Gi", "200Gi"]);
+    let extras =
+        select(vec![json!({}), json!({"backup": {"enabled": true}}), json!({"lifecycle": {"hibernated": true}})]);
+    let first = prop_oneof![3 => Just(None), 1 => Just(Some(json!({"id": "1"})))];
+    let newer = prop_oneof![4 => Just("17"), 1 => Just("18")];
+    let claim = |environment: &str, storage: &str, version: &str, extras: &Value, restore: Option<Value>| {
+        let size = if environment == "prod" { "medium" } else { "small" };
+        let mut spec =
+            json!({"name": "orders", "environment": environment, "size": size, "storage": storage, "version": version});
+        spec.as_object_mut().unwrap().extend(extras.as_object().unwrap().clone());
+        spec.as_object_mut().unwrap().extend(restore.map(|restore| ("restore".into(), restore)));
+        json!({
+            "apiVersion": "db.platform.io/v1", "kind": "Database",
+            "metadata": {"name": "orders", "namespace": "checkout", "uid": UID}, "spec": spec,
+        })
+    };
+    (select(vec!["dev", "prod"]), storage(), storage(), newer, extras, first, restores()).prop_map(
+        move |(environment, storage, next, newer, extras, first, restore)| {
+            let from = claim(environment, storage, "17", &extras, first);
+            (from, claim(environment, next, newer, &extras, Some(restore)))
+        },
+    )
 }
 
 /// An edit that often is one of a single field.
@@ -186,6 +211,82 @@ fn agrees(change: &Change, rendered: &Rendered) {
 
 fn is_invalid(rendered: &Rendered) -> bool {
     rendered.conditions.iter().any(|condition| condition.reason == "Invalid")
+}
+
+fn a_new_one_agrees(claim: &Value) {
+    let platform = &*PLATFORM;
+    let rendered = platform.run(claim, &[]);
+    match platform.plan(claim) {
+        None => assert_eq!(rendered.composite["status"]["phase"], "Invalid"),
+        // Where the backup is of the database itself, nobody knows it: the cluster has none of that name yet.
+        Some(plan) if plan.requests.restore.as_ref().is_some_and(|restore| restore.database.is_none()) => {}
+        Some(plan) => {
+            if let Some(restore) = preview::restore::asked(None, &plan) {
+                let problems = preview::restore::problems(restore, None, &plan, platform.now);
+                assert_eq!(!problems.is_empty(), is_invalid(&rendered), "{problems:?}");
+                if !problems.is_empty() {
+                    return;
+                }
+            }
+            let change = preview::creation(platform.planned(&plan), &platform.gate);
+            agrees(&change, &rendered);
+            if change.approval.is_none() {
+                let really: BTreeSet<_> =
+                    rendered.resources.iter().map(named).filter(|(kind, _)| kind != "DatabaseRecord").collect();
+                let planned = applied(&BTreeMap::new(), &compare(&BTreeMap::new(), &platform.composed(claim)));
+                match change.restore {
+                    None => assert_eq!(planned, really),
+                    // What a backup is read from comes beside it.
+                    Some(_) => assert!(planned.is_subset(&really), "{planned:?} {really:?}"),
+                }
+            }
+        }
+    }
+}
+
+/// That the pipeline refuses, waits for or does what a plan says.
+fn edit_agrees(from: &Value, to: &Value) {
+    let platform = &*PLATFORM;
+    let Some(runs) = platform.plan(from) else { return };
+    let rendered = platform.run(to, &[record(&runs)]);
+    let invalid = is_invalid(&rendered);
+    let Some(wanted) = platform.plan(to) else {
+        assert!(invalid);
+        return;
+    };
+    let class = transition(&runs, &wanted);
+    let asked = preview::restore::asked(Some(&runs), &wanted);
+    let problems = asked.map(|it| preview::restore::problems(it, Some(&runs), &wanted, platform.now));
+    let problems = problems.unwrap_or_default();
+    assert_eq!(class.is_err() || !problems.is_empty(), invalid, "{class:?} {problems:?}");
+    let Ok(class) = class else { return };
+    if invalid {
+        return;
+    }
+    assert_ne!(class, Class::Refused);
+    let change = preview::edit(platform.planned(&runs), platform.planned(&wanted), class, &platform.gate);
+    assert_eq!(change.operation == OperationKind::Restore, asked.is_some());
+    agrees(&change, &rendered);
+
+    // Once it serves, and everybody agreed; it is Saturday, when no window is open.
+    let mut serves = record(&runs);
+    serves["spec"]["wasReady"] = true.into();
+    let observed: Vec<Value> = platform.composed(from).into_values().chain([serves]).collect();
+    let rendered = render(&platform.ungated, to, &observed, &platform.sources(to), platform.now);
+    let waiting = &rendered.composite["status"]["waiting"];
+    let waits = change.maintenance.as_ref().is_some_and(|maintenance| maintenance.waits);
+    assert_eq!(waits, !waiting.is_null(), "{waiting} {:?}", change.maintenance);
+    if waits {
+        assert_eq!(waiting["class"], name_of(&change.class));
+    }
+
+    let (before, after) = (platform.composed(from), platform.composed(to));
+    let changes = compare(&before, &after);
+    assert_eq!(applied(&before, &changes), after.values().map(named).collect());
+    for (key, value) in &after {
+        let listed = changes.iter().any(|change| (change.kind.clone(), change.name.clone()) == named(value));
+        assert_eq!(listed, before.get(key) != Some(value), "{key}");
+    }
 }
 
 /// What a list of changes makes of resources, by kind and name.
@@ -234,77 +335,17 @@ proptest! {
 
     #[test]
     fn a_creation_is_what_the_pipeline_waits_for_or_does(claim in claim()) {
-        let platform = &*PLATFORM;
-        let rendered = platform.run(&claim, &[]);
-        match platform.plan(&claim) {
-            None => assert_eq!(rendered.composite["status"]["phase"], "Invalid"),
-            // Where the backup is of the database itself, nobody knows it: the cluster has none of that name yet.
-            Some(plan) if plan.requests.restore.as_ref().is_some_and(|restore| restore.database.is_none()) => {}
-            Some(plan) => {
-                if let Some(restore) = preview::restore::asked(None, &plan) {
-                    let problems = preview::restore::problems(restore, None, &plan, platform.now);
-                    assert_eq!(!problems.is_empty(), is_invalid(&rendered), "{problems:?}");
-                    if !problems.is_empty() {
-                        return Ok(());
-                    }
-                }
-                let change = preview::creation(platform.planned(&plan), &platform.gate);
-                agrees(&change, &rendered);
-                if change.approval.is_none() {
-                    let really: BTreeSet<_> = rendered.resources.iter().map(named).filter(|(kind, _)| kind != "DatabaseRecord").collect();
-                    let planned = applied(&BTreeMap::new(), &compare(&BTreeMap::new(), &platform.composed(&claim)));
-                    match change.restore {
-                        None => assert_eq!(planned, really),
-                        // What a backup is read from comes beside it.
-                        Some(_) => assert!(planned.is_subset(&really), "{planned:?} {really:?}"),
-                    }
-                }
-            }
-        }
+        a_new_one_agrees(&claim);
     }
 
     #[test]
     fn an_edit_is_what_the_pipeline_refuses_waits_for_or_does((from, to) in edit()) {
-        let platform = &*PLATFORM;
-        let Some(runs) = platform.plan(&from) else { return Ok(()) };
-        let rendered = platform.run(&to, &[record(&runs)]);
-        let invalid = is_invalid(&rendered);
-        let Some(wanted) = platform.plan(&to) else {
-            assert!(invalid);
-            return Ok(());
-        };
-        let class = transition(&runs, &wanted);
-        let asked = preview::restore::asked(Some(&runs), &wanted);
-        let problems = asked.map(|it| preview::restore::problems(it, Some(&runs), &wanted, platform.now));
-        let problems = problems.unwrap_or_default();
-        assert_eq!(class.is_err() || !problems.is_empty(), invalid, "{class:?} {problems:?}");
-        let Ok(class) = class else { return Ok(()) };
-        if invalid {
-            return Ok(());
-        }
-        assert_ne!(class, Class::Refused);
-        let change = preview::edit(platform.planned(&runs), platform.planned(&wanted), class, &platform.gate);
-        assert_eq!(change.operation == OperationKind::Restore, asked.is_some());
-        agrees(&change, &rendered);
+        edit_agrees(&from, &to);
+    }
 
-        // Once it serves, and everybody agreed; it is Saturday, when no window is open.
-        let mut serves = record(&runs);
-        serves["spec"]["wasReady"] = true.into();
-        let observed: Vec<Value> = platform.composed(&from).into_values().chain([serves]).collect();
-        let rendered = render(&platform.ungated, &to, &observed, &platform.sources(&to), platform.now);
-        let waiting = &rendered.composite["status"]["waiting"];
-        let waits = change.maintenance.as_ref().is_some_and(|maintenance| maintenance.waits);
-        assert_eq!(waits, !waiting.is_null(), "{waiting} {:?}", change.maintenance);
-        if waits {
-            assert_eq!(waiting["class"], name_of(&change.class));
-        }
-
-        let (before, after) = (platform.composed(&from), platform.composed(&to));
-        let changes = compare(&before, &after);
-        assert_eq!(applied(&before, &changes), after.values().map(named).collect());
-        for (key, value) in &after {
-            let listed = changes.iter().any(|change| (change.kind.clone(), change.name.clone()) == named(value));
-            assert_eq!(listed, before.get(key) != Some(value), "{key}");
-        }
+    #[test]
+    fn a_restore_is_what_the_pipeline_refuses_waits_for_or_does((from, to) in restored()) {
+        edit_agrees(&from, &to);
+        a_new_one_agrees(&to);
     }
 }
