@@ -34,11 +34,16 @@ static PLATFORM: LazyLock<Platform> = LazyLock::new(|| {
     let tiers = pipeline::input(&request(Step::TierDefaults), Step::TierDefaults).unwrap();
     let gate = pipeline::input(&request(Step::ApprovalGate), Step::ApprovalGate).unwrap();
     let now = "2026-11-21T12:00:00Z".parse().unwrap();
-    Platform { composition, tiers, gate, now }
+    let mut ungated = composition.clone();
+    let gates = ungated.steps.iter_mut().filter(|it| it.name == Step::ApprovalGate.name());
+    gates.for_each(|step| step.input = step.input.merge(&Object::of(&json!({"spec": {"operations": []}}))));
+    Platform { composition, ungated, tiers, gate, now }
 });
 
 struct Platform {
     composition: Composition,
+    /// The same where nobody needs to be asked.
+    ungated: Composition,
     tiers: TierDefaults,
     gate: ApprovalGate,
     now: Timestamp,
@@ -54,8 +59,23 @@ impl Platform {
         Planned { plan, tiers: &self.tiers }
     }
 
+    /// With whatever the claim wants to restore in the cluster.
     fn run(&self, claim: &Value, observed: &[Value]) -> Rendered {
-        render(&self.composition, claim, observed, &[], self.now)
+        render(&self.composition, claim, observed, &self.sources(claim), self.now)
+    }
+
+    /// Another database that would be the same but for its name, and a backup.
+    fn sources(&self, claim: &Value) -> Vec<Value> {
+        let mut other = claim.clone();
+        other["metadata"]["name"] = "bills".into();
+        other["spec"].as_object_mut().unwrap().remove("restore");
+        let record = self.plan(&other).map(|plan| record(&plan));
+        let backup = json!({
+            "apiVersion": "postgresql.cnpg.io/v1", "kind": "Backup",
+            "metadata": {"name": "nightly", "namespace": "checkout"},
+            "status": {"phase": "completed", "backupId": "20261119T020000"},
+        });
+        record.into_iter().chain([backup]).collect()
     }
 
     fn composed(&self, claim: &Value) -> BTreeMap<String, Value> {
@@ -65,7 +85,8 @@ impl Platform {
 
 /// What the function remembers of a database that runs by this plan.
 fn record(plan: &Plan) -> Value {
-    let record = Record::of(Generation::first(UID, plan.clone()));
+    let restores = plan.requests.restore.iter().map(|restore| restore.id.clone()).collect();
+    let record = Record { restores, ..Record::of(Generation::first(UID, plan.clone())) };
     let mut record = serde_json::to_value(DatabaseRecord::new(record)).unwrap();
     record["metadata"]["annotations"] = json!({KEY: "record"});
     record
@@ -91,13 +112,15 @@ fn claim() -> impl Strategy<Value = Value> {
         json!({"backup": {"retention": "14d"}}),
         json!({"lifecycle": {"deletionPolicy": "Retain"}}),
         json!({"lifecycle": {"hibernated": true}}),
+        json!({"maintenance": {"urgent": true}}),
+        json!({"maintenance": {"windows": [{"day": "Monday", "start": "03:30", "duration": "90m"}], "timeZone": "Europe/Oslo"}}),
         json!({"access": {"allowedNamespaces": ["web"]}}),
     ]);
     let environment = select(vec!["dev", "staging", "prod"]);
-    (engine, environment, sizes, storage, replicas, version, extras).prop_map(
-        |(engine, environment, size, storage, replicas, version, extras)| {
+    (engine, environment, sizes, storage, replicas, version, extras, prop_oneof![6 => Just(Value::Null), 1 => restores()]).prop_map(
+        |(engine, environment, size, storage, replicas, version, extras, restore)| {
             let mut spec = json!({"name": "orders", "engine": engine, "environment": environment, "size": size, "storage": storage});
-            let more = [("replicas", json!(replicas)), ("version", json!(version))];
+            let more = [("replicas", json!(replicas)), ("version", json!(version)), ("restore", restore)];
             let more = more.into_iter().filter(|(_, value)| !value.is_null());
             spec.as_object_mut().unwrap().extend(more.map(|(name, value)| (name.into(), value)));
             spec.as_object_mut().unwrap().extend(extras.as_object().unwrap().clone());
@@ -109,9 +132,54 @@ fn claim() -> impl Strategy<Value = Value> {
     )
 }
 
+/// What a claim asks to be restored.
+fn restores() -> impl Strategy<Value = Value> {
+    select(vec![
+        json!({"id": "1"}),
+        json!({"id": "2"}),
+        json!({"id": "2", "pointInTime": "2026-11-20T10:00:00Z"}),
+        json!({"id": "3", "pointInTime": "2026-11-22T10:00:00Z"}),
+        json!({"id": "3", "backup": "nightly"}),
+        json!({"id": "4", "database": "bills"}),
+        json!({"id": "4", "database": "bills", "namespace": "checkout", "backup": "nightly"}),
+        json!({"id": "5", "database": "bills", "namespace": "shop"}),
+    ])
+}
+
+/// An edit of a claim that can run, with a restore.
+fn restored() -> impl Strategy<Value = (Value, Value)> {
+    let storage = || select(vec!["100Gi", "200Gi"]);
+    let extras =
+        select(vec![json!({}), json!({"backup": {"enabled": true}}), json!({"lifecycle": {"hibernated": true}})]);
+    let first = prop_oneof![3 => Just(None), 1 => Just(Some(json!({"id": "1"})))];
+    let newer = prop_oneof![4 => Just("17"), 1 => Just("18")];
+    let claim = |environment: &str, storage: &str, version: &str, extras: &Value, restore: Option<Value>| {
+        let size = if environment == "prod" { "medium" } else { "small" };
+        let mut spec =
+            json!({"name": "orders", "environment": environment, "size": size, "storage": storage, "version": version});
+        spec.as_object_mut().unwrap().extend(extras.as_object().unwrap().clone());
+        spec.as_object_mut().unwrap().extend(restore.map(|restore| ("restore".into(), restore)));
+        json!({
+            "apiVersion": "db.platform.io/v1", "kind": "Database",
+            "metadata": {"name": "orders", "namespace": "checkout", "uid": UID}, "spec": spec,
+        })
+    };
+    (select(vec!["dev", "prod"]), storage(), storage(), newer, extras, first, restores()).prop_map(
+        move |(environment, storage, next, newer, extras, first, restore)| {
+            let from = claim(environment, storage, "17", &extras, first);
+            (from, claim(environment, next, newer, &extras, Some(restore)))
+        },
+    )
+}
+
 /// An edit that often is one of a single field.
 fn edit() -> impl Strategy<Value = (Value, Value)> {
-    (claim(), claim(), any::<bool>(), select(vec!["size", "storage", "replicas", "version", "owner", "parameters"]))
+    (
+        claim(),
+        claim(),
+        any::<bool>(),
+        select(vec!["size", "storage", "replicas", "version", "owner", "parameters", "restore", "maintenance"]),
+    )
         .prop_map(|(from, other, whole, field)| {
             let mut to = from.clone();
             match whole {
@@ -139,6 +207,86 @@ fn agrees(change: &Change, rendered: &Rendered) {
     let words: Vec<&str> = pending["changes"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     // Beside what needs an approval, a plan shows what changes without one.
     assert_eq!(words, change.changes.get(..words.len()).unwrap());
+}
+
+fn is_invalid(rendered: &Rendered) -> bool {
+    rendered.conditions.iter().any(|condition| condition.reason == "Invalid")
+}
+
+fn a_new_one_agrees(claim: &Value) {
+    let platform = &*PLATFORM;
+    let rendered = platform.run(claim, &[]);
+    match platform.plan(claim) {
+        None => assert_eq!(rendered.composite["status"]["phase"], "Invalid"),
+        // Where the backup is of the database itself, nobody knows it: the cluster has none of that name yet.
+        Some(plan) if plan.requests.restore.as_ref().is_some_and(|restore| restore.database.is_none()) => {}
+        Some(plan) => {
+            if let Some(restore) = preview::restore::asked(None, &plan) {
+                let problems = preview::restore::problems(restore, None, &plan, platform.now);
+                assert_eq!(!problems.is_empty(), is_invalid(&rendered), "{problems:?}");
+                if !problems.is_empty() {
+                    return;
+                }
+            }
+            let change = preview::creation(platform.planned(&plan), &platform.gate);
+            agrees(&change, &rendered);
+            if change.approval.is_none() {
+                let really: BTreeSet<_> =
+                    rendered.resources.iter().map(named).filter(|(kind, _)| kind != "DatabaseRecord").collect();
+                let planned = applied(&BTreeMap::new(), &compare(&BTreeMap::new(), &platform.composed(claim)));
+                match change.restore {
+                    None => assert_eq!(planned, really),
+                    // What a backup is read from comes beside it.
+                    Some(_) => assert!(planned.is_subset(&really), "{planned:?} {really:?}"),
+                }
+            }
+        }
+    }
+}
+
+/// That the pipeline refuses, waits for or does what a plan says.
+fn edit_agrees(from: &Value, to: &Value) {
+    let platform = &*PLATFORM;
+    let Some(runs) = platform.plan(from) else { return };
+    let rendered = platform.run(to, &[record(&runs)]);
+    let invalid = is_invalid(&rendered);
+    let Some(wanted) = platform.plan(to) else {
+        assert!(invalid);
+        return;
+    };
+    let class = transition(&runs, &wanted);
+    let asked = preview::restore::asked(Some(&runs), &wanted);
+    let problems = asked.map(|it| preview::restore::problems(it, Some(&runs), &wanted, platform.now));
+    let problems = problems.unwrap_or_default();
+    assert_eq!(class.is_err() || !problems.is_empty(), invalid, "{class:?} {problems:?}");
+    let Ok(class) = class else { return };
+    if invalid {
+        return;
+    }
+    assert_ne!(class, Class::Refused);
+    let change = preview::edit(platform.planned(&runs), platform.planned(&wanted), class, &platform.gate);
+    assert_eq!(change.operation == OperationKind::Restore, asked.is_some());
+    agrees(&change, &rendered);
+
+    // Once it serves, and everybody agreed; it is Saturday, when no window is open.
+    let mut serves = record(&runs);
+    serves["spec"]["wasReady"] = true.into();
+    let observed: Vec<Value> = platform.composed(from).into_values().chain([serves]).collect();
+    let rendered = render(&platform.ungated, to, &observed, &platform.sources(to), platform.now);
+    let waiting = &rendered.composite["status"]["waiting"];
+    let waits = change.maintenance.as_ref().is_some_and(|maintenance| maintenance.waits);
+    assert_eq!(waits, !waiting.is_null(), "{waiting} {:?}", change.maintenance);
+    if waits {
+        assert_eq!(waiting["class"], name_of(&change.class));
+    }
+
+    let (before, after) = (platform.composed(from), platform.composed(to));
+    let changes = compare(&before, &after);
+    assert_eq!(applied(&before, &changes), after.values().map(named).collect());
+    for (key, value) in &after {
+        let listed = changes.iter().any(|change| (change.kind.clone(), change.name.clone()) == named(value));
+        assert_eq!(listed, before.get(key) != Some(value), "{key}");
+    }
 }
 
 /// What a list of changes makes of resources, by kind and name.
@@ -187,43 +335,17 @@ proptest! {
 
     #[test]
     fn a_creation_is_what_the_pipeline_waits_for_or_does(claim in claim()) {
-        let platform = &*PLATFORM;
-        let rendered = platform.run(&claim, &[]);
-        match platform.plan(&claim) {
-            None => assert_eq!(rendered.composite["status"]["phase"], "Invalid"),
-            Some(plan) => {
-                let change = preview::creation(platform.planned(&plan), &platform.gate);
-                agrees(&change, &rendered);
-                if change.approval.is_none() {
-                    let really: BTreeSet<_> = rendered.resources.iter().map(named).filter(|(kind, _)| kind != "DatabaseRecord").collect();
-                    assert_eq!(applied(&BTreeMap::new(), &compare(&BTreeMap::new(), &platform.composed(&claim))), really);
-                }
-            }
-        }
+        a_new_one_agrees(&claim);
     }
 
     #[test]
     fn an_edit_is_what_the_pipeline_refuses_waits_for_or_does((from, to) in edit()) {
-        let platform = &*PLATFORM;
-        let Some(runs) = platform.plan(&from) else { return Ok(()) };
-        let rendered = platform.run(&to, &[record(&runs)]);
-        let invalid = rendered.conditions.iter().any(|condition| condition.reason == "Invalid");
-        let Some(wanted) = platform.plan(&to) else {
-            assert!(invalid);
-            return Ok(());
-        };
-        let class = transition(&runs, &wanted);
-        assert_eq!(class.is_err(), invalid, "{class:?}");
-        let Ok(class) = class else { return Ok(()) };
-        assert_ne!(class, Class::Refused);
-        agrees(&preview::edit(platform.planned(&runs), platform.planned(&wanted), class, &platform.gate), &rendered);
+        edit_agrees(&from, &to);
+    }
 
-        let (before, after) = (platform.composed(&from), platform.composed(&to));
-        let changes = compare(&before, &after);
-        assert_eq!(applied(&before, &changes), after.values().map(named).collect());
-        for (key, value) in &after {
-            let listed = changes.iter().any(|change| (change.kind.clone(), change.name.clone()) == named(value));
-            assert_eq!(listed, before.get(key) != Some(value), "{key}");
-        }
+    #[test]
+    fn a_restore_is_what_the_pipeline_refuses_waits_for_or_does((from, to) in restored()) {
+        edit_agrees(&from, &to);
+        a_new_one_agrees(&to);
     }
 }

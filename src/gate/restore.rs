@@ -7,7 +7,7 @@
 //! it may happen: the table does.
 
 use crate::api::claim::Restore;
-use crate::api::plan::Plan;
+use crate::api::plan::{DatabaseName, Plan};
 use crate::api::problem::Problem;
 use crate::api::quantity::Bytes;
 use crate::api::record::{Beside, Fate, Generation, Record, Source};
@@ -23,6 +23,16 @@ pub enum Origin {
     Backup(Box<Source>),
     /// A generation that served before and was kept, by its number.
     Kept(u32),
+}
+
+impl Origin {
+    /// The generation that is gone back to.
+    pub fn kept(&self) -> Option<u32> {
+        match self {
+            Origin::Kept(number) => Some(*number),
+            Origin::Backup(_) => None,
+        }
+    }
 }
 
 /// How a generation is.
@@ -121,15 +131,25 @@ pub fn composed(beside: &Beside) -> Generation {
     generation
 }
 
+/// Namespace and name of the database whose backup is asked for.
+pub fn whose<'a>(restore: &'a Restore, own: &'a DatabaseName) -> Result<(&'a str, &'a str), Problem> {
+    let namespace = restore.namespace.as_deref().unwrap_or(&own.namespace);
+    if namespace != own.namespace {
+        let wrong = format!("a backup of the namespace {namespace} cannot be restored here");
+        return Err(Problem::new("spec.restore.namespace", wrong, "leave it out"));
+    }
+    Ok((namespace, restore.database.as_deref().unwrap_or(&own.name)))
+}
+
 /// Why a backup cannot become this database. `recoverable`: the earliest moment, where it is known.
 pub fn problems(
     restore: &Restore,
     plan: &Plan,
-    from: &Generation,
+    from: &Plan,
     recoverable: Option<&str>,
     now: Timestamp,
 ) -> Vec<Problem> {
-    let (ours, theirs) = (&plan.terms, &from.plan.terms);
+    let (ours, theirs) = (&plan.terms, &from.terms);
     let name = &theirs.database.name;
     let mut problems = vec![];
     let mut fixed = |path: &str, was: String, is: String| {
@@ -157,7 +177,8 @@ fn too_small(theirs: Bytes, ours: Bytes) -> Option<Problem> {
     (ours < theirs).then(|| Problem::new("spec.storage", wrong, format!("write {theirs} or more")))
 }
 
-fn moment(restore: &Restore, recoverable: Option<&str>, now: Timestamp) -> Option<Problem> {
+/// Why that moment cannot be restored.
+pub fn moment(restore: &Restore, recoverable: Option<&str>, now: Timestamp) -> Option<Problem> {
     let text = restore.point_in_time.as_ref()?;
     let path = "spec.restore.pointInTime";
     let Ok(moment) = text.parse::<Timestamp>() else {
@@ -171,14 +192,17 @@ fn moment(restore: &Restore, recoverable: Option<&str>, now: Timestamp) -> Optio
     Some(Problem::new(path, wrong, format!("write {first} or later")))
 }
 
-/// What approvers read, before the changes of the plan.
-pub fn words(restore: &Restore, origin: &Origin, replaces: bool) -> String {
-    let Restore { id, point_in_time, .. } = restore;
-    let (from, moment) = match origin {
-        Origin::Kept(number) => (format!("what served before, generation {number}"), None),
-        Origin::Backup(source) => {
-            let backup = restore.backup.as_ref().map(|backup| format!("the backup {backup} of ")).unwrap_or_default();
-            (format!("{backup}{}/{}", source.namespace, source.name), point_in_time.as_ref())
+/// What approvers read, before the changes of the plan. `own`: the database that is restored; `kept`: the generation that is
+/// gone back to, if it is one.
+pub fn words(restore: &Restore, own: &DatabaseName, kept: Option<u32>, replaces: bool) -> String {
+    let Restore { id, database, namespace, backup, point_in_time, .. } = restore;
+    let (from, moment) = match kept {
+        Some(number) => (format!("what served before, generation {number}"), None),
+        None => {
+            let backup = backup.as_ref().map(|backup| format!("the backup {backup} of ")).unwrap_or_default();
+            let namespace = namespace.as_ref().unwrap_or(&own.namespace);
+            let name = database.as_ref().unwrap_or(&own.name);
+            (format!("{backup}{namespace}/{name}"), point_in_time.as_ref())
         }
     };
     let at = moment.map(|moment| format!(" as of {moment}")).unwrap_or_default();
@@ -302,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_backup_of_something_else_is_refused() {
-        let from = example::generation("prod", json!({"storage": "200Gi"}));
+        let from = example::plan("prod", json!({"storage": "200Gi"}));
         let restore = |moment: &str| Restore { point_in_time: Some(moment.into()), ..Restore::default() };
         let first = Some("2026-11-14T02:00:31Z");
         let found = |restore: &Restore, changes| {

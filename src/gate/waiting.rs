@@ -22,19 +22,41 @@ pub struct Timed {
     pub waiting: Option<Waiting>,
 }
 
+/// What of a wanted plan waits while the window is closed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Held {
+    pub class: Class,
+    /// In words.
+    pub changes: Vec<String>,
+    /// What may come meanwhile; none: the plan comes as a whole.
+    pub quiet: Option<Plan>,
+}
+
 pub fn timed(record: &Record, wanted: &Plan, asleep: bool, now: Timestamp) -> Timed {
     let from = &record.serving.plan;
     let mut plan = wanted.clone();
     if plan.terms.maintenance.pinned {
         keep_release(from, &mut plan);
     }
-    let used = record.was_ready && !asleep;
-    let disturbs = |class: Class| used && (Class::Restart..Class::Refused).contains(&class);
-    let class = operators::class(from, &plan);
+    let waits = record.was_ready && !asleep && !plan.requests.urgent;
     let opens = match calendar::opening(&from.terms.maintenance, now) {
-        Opening::At(opens) if disturbs(class) && !plan.requests.urgent => opens,
+        Opening::At(opens) if waits => opens,
         Opening::At(_) | Opening::Open => return Timed { plan, whole: false, waiting: None },
     };
+    let Some(Held { class, changes, quiet }) = held(from, &plan) else {
+        return Timed { plan, whole: false, waiting: None };
+    };
+    let waiting = Some(Waiting { changes, class, until: opens.to_string() });
+    Timed { whole: quiet.is_none(), plan: quiet.unwrap_or(plan), waiting }
+}
+
+/// None: it disturbs nobody.
+pub fn held(from: &Plan, plan: &Plan) -> Option<Held> {
+    let disturbs = |class: Class| (Class::Restart..Class::Refused).contains(&class);
+    let class = operators::class(from, plan);
+    if !disturbs(class) {
+        return None;
+    }
     let mut quiet = plan.clone();
     keep_release(from, &mut quiet);
     keep_tuned(from, &mut quiet);
@@ -46,8 +68,7 @@ pub fn timed(record: &Record, wanted: &Plan, asleep: bool, now: Timestamp) -> Ti
         words = changes::words(Some(&from.terms), &plan.terms);
         words.extend(changes::notes(&from.notes, &notes));
     }
-    let waiting = Some(Waiting { changes: words, class, until: opens.to_string() });
-    Timed { plan: if whole { plan } else { quiet }, whole, waiting }
+    Some(Held { class, changes: words, quiet: (!whole).then_some(quiet) })
 }
 
 /// The patch release that runs, as long as it is one of the wanted line.

@@ -178,7 +178,7 @@ impl<'request> Evidence<'request> {
                 Err(problems) => return Ok(Situation::Unrecorded { data, claim: Err(problems) }),
                 Ok(None) => return Ok(Situation::Unrecorded { data, claim: Ok((plan, Permission::NotAsked)) }),
                 Ok(Some(origin)) => {
-                    changes.insert(0, gate::restore::words(asked, &origin, false));
+                    changes.insert(0, gate::restore::words(asked, &plan.terms.database, origin.kept(), false));
                     operation = Operation::Restore { from: None, to: &plan.terms, restore: asked };
                     self.restored = Some(origin);
                 }
@@ -260,7 +260,7 @@ impl<'request> Evidence<'request> {
             return Ok((plan, Permission::NotAsked));
         };
         let room = restore::room(self, runs, plan)?;
-        let mut words = vec![gate::restore::words(asked, &origin, true)];
+        let mut words = vec![gate::restore::words(asked, &plan.terms.database, origin.kept(), true)];
         words.extend(changes::words(Some(&runs.terms), &plan.terms));
         self.restored = Some(origin);
         let operation = Operation::Restore { from: Some(&runs.terms), to: &plan.terms, restore: asked };

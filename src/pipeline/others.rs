@@ -68,7 +68,10 @@ pub fn room_beside(
         Room::Enough if !quota::grows(quota, None, to) => Ok(Room::Enough),
         Room::Enough => {
             let mut others = others(observed, to)?;
-            others.push(runs.clone());
+            let mut runs = runs.clone();
+            // Two of the same name would be counted as one.
+            runs.terms.database.name.push_str(" as it runs");
+            others.push(runs);
             quota::check(quota, None, to, &others).map(|()| Room::Enough)
         }
     }
@@ -81,4 +84,28 @@ fn plan(record: &Object) -> Result<Plan, Problem> {
         let wrong = format!("what the other databases use is not known: the record {name} cannot be used: {why}");
         Problem::new("spec", wrong, "take back what grows, or have the platform team restore it")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::input::Limits;
+    use crate::plan::example;
+    use serde_json::json;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn a_restore_needs_room_for_two() {
+        let plan = example::plan("dev", json!({"replicas": 2, "backup": {"enabled": false}}));
+        let found = BTreeMap::from([(question(&plan).name(), vec![])]);
+        let observed = Observed { found, ..Observed::default() };
+        let room = |databases: u32| {
+            let namespace = Limits { databases: Some(databases), ..Limits::default() };
+            let quota = Quota { namespace, ..Quota::default() };
+            room_beside(&mut Response::default(), &observed, &quota, &plan, &plan)
+        };
+        assert_eq!(room(2), Ok(Room::Enough));
+        let refused = room(1).unwrap_err().to_string();
+        assert!(refused.contains("orders as it runs"), "{refused}");
+    }
 }

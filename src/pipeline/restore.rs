@@ -27,7 +27,7 @@ pub fn origin(
         None => return Ok(None),
         Some(found) => found,
     };
-    let problems = restore::problems(restore, plan, &from, recoverable.as_deref(), evidence.now);
+    let problems = restore::problems(restore, plan, &from.plan, recoverable.as_deref(), evidence.now);
     if !problems.is_empty() {
         return Err(Problems(problems));
     }
@@ -66,16 +66,11 @@ fn whose(
     plan: &Plan,
     restore: &Restore,
 ) -> Result<Option<(Generation, Option<String>)>, Problems> {
-    let (namespace, name) = evidence.composite.identity();
-    let from = (restore.namespace.as_deref().unwrap_or(namespace), restore.database.as_deref().unwrap_or(name));
-    if let Some(record) = record.filter(|_| from == (namespace, name)) {
+    let from = restore::whose(restore, &plan.terms.database).map_err(|problem| Problems(vec![problem]))?;
+    if let Some(record) = record.filter(|_| from == evidence.composite.identity()) {
         let Evidence { response, observed, .. } = evidence;
         let first = health(response, &record.serving, observed).backup.first_recoverable;
         return Ok(Some((record.serving.clone(), first)));
-    }
-    if from.0 != namespace {
-        let wrong = format!("a backup of the namespace {} cannot be restored here", from.0);
-        return Err(Problems(vec![Problem::new("spec.restore.namespace", wrong, "leave it out")]));
     }
     let question = Question::by_name(crate::api::API_VERSION, record::KIND, from.0, from.1);
     let from = (from.0.to_string(), from.1.to_string());

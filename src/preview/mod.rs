@@ -7,17 +7,21 @@
 pub mod resources;
 pub mod pairs;
 pub mod upgrade;
+pub mod restore;
+pub mod maintenance;
 
 use crate::api::approval::OperationKind;
 use crate::api::claim::DeletionPolicy;
 use crate::api::input::{ApprovalGate, TierDefaults};
-use crate::api::plan::{Notes, Plan, Terms};
+use crate::api::plan::{Notes, Plan, Requests, Terms};
 use crate::api::status::Class;
-use crate::gate::changes;
 use crate::gate::digest::Operation;
+use crate::gate::{self, changes};
 use crate::operators::name_of;
 use crate::plan::cost;
+use maintenance::Maintenance;
 use resources::ResourceChange;
+use restore::Restoration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -75,7 +79,13 @@ pub struct Change {
     /// None where the platform gives no prices.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monthly_cost: Option<Cost>,
-    /// The composed resources that differ.
+    /// The restore that begins with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restore: Option<Restoration>,
+    /// Whether it waits for the maintenance window; none: nobody is disturbed, so it comes at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<Maintenance>,
+    /// The composed resources that differ; none of a restore over data that runs, which composes others beside them.
     pub resources: Vec<ResourceChange>,
 }
 
@@ -123,18 +133,45 @@ impl<'a> Planned<'a> {
 /// A database that was not there.
 pub fn creation(to: Planned, gate: &ApprovalGate) -> Change {
     let terms = &to.plan.terms;
+    let Some(restore) = restore::asked(None, to.plan) else {
+        return Change {
+            class: Class::None,
+            effect: "a new, empty database".into(),
+            changes: changes::words(None, terms),
+            approval: approval(gate, Operation::Create { plan: terms }, terms, Class::None),
+            ..change(None, Some(to), OperationKind::Create)
+        };
+    };
+    let mut words = vec![gate::restore::words(restore, &terms.database, None, false)];
+    words.extend(changes::words(None, terms));
     Change {
         class: Class::None,
-        effect: "a new, empty database".into(),
-        changes: changes::words(None, terms),
-        approval: approval(gate, Operation::Create { plan: terms }, terms, Class::None),
-        ..change(None, Some(to), OperationKind::Create)
+        effect: "a new database that begins with the data of a backup".into(),
+        changes: words,
+        approval: approval(gate, Operation::Restore { from: None, to: terms, restore }, terms, Class::None),
+        restore: Some(restore::restoration(restore, None, to.plan)),
+        ..change(None, Some(to), OperationKind::Restore)
     }
 }
 
 /// Another claim, or another policy, for one that is there. `class` is what [`crate::plan::transition`] says.
 pub fn edit(from: Planned, to: Planned, class: Class, gate: &ApprovalGate) -> Change {
     let (old, new) = (&from.plan.terms, &to.plan.terms);
+    if let Some(restore) = restore::asked(Some(from.plan), to.plan) {
+        let operation = Operation::Restore { from: Some(old), to: new, restore };
+        let mut changed = vec![gate::restore::words(restore, &new.database, None, true)];
+        changed.extend(words(from.plan, to.plan));
+        return Change {
+            class: Class::DataLoss,
+            effect: "restored data takes the place of what runs, which sleeps on for a while and can be gone back to"
+                .into(),
+            changes: changed,
+            approval: approval(gate, operation, new, Class::DataLoss),
+            restore: Some(restore::restoration(restore, Some(from.plan), to.plan)),
+            maintenance: maintenance::of_restore(from.plan),
+            ..change(Some(from), Some(to), OperationKind::Restore)
+        };
+    }
     let operation = Operation::Change { from: old, to: new };
     Change {
         class,
@@ -142,6 +179,7 @@ pub fn edit(from: Planned, to: Planned, class: Class, gate: &ApprovalGate) -> Ch
         changes: words(from.plan, to.plan),
         // Where no term differs, nobody is asked.
         approval: if old == new { None } else { approval(gate, operation, new, class) },
+        maintenance: maintenance::of_edit(from.plan, to.plan),
         ..change(Some(from), Some(to), OperationKind::Change)
     }
 }
@@ -216,6 +254,8 @@ fn empty(operation: OperationKind, namespace: String, name: String) -> Change {
         problems: vec![],
         approval: None,
         monthly_cost: None,
+        restore: None,
+        maintenance: None,
         resources: vec![],
     }
 }
@@ -228,8 +268,14 @@ fn approval(gate: &ApprovalGate, operation: Operation, terms: &Terms, class: Cla
 /// Terms, then what changes without anyone's leave; what a release line lives for and costs is said elsewhere.
 fn words(from: &Plan, to: &Plan) -> Vec<String> {
     let noted = |plan: &Plan| Notes { monthly_cost: None, retired: false, end_of_life: None, ..plan.notes.clone() };
+    // What a restore is, is said in its own words.
+    let said = restore::asked(Some(from), to).is_some();
+    let asked = |plan: &Plan| match said {
+        true => Requests { restore: None, ..plan.requests.clone() },
+        false => plan.requests.clone(),
+    };
     let mut words = changes::words(Some(&from.terms), &to.terms);
-    words.extend(changes::between(Some(&from.requests), &to.requests));
+    words.extend(changes::between(Some(&asked(from)), &asked(to)));
     words.extend(changes::between(Some(&noted(from)), &noted(to)));
     words
 }

@@ -65,10 +65,12 @@ impl Composer {
         Composer { composition, overlay, now }
     }
 
-    /// By key. Nothing where the claim has mistakes.
+    /// By key, as if a restore began empty: its source is in the cluster. Nothing where the claim has mistakes.
     pub fn compose(&self, claim: &Value) -> BTreeMap<String, Value> {
+        let mut claim = claim.clone();
+        claim.get_mut("spec").and_then(Value::as_object_mut).map(|spec| spec.remove("restore"));
         let cluster: Vec<Value> = self.overlay.iter().cloned().collect();
-        let rendered = render(&self.composition, claim, &[], &cluster, self.now);
+        let rendered = render(&self.composition, &claim, &[], &cluster, self.now);
         let keyed =
             rendered.resources.into_iter().map(|value| (key_of(&value).unwrap_or_default().to_owned(), masked(value)));
         keyed.filter(|(key, _)| key != record::KEY).collect()

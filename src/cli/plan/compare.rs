@@ -115,8 +115,16 @@ impl<'a> Comparison<'a> {
             Ok(wanted) => wanted,
             Err(refused) => return Ok(Some(*refused)),
         };
-        let class = plan::transition(&runs, &wanted);
-        let quota = self.room(Some(&runs), &wanted, new);
+        let asked = preview::restore::asked(Some(&runs), &wanted);
+        let mut class = plan::transition(&runs, &wanted);
+        if let (Some(restore), Ok(_)) = (asked, &class) {
+            let problems = preview::restore::problems(restore, Some(&runs), &wanted, self.after.now);
+            if !problems.is_empty() {
+                class = Err(Problems(problems));
+            }
+        }
+        // What is restored comes to stand beside what runs.
+        let quota = self.room(asked.is_none().then_some(&runs), &wanted, new);
         let (class, problems) = match (class, quota) {
             (Ok(class), Ok(())) => (class, vec![]),
             (class, quota) => {
@@ -132,7 +140,10 @@ impl<'a> Comparison<'a> {
         // It is the same database: what carries its UID, such as a path in the object store, does not change.
         let mut same = to.value.clone();
         same["metadata"]["uid"] = from.value["metadata"].get("uid").cloned().unwrap_or_else(|| UID.into());
-        let resources = resources::compare(&old.composer.compose(&from.value), &new.composer.compose(&same));
+        let resources = match asked {
+            Some(_) => vec![],
+            None => resources::compare(&old.composer.compose(&from.value), &new.composer.compose(&same)),
+        };
         if change.changes.is_empty() && class == Class::None && resources.is_empty() {
             return Ok(None);
         }
@@ -148,7 +159,10 @@ impl<'a> Comparison<'a> {
             Err(refused) => return Ok(*refused),
         };
         let checks = [plan::creation(&wanted), self.room(None, &wanted, rules)];
-        let problems: Vec<_> = checks.into_iter().filter_map(Result::err).flat_map(|problems| problems.0).collect();
+        let mut problems: Vec<_> = checks.into_iter().filter_map(Result::err).flat_map(|problems| problems.0).collect();
+        if let Some(restore) = preview::restore::asked(None, &wanted) {
+            problems.extend(preview::restore::problems(restore, None, &wanted, self.after.now));
+        }
         if !problems.is_empty() {
             return Ok(refusal(to, OperationKind::Create, &wanted_name(&wanted), found(to, &Problems(problems))));
         }

@@ -2,7 +2,6 @@
 //! let a claim's text become markup.
 
 use super::text::{command, mark, money, people, short, sign, total, what};
-use function_database::api::approval::OperationKind;
 use function_database::preview::{Change, Move, Preview};
 use std::fmt::Write;
 
@@ -56,6 +55,9 @@ fn row(change: &Change) -> String {
     if let Some(approval) = &change.approval {
         let _ = write!(what, "; {}", people(approval));
     }
+    if change.maintenance.as_ref().is_some_and(|maintenance| maintenance.waits) {
+        what += "; waits for the maintenance window";
+    }
     let cost = change.monthly_cost.as_ref().map(|cost| money(cost).replace(" a month", "")).unwrap_or_default();
     format!("| {} | {name} | {what} | {} |\n", code(&sign(change).to_string()), plain(&cost))
 }
@@ -69,10 +71,7 @@ fn details(change: &Change) -> Result<String, std::fmt::Error> {
         let place = format!("{file}:{}:{}", problem.line, problem.column);
         writeln!(text, "- {} {}", code(&place), plain(&problem.message))?;
     }
-    match (change.operation, &change.summary) {
-        (OperationKind::Create, Some(summary)) => writeln!(text, "- {}", plain(summary))?,
-        _ => change.changes.iter().try_for_each(|words| writeln!(text, "- {}", plain(words)))?,
-    }
+    super::text::details(change).iter().try_for_each(|words| writeln!(text, "- {}", plain(words)))?;
     if !change.resources.is_empty() {
         let mut lines = String::new();
         for resource in &change.resources {

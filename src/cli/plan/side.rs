@@ -14,6 +14,8 @@ pub struct Side {
     pub claims: Vec<Document>,
     /// One line for each file, or platform's own values, that cannot be read.
     pub unreadable: Vec<String>,
+    /// The time that it is composed for.
+    pub now: Timestamp,
     /// What stands before a file's name that is compared: the folder, or the revision.
     prefix: String,
     /// By the Composition alone.
@@ -47,7 +49,7 @@ impl Side {
             }
         }
         let claims = files.documents.into_iter().filter(|document| validate::kind(document) == Kind::Claim).collect();
-        Ok(Side { claims, unreadable, prefix, plain, laid_over })
+        Ok(Side { claims, unreadable, now, prefix, plain, laid_over })
     }
 
     /// Where each claim stands, relative to what is compared.

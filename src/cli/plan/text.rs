@@ -5,6 +5,7 @@ use function_database::api::approval::OperationKind;
 use function_database::api::status::Class;
 use function_database::operators::name_of;
 use function_database::preview::resources::ResourceChange;
+use function_database::preview::restore::Restoration;
 use function_database::preview::{Approval, Change, Cost, Move, Preview, Trouble};
 use serde_json::Value;
 use std::fmt::Write;
@@ -40,10 +41,7 @@ fn write(text: &mut String, change: &Change) -> std::fmt::Result {
         let file = change.file.as_deref().unwrap_or_default();
         writeln!(text, "    {file}:{line}:{column}: {message}")?;
     }
-    match (change.operation, &change.summary) {
-        (OperationKind::Create, Some(summary)) => writeln!(text, "    {summary}")?,
-        _ => change.changes.iter().try_for_each(|words| writeln!(text, "    {}", line(words)))?,
-    }
+    details(change).iter().try_for_each(|words| writeln!(text, "    {}", line(words)))?;
     if let Some(cost) = &change.monthly_cost {
         writeln!(text, "    {}", money(cost))?;
     }
@@ -62,6 +60,19 @@ fn write(text: &mut String, change: &Change) -> std::fmt::Result {
     Ok(())
 }
 
+/// What it is in words, one line for each: of a new database not all of its terms.
+pub fn details(change: &Change) -> Vec<&str> {
+    let words = change.changes.iter().map(String::as_str);
+    let mut details: Vec<&str> = match (&change.summary, &change.restore) {
+        (Some(summary), None) if change.operation == OperationKind::Create => vec![summary],
+        (Some(summary), Some(Restoration { replaces: false, .. })) => words.take(1).chain([summary.as_str()]).collect(),
+        _ => words.collect(),
+    };
+    details.extend(change.restore.as_ref().map(|restore| restore.unknown.as_str()));
+    details.extend(change.maintenance.as_ref().map(|maintenance| maintenance.words.as_str()));
+    details
+}
+
 fn step(before: Option<String>, after: Option<String>) -> String {
     match (before, after) {
         (Some(before), Some(after)) => format!("{before} -> {after}"),
@@ -74,10 +85,15 @@ fn step(before: Option<String>, after: Option<String>) -> String {
 pub fn sign(change: &Change) -> char {
     match (change.class, change.operation) {
         (Class::Refused, _) => '!',
-        (_, OperationKind::Create) => '+',
+        _ if is_new(change) => '+',
         (_, OperationKind::Delete) => '-',
-        (_, OperationKind::Change | OperationKind::Restore) => '~',
+        (_, OperationKind::Create | OperationKind::Change | OperationKind::Restore) => '~',
     }
+}
+
+/// Whether there was none before.
+fn is_new(change: &Change) -> bool {
+    change.operation == OperationKind::Create || change.restore.as_ref().is_some_and(|restore| !restore.replaces)
 }
 
 pub fn mark(resource: &ResourceChange) -> char {
@@ -93,6 +109,8 @@ pub fn what(change: &Change) -> String {
     match (change.operation, change.class) {
         (OperationKind::Create, Class::None) if change.renamed.is_some() => "new, by a rename".into(),
         (OperationKind::Create, Class::None) => "new".into(),
+        (OperationKind::Restore, Class::None) => "new, by a restore".into(),
+        (OperationKind::Restore, Class::DataLoss) => "restored, data loss".into(),
         (OperationKind::Delete, Class::DataLoss) => "deleted, data loss".into(),
         (OperationKind::Delete, _) => "deleted".into(),
         (_, Class::DataLoss) => "data loss".into(),
@@ -155,10 +173,13 @@ pub fn short(value: &Value) -> String {
 pub fn total(preview: &Preview) -> String {
     let count = |is: &dyn Fn(&Change) -> bool| preview.changes.iter().filter(|change| is(change)).count();
     let refused = |change: &Change| change.class == Class::Refused;
-    let of = |operation: OperationKind| count(&|change| change.operation == operation && !refused(change));
+    let of = |operation: OperationKind| {
+        count(&|change| change.operation == operation && !refused(change) && !is_new(change))
+    };
     let numbers = [
-        ("new", of(OperationKind::Create)),
-        ("changed", of(OperationKind::Change) + of(OperationKind::Restore)),
+        ("new", count(&|change| is_new(change) && !refused(change))),
+        ("changed", of(OperationKind::Change)),
+        ("restored", of(OperationKind::Restore)),
         ("deleted", of(OperationKind::Delete)),
         ("refused", count(&refused)),
         ("unchanged", preview.unchanged),
