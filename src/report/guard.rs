@@ -88,7 +88,14 @@ fn bytes(mark: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::input::Engines;
+    use crate::api::plan::Operator;
+    use crate::api::record::Generation;
+    use crate::observed::Observed;
+    use crate::operators;
+    use crate::plan::{self, example};
     use serde_json::{Value, json};
+    use std::collections::BTreeSet;
 
     fn cluster(name: &str, bytes: &str) -> Value {
         json!({
@@ -150,6 +157,52 @@ mod tests {
         }
         let losses = check(wrapped(cluster("orders", "10")), Some(cluster("orders", "10")));
         assert!(matches!(losses.as_slice(), [Loss::Replaced { .. }]), "out of its wrapper: {losses:?}");
+    }
+
+    /// What an operator names as its data is what the guard goes by, and no loss of it passes.
+    #[test]
+    fn the_data_of_every_operator_is_guarded() {
+        for name in Operator::ALL {
+            let operator = operators::of(name);
+            let engine = operators::name_of(&operator.features().engine);
+            let mut policy = example::policy();
+            policy.engines.values_mut().for_each(|engine| engine.operator = name);
+            policy.destinations.values_mut().for_each(|destination| destination.region = Some("eu-north-1".into()));
+            let claim = example::claim("staging", json!({"engine": engine, "size": "medium", "storage": "100Gi"}));
+            let generation = Generation::first("u-1", plan::resolve(&claim, &policy).unwrap());
+            let composed = operator.compose(&generation, &Engines::default(), &Observed::default()).resources;
+            let marked: BTreeMap<Key, Object> = composed
+                .iter()
+                .filter(|it| it.object.text("it", &["metadata", "annotations", STATEFUL]).unwrap().is_some())
+                .map(|it| (it.key.clone(), it.object.clone()))
+                .collect();
+            let named: BTreeSet<Key> = operator.data(&generation).into_iter().map(|data| data.key).collect();
+            assert!(
+                !named.is_empty() && marked.keys().cloned().collect::<BTreeSet<_>>() == named,
+                "{name:?}: {named:?}"
+            );
+            let losses = |change: &dyn Fn(&Object) -> Option<Object>| {
+                let desired = marked.iter().filter_map(|(key, object)| {
+                    Some((key.clone(), DesiredResource { object: change(object)?, ..DesiredResource::default() }))
+                });
+                losses(&marked, &desired.collect()).unwrap().len()
+            };
+            let laid_over = |patch: Value| move |object: &Object| Some(object.merge(&Object::of(&patch)));
+            assert_eq!(losses(&|object| Some(object.clone())), 0, "{name:?}");
+            let smaller = json!({"metadata": {"annotations": {STATEFUL: "1"}}});
+            let unmarked = json!({"metadata": {"annotations": null}});
+            let changes = [
+                smaller,
+                unmarked,
+                json!({"kind": "Other"}),
+                json!({"metadata": {"name": "other"}}),
+                json!({"metadata": {"namespace": "other"}}),
+            ];
+            assert_eq!(losses(&|_| None), marked.len(), "{name:?}");
+            for change in changes {
+                assert_eq!(losses(&laid_over(change.clone())), marked.len(), "{name:?} {change}");
+            }
+        }
     }
 
     #[test]
