@@ -175,8 +175,10 @@ fn records() -> Value {
                         },
                         "plan": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
                     },
+                    // What a release adds must not be pruned by the definition of the one before.
+                    "x-kubernetes-preserve-unknown-fields": true,
                 },
-                "restores": list("The restores that ran, by id."),
+                "restores": list("The restores that were begun, by id."),
                 "wasReady": {"type": "boolean", "description": "From now on, absent data is lost data."},
                 "approvedBy": list("Who approved what runs."),
             },
