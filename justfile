@@ -21,7 +21,7 @@ update:
     UPDATE=1 cargo test --test golden --test cli
     UPDATE=1 cargo test --test roles --test compatibility --test release
 
-# The binary that ships: static, below 10 MB.
+# The binary that ships: static.
 release:
     cargo build --release --locked --config .cargo/release.toml --target "$(rustc --print host-tuple)"
     ls -l "target/$(rustc --print host-tuple)/release/function-database"
