@@ -8,6 +8,7 @@ use crate::api::claim::DeletionPolicy;
 use crate::api::input::{Engines, Step};
 use crate::api::plan::Delivery;
 use crate::api::record::{Asked, Beside, Fate, Generation, Record};
+use crate::observed::Observed;
 use crate::operators::{self, Engine, Holds, RELEASED, Resource, STATEFUL};
 use crate::wire::{Object, Request, Response};
 use serde_json::json;
@@ -17,8 +18,9 @@ pub fn run(request: &Request, settings: &Engines) -> Result<Response, Stop> {
     let ruling: Ruling = Ruling::take(&request.context, Step::Engines)?;
     let (mut facts, mut next) = (None, None);
     if let Some(record) = &ruling.record {
+        let observed = observe(request)?;
         for Beside { generation, fate } in &record.beside {
-            let mut engine = compose(request, &mut response, generation, settings)?;
+            let mut engine = compose(&mut response, generation, settings, &observed);
             if *fate == Fate::Released {
                 engine.resources.iter_mut().for_each(release);
             }
@@ -27,7 +29,7 @@ pub fn run(request: &Request, settings: &Engines) -> Result<Response, Stop> {
         }
         let generation = &record.serving;
         let operator = operators::of(generation.plan.terms.operator);
-        let mut engine = compose(request, &mut response, generation, settings)?;
+        let mut engine = compose(&mut response, generation, settings, &observed);
         if ruling.lost {
             engine.resources.retain(|resource| !matches!(resource.holds, Holds::Data(_)));
         }
@@ -50,7 +52,9 @@ fn on_demand(record: &Record, settings: &Engines) -> Vec<Resource> {
         let mut generation = generation.clone();
         // One that was made stays, whatever the plan says of the next.
         generation.plan.terms.lifecycle.hibernated = false;
-        let mut backup = backup_of(&generation, &asked.token, settings)?;
+        let (role, name) = requested_backup(&generation, &asked.token);
+        let operator = operators::of(generation.plan.terms.operator);
+        let mut backup = operator.backup(&generation, settings, &role, name)?;
         if generation.plan.terms.lifecycle.deletion_policy == DeletionPolicy::Delete {
             backup.holds = Holds::Nothing;
         }
@@ -59,24 +63,13 @@ fn on_demand(record: &Record, settings: &Engines) -> Vec<Resource> {
     live.filter_map(backup).collect()
 }
 
-fn backup_of(generation: &Generation, token: &str, settings: &Engines) -> Option<Resource> {
-    let operator = operators::of(generation.plan.terms.operator);
-    let (role, name) = requested_backup(generation, token);
-    operator.backup(generation, settings, &role, name)
-}
-
-fn compose(
-    request: &Request,
-    response: &mut Response,
-    generation: &Generation,
-    settings: &Engines,
-) -> Result<Engine, Stop> {
+fn compose(response: &mut Response, generation: &Generation, settings: &Engines, observed: &Observed) -> Engine {
     let operator = operators::of(generation.plan.terms.operator);
     // In another cluster Crossplane cannot look.
     if generation.plan.terms.delivery == Delivery::Direct {
         operator.ingredients(generation).iter().for_each(|question| ask(response, question));
     }
-    Ok(operator.compose(generation, settings, &observe(request)?))
+    operator.compose(generation, settings, observed)
 }
 
 /// What is no longer marked as data may go: the guard lets it, once it is observed so.
