@@ -21,6 +21,7 @@ pub mod integrations;
 pub mod report;
 pub mod pipeline;
 pub mod observed;
+pub mod map;
 pub mod delivery;
 pub mod wire;
 pub mod render;

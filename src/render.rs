@@ -5,6 +5,7 @@
 //! Has no clock and does no IO, so that the command line, `simulate` and the tests share it.
 
 use crate::api::{self, input::Header};
+use crate::map::map;
 use crate::pipeline;
 use crate::wire::{
     Capabilities, Condition, Desired, Event, Key, Match, Object, Ready, Request, Response, Selector, Severity, Truth,
@@ -90,7 +91,7 @@ impl Composition {
                 continue;
             }
             let asked = step.requirements.required_resources.into_iter();
-            let requirements = asked.map(|asked| (asked.requirement_name.clone(), asked.into())).collect();
+            let requirements = map(asked.map(|asked| (asked.requirement_name.clone(), asked.into())));
             steps.push(Step { name: step.step, input, requirements });
         }
         let kind = written.spec.composite_type_ref.kind;
@@ -115,7 +116,7 @@ pub fn render(
 ) -> Rendered {
     let composite = composite(composition, claim);
     let composed: BTreeMap<Key, Object> =
-        observed.iter().filter_map(|value| Some((Key(key_of(value)?.into()), Object::of(value)))).collect();
+        map(observed.iter().filter_map(|value| Some((Key(key_of(value)?.into()), Object::of(value)))));
     let mut claim = claim.clone();
     object(&mut claim["metadata"]).entry("namespace").or_insert_with(|| NAMESPACE.into());
     let exists: Vec<&Value> = std::iter::once(&claim).chain(observed).chain(cluster).collect();
@@ -186,7 +187,7 @@ fn run_step(step: &Step, mut request: Request, exists: &[&Value], asked: &mut As
     let mut seeds = asked.get(&step.name).map_or_else(|| step.requirements.clone(), own);
     let mut response = Response::default();
     for _ in 0..=ROUNDS {
-        request.required = seeds.iter().map(|(name, selector)| (name.clone(), find(selector, exists))).collect();
+        request.required = map(seeds.iter().map(|(name, selector)| (name.clone(), find(selector, exists))));
         response = pipeline::run(&request, now);
         if fatal(&response).is_some() {
             break;
@@ -279,7 +280,7 @@ fn rendered(composite: &Value, run: Run) -> Rendered {
 pub(crate) fn readiness(desired: &Desired) -> BTreeMap<String, bool> {
     let resources = desired.resources.iter();
     let mut ready: BTreeMap<String, bool> =
-        resources.map(|(key, resource)| (key.0.clone(), resource.ready == Ready::True)).collect();
+        map(resources.map(|(key, resource)| (key.0.clone(), resource.ready == Ready::True)));
     let all = ready.values().all(|ready| *ready) && desired.composite.ready != Ready::False;
     ready.insert(String::new(), all);
     ready

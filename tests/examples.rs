@@ -2,7 +2,7 @@
 #![cfg(test)]
 
 use function_database::render::{Composition, Rendered, render};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
 
 fn documents(path: &str) -> Vec<Value> {
@@ -65,5 +65,10 @@ fn the_ready_example_is_ready() {
     let rendered = rendered("postgresql/prod.yaml", &observed, &cluster);
     assert_eq!(rendered.composite["status"]["phase"], "Ready");
     assert_eq!(rendered.composite["status"]["stage"], "Completed");
+    assert_eq!(
+        rendered.composite["status"]["approval"],
+        json!({"approvedBy": ["anna"]}),
+        "what runs is what is asked for"
+    );
     assert_eq!(rendered.ready.values().filter(|ready| !**ready).count(), 0, "{:?}", rendered.ready);
 }

@@ -8,6 +8,7 @@ use super::claim::{
     Restore, Role, ServiceType, Topology, Window,
 };
 use super::quantity::{Bytes, Millicores};
+use crate::map::map;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -346,7 +347,7 @@ impl Plan {
     /// Every engine setting: the tuned ones, and the claim's over them.
     pub fn parameters(&self) -> BTreeMap<&str, &str> {
         let pairs = self.notes.tuned.iter().chain(&self.terms.parameters);
-        pairs.map(|(name, value)| (name.as_str(), value.as_str())).collect()
+        map(pairs.map(|(name, value)| (name.as_str(), value.as_str())))
     }
 }
 

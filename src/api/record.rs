@@ -3,6 +3,7 @@
 
 use super::plan::{DatabaseName, Destination, Plan};
 use super::{API_VERSION, claim::Composite};
+use crate::map::map;
 use crate::operators::name_of;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -130,7 +131,7 @@ pub struct Source {
 impl DatabaseRecord {
     pub fn new(spec: Record) -> DatabaseRecord {
         let DatabaseName { namespace, name, .. } = spec.serving.plan.terms.database.clone();
-        let labels = BTreeMap::from([(ENVIRONMENT.into(), name_of(&spec.serving.plan.terms.environment))]);
+        let labels = map([(ENVIRONMENT.into(), name_of(&spec.serving.plan.terms.environment))]);
         let metadata = RecordName { name, namespace, labels };
         DatabaseRecord { api_version: API_VERSION.into(), kind: KIND.into(), metadata, spec }
     }

@@ -8,6 +8,7 @@ mod node;
 
 use super::cores::on_every_core;
 use anyhow::Context;
+use function_database::map::map;
 use function_database::schema::path;
 use node::Node;
 use serde_json::Value;
@@ -184,7 +185,7 @@ impl Files {
                 let rest = path.strip_prefix(&item)?;
                 (rest.is_empty() || rest.starts_with(['.', '['])).then(|| rest.trim_start_matches('.').to_owned())
             };
-            let places = document.places.iter().filter_map(|(path, at)| Some((below(path)?, *at))).collect();
+            let places = map(document.places.iter().filter_map(|(path, at)| Some((below(path)?, *at))));
             let ambiguous = &document.ambiguous;
             let ambiguous = ambiguous.iter().filter_map(|(path, what)| Some((below(path)?, what.clone()))).collect();
             self.documents.push(Document { file: document.file.clone(), value, ambiguous, places });

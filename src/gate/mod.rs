@@ -148,30 +148,25 @@ pub struct Origin {
 }
 
 /// The record from now on; `None` where nothing may run. `ready`: whether the data is ready at this moment.
-pub fn settle(outcome: &Outcome, record: Option<&Record>, origin: &Origin, ready: bool) -> Option<Record> {
+pub fn settle(outcome: &Outcome, record: Option<Record>, origin: &Origin, ready: bool) -> Option<Record> {
+    let record = record.map(|record| Record { was_ready: record.was_ready || ready, ..record });
     match (outcome, record) {
         (Outcome::Fatal(_) | Outcome::Hold | Outcome::Nothing(_), _) => None,
         (Outcome::Keep(_) | Outcome::Restore(..) | Outcome::Lost, None) => None,
         (Outcome::Restore(plan, people), Some(record)) => {
-            let asked = restore::asked(Some(record), plan).zip(origin.restored.as_ref());
-            let record = Record { was_ready: record.was_ready || ready, ..record.clone() };
-            Some(match asked {
-                Some((restore, from)) => restore::begun(record, plan, restore, from, people),
-                None => record,
-            })
+            match restore::asked(Some(&record), plan).zip(origin.restored.as_ref()) {
+                Some((restore, from)) => Some(restore::begun(record, plan, restore, from, people)),
+                None => Some(record),
+            }
         }
-        (Outcome::Keep(_) | Outcome::Lost, Some(record)) => {
-            Some(Record { was_ready: record.was_ready || ready, ..record.clone() })
-        }
-        (Outcome::Apply(plan, people), Some(record)) => {
-            let same = record.serving.plan.terms == plan.terms;
-            Some(Record {
-                schema: record::SCHEMA,
-                serving: Generation { plan: (*plan).clone(), ..record.serving.clone() },
-                was_ready: record.was_ready || ready,
-                approved_by: if same { record.approved_by.clone() } else { people.to_vec() },
-                ..record.clone()
-            })
+        (Outcome::Keep(_) | Outcome::Lost, Some(record)) => Some(record),
+        (Outcome::Apply(plan, people), Some(mut record)) => {
+            record.schema = record::SCHEMA;
+            if record.serving.plan.terms != plan.terms {
+                record.approved_by = people.to_vec();
+            }
+            record.serving.plan = (*plan).clone();
+            Some(record)
         }
         (Outcome::Apply(plan, people), None) => {
             let Origin { number, lineage, found, restored } = origin.clone();

@@ -106,17 +106,17 @@ fn the_record_remembers_what_was_applied_and_by_whose_leave() {
         settle(&Outcome::Apply(&old, &people), None, &Origin { found: true, ..origin.clone() }, false).unwrap();
     assert!(adopted.was_ready, "or a last backup would not be made of data that nobody remembers");
 
-    let kept = settle(&Outcome::Keep(Because::Asking), Some(&first), &origin, true).unwrap();
+    let kept = settle(&Outcome::Keep(Because::Asking), Some(first.clone()), &origin, true).unwrap();
     assert_eq!((kept.serving.plan.clone(), kept.was_ready), (old.clone(), true), "what runs goes on");
-    let same = settle(&Outcome::Apply(&old, &[]), Some(&kept), &origin, false).unwrap();
+    let same = settle(&Outcome::Apply(&old, &[]), Some(kept.clone()), &origin, false).unwrap();
     assert_eq!(same, kept, "ready once is ready once, and the approval stays with what it approved");
 
     let elsewhere = Origin { number: 7, lineage: "u-2".into(), found: true, restored: None };
-    let changed = settle(&Outcome::Apply(&new, &["ben".into()]), Some(&kept), &elsewhere, false).unwrap();
+    let changed = settle(&Outcome::Apply(&new, &["ben".into()]), Some(kept.clone()), &elsewhere, false).unwrap();
     assert_eq!(changed.serving, Generation { plan: new, ..first.serving.clone() }, "the same life of the data");
     assert_eq!(changed.approved_by, ["ben"]);
     for outcome in [Outcome::Hold, Outcome::Nothing(Because::Asking), Outcome::Fatal(Refusal::CoreTooOld)] {
-        assert_eq!(settle(&outcome, Some(&kept), &origin, true), None);
+        assert_eq!(settle(&outcome, Some(kept.clone()), &origin, true), None);
     }
 }
 

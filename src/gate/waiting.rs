@@ -32,9 +32,8 @@ pub struct Held {
     pub quiet: Option<Plan>,
 }
 
-pub fn timed(record: &Record, wanted: &Plan, asleep: bool, now: Timestamp) -> Timed {
+pub fn timed(record: &Record, mut plan: Plan, asleep: bool, now: Timestamp) -> Timed {
     let from = &record.serving.plan;
-    let mut plan = wanted.clone();
     if plan.terms.maintenance.pinned {
         keep_release(from, &mut plan);
     }
@@ -137,7 +136,7 @@ mod tests {
             ),
         ];
         for (case, was_ready, from, to, now, waits) in cases {
-            let timed = timed(&runs(from, was_ready), to, from.terms.lifecycle.hibernated, at(now));
+            let timed = timed(&runs(from, was_ready), to.clone(), from.terms.lifecycle.hibernated, at(now));
             assert_eq!((timed.whole, timed.waiting.is_some()), (waits, waits), "{case}");
             assert_eq!(&timed.plan, to, "{case}");
         }
@@ -148,7 +147,7 @@ mod tests {
         let from = prod(json!({}));
         let mut to = prod(json!({"access": {"allowedNamespaces": ["web"]}}));
         to.notes.release = "newer".into();
-        let now = timed(&runs(&from, true), &to, false, at(SATURDAY));
+        let now = timed(&runs(&from, true), to.clone(), false, at(SATURDAY));
         assert!(!now.whole);
         assert_eq!(now.plan.notes.release, from.notes.release);
         assert_eq!(now.plan.terms, to.terms, "what the developer asked for does not wait for it");
@@ -156,7 +155,7 @@ mod tests {
         assert_eq!(waiting.changes, [format!("release {} -> newer", from.notes.release)]);
         assert_eq!((waiting.class, waiting.until.as_str()), (Class::Restart, OPENS));
 
-        let later = timed(&runs(&now.plan, true), &to, false, at(SUNDAY));
+        let later = timed(&runs(&now.plan, true), to.clone(), false, at(SUNDAY));
         assert_eq!((later.plan, later.waiting), (to, None));
     }
 
@@ -169,9 +168,9 @@ mod tests {
             plan.notes.release = "newer".into();
             plan
         };
-        let same = timed(&runs(&from, true), &pinned(json!({})), false, at(SUNDAY));
+        let same = timed(&runs(&from, true), pinned(json!({})), false, at(SUNDAY));
         assert_eq!((same.plan.notes.release, same.waiting), (from.notes.release.clone(), None));
-        let upgraded = timed(&runs(&from, true), &pinned(json!({"version": "18"})), false, at(SUNDAY));
+        let upgraded = timed(&runs(&from, true), pinned(json!({"version": "18"})), false, at(SUNDAY));
         assert_eq!(upgraded.plan.notes.release, "newer");
     }
 }

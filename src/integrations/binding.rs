@@ -4,6 +4,7 @@
 use super::service;
 use crate::api::claim::CredentialSource;
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::operators::Facts;
 use crate::operators::facts::{Endpoint, EndpointRole, Uri};
 use std::collections::BTreeMap;
@@ -38,7 +39,7 @@ pub fn kind(facts: &Facts) -> String {
 /// All but the certificate authority.
 pub fn values(generation: &Generation, facts: &Facts, account: &Account) -> BTreeMap<&'static str, String> {
     let terms = &generation.plan.terms;
-    let mut values = BTreeMap::from([
+    let mut values = map([
         ("type", facts.service_type.clone()),
         ("provider", facts.provider.clone()),
         ("database", terms.database.inside.clone()),

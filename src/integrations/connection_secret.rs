@@ -8,6 +8,7 @@ use super::{binding, escape, secret};
 use crate::api::claim::CredentialSource;
 use crate::api::plan::Delivery;
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::observed::{Answer, Observed, Question};
 use crate::operators::facts::{SecretKey, Username};
 use crate::operators::{Facts, Holds, Resource, metadata};
@@ -103,7 +104,7 @@ fn data(
     let escaped = format!("{}:{}", escape(&username), escape(&password));
     let values = binding::values(generation, facts, &binding::Account { username, password, escaped });
     let mut data: BTreeMap<String, String> =
-        values.into_iter().map(|(key, value)| (key.into(), STANDARD.encode(value))).collect();
+        map(values.into_iter().map(|(key, value)| (key.into(), STANDARD.encode(value))));
     if let Some(found) = facts.certificate_authority.as_ref().and_then(|at| authority_of(generation, at, observed)) {
         data.extend(binding::AUTHORITY.map(|key| (key.into(), found.clone())));
     }
@@ -114,7 +115,7 @@ fn data(
 pub fn details(generation: &Generation, facts: &Facts, observed: &Observed) -> BTreeMap<String, Bytes> {
     let Ok(account) = credentials(generation, facts, observed) else { return BTreeMap::new() };
     let decoded = |(key, value)| Some((key, STANDARD.decode(value).ok()?.into()));
-    data(generation, facts, observed, account).into_iter().filter_map(decoded).collect()
+    map(data(generation, facts, observed, account).into_iter().filter_map(decoded))
 }
 
 /// Still encoded. It is a help, so a secret without it is a secret all the same.

@@ -6,6 +6,7 @@
 use super::external_secret::SecretStore;
 use super::{resource, service};
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::operators::facts::EndpointRole;
 use crate::operators::{Facts, Resource, name_of};
 use schemars::JsonSchema;
@@ -44,15 +45,13 @@ pub fn annotations(generation: &Generation, role: EndpointRole, settings: &Setti
     let terms = &generation.plan.terms;
     let database = generation.database();
     let tags = [name_of(&terms.engine), name_of(&terms.environment), name_of(&role)].join(",");
-    [
+    let annotations = [
         ("service-sync", "true".into()),
         ("service-name", format!("{}-{}-{}", database.namespace, database.name, name_of(&role))),
         ("service-tags", tags),
         ("service-meta-database", terms.database.inside.clone()),
-    ]
-    .into_iter()
-    .map(|(name, value)| (format!("consul.hashicorp.com/{name}"), value))
-    .collect()
+    ];
+    map(annotations.map(|(name, value)| (format!("consul.hashicorp.com/{name}"), value)))
 }
 
 pub fn compose(generation: &Generation, facts: &Facts, settings: &Settings, vault: Option<&str>) -> Vec<Resource> {
@@ -82,8 +81,7 @@ pub fn compose(generation: &Generation, facts: &Facts, settings: &Settings, vaul
 }
 
 fn values(generation: &Generation, facts: &Facts, vault: Option<&str>) -> BTreeMap<&'static str, String> {
-    let mut values =
-        BTreeMap::from([("type", facts.service_type.clone()), ("database", generation.database().inside.clone())]);
+    let mut values = map([("type", facts.service_type.clone()), ("database", generation.database().inside.clone())]);
     let keys = [
         (EndpointRole::Primary, ["host", "port"]),
         (EndpointRole::Replica, ["reader-host", "reader-port"]),

@@ -3,6 +3,7 @@
 //! are permanent: people route by them.
 
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::operators::facts::{Labels, Signal};
 use crate::operators::{Facts, Holds, Metadata, Resource, metadata, name_of};
 use crate::wire::{Key, Object};
@@ -191,7 +192,7 @@ fn alerts(generation: &Generation, facts: &Facts, settings: &Settings) -> Vec<Al
 fn rule(generation: &Generation, settings: &Settings, alert: Alert) -> Rule {
     let plan = &generation.plan;
     let database = &plan.terms.database;
-    let mut labels = BTreeMap::from([
+    let mut labels = map([
         ("severity", alert.severity.to_string()),
         ("namespace", database.namespace.clone()),
         ("database", database.name.clone()),
@@ -199,10 +200,8 @@ fn rule(generation: &Generation, settings: &Settings, alert: Alert) -> Rule {
     ]);
     labels.extend(plan.notes.owner.clone().map(|owner| ("owner", owner)));
     let at = format!("{}/{}", database.namespace, database.name);
-    let mut annotations = BTreeMap::from([
-        ("summary", format!("{at}: {}", alert.summary)),
-        ("description", format!("{at}: {}", alert.description)),
-    ]);
+    let mut annotations =
+        map([("summary", format!("{at}: {}", alert.summary)), ("description", format!("{at}: {}", alert.description))]);
     let runbook = settings.runbook_url.as_ref();
     annotations.extend(runbook.map(|url| ("runbook_url", format!("{}/{}", url.trim_end_matches('/'), alert.name))));
     Rule { alert: alert.name, expr: alert.expression, r#for: alert.lasting, labels, annotations }

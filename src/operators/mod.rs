@@ -42,6 +42,7 @@ use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::{ENVIRONMENT, Generation};
 use crate::api::status::Class;
+use crate::map::map;
 use crate::observed::{Observed, Question};
 use crate::wire::{Key, Object, Undecodable};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -136,8 +137,11 @@ pub fn of(name: OperatorName) -> &'static dyn Operator {
     }
 }
 
-/// Between two operators no operator can judge.
+/// Between two operators no operator can judge, and of what is the same none needs to.
 pub fn class(from: &Plan, to: &Plan) -> Class {
+    if from.terms == to.terms && from.notes == to.notes {
+        return Class::None;
+    }
     if from.terms.operator != to.terms.operator {
         return Class::Refused;
     }
@@ -295,7 +299,7 @@ pub fn metadata(generation: &Generation, name: String) -> Metadata {
     Metadata {
         name,
         namespace: terms.database.namespace.clone(),
-        labels: labels.into_iter().map(|(label, value)| (label.into(), value)).collect(),
+        labels: map(labels.into_iter().map(|(label, value)| (label.into(), value))),
         annotations: BTreeMap::new(),
     }
 }

@@ -7,6 +7,7 @@ use crate::api::plan::{DestinationAccess, Monitoring, Plan, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::status::Class;
+use crate::map::map;
 use crate::operators::facts::{Signal, Uri};
 use crate::operators::{Shards, name_of, pods};
 use crate::plan::tuning::mongodb::CACHE;
@@ -191,7 +192,7 @@ pub fn exporter(terms: &Terms, image: &str, tls: bool, user: [EnvVar; 2]) -> Con
 pub fn signals(terms: &Terms, members: &str, volumes: &str) -> BTreeMap<Signal, String> {
     let connections = |kind: &str| format!(r#"sum by (pod) (mongodb_ss_connections{{{members},conn_type="{kind}"}})"#);
     let (used, free) = (connections("current"), connections("available"));
-    let mut signals = BTreeMap::from([
+    let mut signals = map([
         (Signal::MembersUp, members_up(members)),
         (Signal::ConnectionsUsed, format!("max({used} / ({used} + {free}))")),
         (Signal::Queries, format!("mongodb_ss_opcounters{{{members}}}")),

@@ -8,6 +8,7 @@
 
 use super::{Holds, Metadata, Resource, metadata};
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::observed::Observed;
 use crate::wire::{Key, Object, Undecodable};
 use serde::{Deserialize, Serialize};
@@ -68,7 +69,7 @@ pub fn compose_of(generation: &Generation, role: Option<&str>, kind: &str, value
             name: name(),
             creation_policy: "Owner",
             deletion_policy: "Retain",
-            template: Template { engine_version: "v2", r#type: kind, data: data.collect() },
+            template: Template { engine_version: "v2", r#type: kind, data: map(data) },
         },
         data_from: [Source {
             source_ref: SourceRef {

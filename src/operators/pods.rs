@@ -4,13 +4,13 @@
 use super::facts::Labels;
 use crate::api::plan::{Placement, Terms};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
+use crate::map::map;
 use k8s_openapi::api::core::v1::{
     Affinity, Capabilities, PodAffinityTerm, PodAntiAffinity, PodSecurityContext, ResourceRequirements, SeccompProfile,
     SecurityContext, TopologySpreadConstraint, VolumeResourceRequirements, WeightedPodAffinityTerm,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use std::collections::BTreeMap;
 
 /// Of a member's main container.
 pub fn member(terms: &Terms) -> ResourceRequirements {
@@ -33,17 +33,14 @@ pub fn whole(size: Amounts) -> ResourceRequirements {
 /// Memory is always reserved whole: a member that the kernel kills for memory is a failover.
 fn resources(cpu_request: Millicores, cpu: Millicores, memory: Bytes) -> ResourceRequirements {
     let amounts = |cpu: Millicores| {
-        BTreeMap::from([
-            ("cpu".to_string(), Quantity(cpu.to_string())),
-            ("memory".to_string(), Quantity(memory.to_string())),
-        ])
+        map([("cpu".to_string(), Quantity(cpu.to_string())), ("memory".to_string(), Quantity(memory.to_string()))])
     };
     ResourceRequirements { requests: Some(amounts(cpu_request)), limits: Some(amounts(cpu)), ..Default::default() }
 }
 
 /// Of a claim of a volume.
 pub fn storage(size: Bytes) -> VolumeResourceRequirements {
-    let request = BTreeMap::from([("storage".to_string(), Quantity(size.to_string()))]);
+    let request = map([("storage".to_string(), Quantity(size.to_string()))]);
     VolumeResourceRequirements { requests: Some(request), ..Default::default() }
 }
 

@@ -5,6 +5,7 @@ use crate::api::claim::LogLevel;
 use crate::api::plan::Monitoring;
 use crate::api::record::Generation;
 use crate::api::status::Class;
+use crate::map::map;
 use crate::operators::facts::Signal;
 use std::collections::BTreeMap;
 
@@ -43,7 +44,7 @@ pub fn log_settings(monitoring: &Monitoring) -> BTreeMap<&'static str, &'static 
     };
     let audit = [("pgaudit.log", "ddl,role,write"), ("pgaudit.log_catalog", "off")];
     let audit = audit.into_iter().filter(|_| monitoring.audit);
-    [("log_min_messages", least)].into_iter().chain(audit).collect()
+    map([("log_min_messages", least)].into_iter().chain(audit))
 }
 
 /// How many connections a server with these settings takes.
@@ -73,7 +74,7 @@ pub fn exporter_signals(generation: &Generation, pods: &str, volumes: &str) -> B
     let most = format!("sum by (pod) (pg_settings_max_connections{{{members}}})");
     let longest = format!(r#"max(pg_stat_activity_max_tx_duration{{{members},backend_type="client backend"}})"#);
     let oldest = format!("max(pg_database_wraparound_age_datfrozenxid_seconds{{{members}}})");
-    let mut signals = BTreeMap::from([
+    let mut signals = map([
         // A member that is gone has no value, and no members at all are no vector.
         (Signal::MembersUp, format!("sum(pg_up{{{members}}}) or vector(0)")),
         (Signal::ConnectionsUsed, format!("max({used} / {most})")),

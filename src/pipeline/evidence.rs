@@ -132,7 +132,7 @@ impl<'request> Evidence<'request> {
     /// What of the plan can come now, beside what waits for the maintenance window.
     pub fn timed(&mut self, recorded: &Recorded, plan: Plan) -> Plan {
         let Recorded::Is(record) = recorded else { return plan };
-        let Timed { plan, whole, waiting } = waiting::timed(record, &plan, self.sleep.asleep, self.now);
+        let Timed { plan, whole, waiting } = waiting::timed(record, plan, self.sleep.asleep, self.now);
         self.waiting = waiting;
         if whole {
             self.course = Course::Window;

@@ -43,19 +43,22 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
     let wanted = wanted.map(|plan| evidence.timed(&recorded, plan));
     let situation = evidence.situation(&recorded, &wanted)?;
     let outcome = gate::decide(&situation);
-    let record = match &recorded {
-        Recorded::Is(record) => Some(&**record),
+    let record = match recorded {
+        Recorded::Is(record) => Some(*record),
         Recorded::NotAsked | Recorded::Nothing | Recorded::Unreadable(_) => None,
     };
+    let token = wanted.as_ref().ok().and_then(|plan| plan.requests.backup.as_deref());
     let Evidence { response, composite, observed, restored, .. } = &mut evidence;
-    let ready = record.is_some_and(|record| health(response, &record.serving, observed).has_served());
+    // Looked at only where it matters: most of the time the record has seen it ready, and nobody asks for a backup.
+    let ready = record.as_ref().is_some_and(|record| {
+        (!record.was_ready || token.is_some()) && health(response, &record.serving, observed).has_served()
+    });
     let origin = Origin { restored: restored.take(), ..origin(composite, observed) };
     let record = gate::settle(&outcome, record, &origin, ready);
     let (record, fenced) = match record {
         None => (None, false),
         Some(record) => {
             let (record, fenced) = progressed(&mut evidence, record);
-            let token = wanted.as_ref().ok().and_then(|plan| plan.requests.backup.as_deref());
             let able = ready && !fenced && !evidence.sleep.asleep;
             (Some(gate::on_demand::asked(record, token, able, now)), fenced)
         }

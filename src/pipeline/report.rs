@@ -45,8 +45,10 @@ pub fn run(request: &Request, _settings: &Report) -> Result<Response, Stop> {
     }
     response.events = report::events(&request.composite, &conditions);
     response.conditions = conditions;
-    let status = Object::default().with("status", &Object::of(&status));
-    response.desired.composite.object = response.desired.composite.object.merge(&status);
+    let composite = &mut response.desired.composite.object;
+    let status = Object::of(&status);
+    let status = composite.field("status").map_or_else(|| status.clone(), |others| others.merge(&status));
+    *composite = composite.with("status", &status);
     // Crossplane would call a composite without resources ready. Anything else it judges by the resources itself.
     if ruling.record.is_none() {
         response.desired.composite.ready = Ready::False;

@@ -26,6 +26,7 @@ use crate::api::plan::{
 };
 use crate::api::problem::{Problem, Problems};
 use crate::api::quantity::Bytes;
+use crate::map::map;
 use crate::operators::{self, Encryption, Features, name_of};
 use std::collections::BTreeMap;
 
@@ -158,7 +159,7 @@ fn resolve_with(
             None
         }
     });
-    let extensions = extensions.collect();
+    let extensions = map(extensions);
     let issuer = encryption(spec, tables, &mut problems);
     let lifecycle = lifecycle(spec, tier);
     let maintenance = maintenance(spec, tier, &lifecycle, &mut problems);

@@ -7,6 +7,7 @@
 use crate::api::approval::OperationKind;
 use crate::api::input::{ApprovalGate, Step};
 use crate::api::record;
+use crate::map::map;
 use crate::render::{Composition, key_of, object, render};
 use crate::schema::path;
 use crate::wire::Object;
@@ -73,7 +74,7 @@ impl Composer {
         let rendered = render(&self.composition, &claim, &[], &cluster, self.now);
         let keyed =
             rendered.resources.into_iter().map(|value| (key_of(&value).unwrap_or_default().to_owned(), masked(value)));
-        keyed.filter(|(key, _)| key != record::KEY).collect()
+        map(keyed.filter(|(key, _)| key != record::KEY))
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use regex::Regex;
+use regex_lite::Regex;
 use serde::Deserialize;
 use serde_json::{Number, Value};
 
@@ -73,8 +73,10 @@ impl Limit {
             false => keyword(schema, "type", at)?,
         };
         let mut compile = |name: &str, pattern: &str| {
-            let invalid =
-                |error: regex::Error| BuildError::Invalid { path: format!("{at}/{name}"), message: error.to_string() };
+            let invalid = |error: regex_lite::Error| BuildError::Invalid {
+                path: format!("{at}/{name}"),
+                message: error.to_string(),
+            };
             patterns.compile(pattern).map_err(invalid)
         };
         let pattern = keyword::<String>(schema, "pattern", at)?;

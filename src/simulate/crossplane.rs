@@ -4,6 +4,7 @@
 use super::store::{Id, controller, set_condition, text};
 use super::{Policy, RAREST, World};
 use crate::api;
+use crate::map::map;
 use crate::render::{self, Asked, Run, object};
 use crate::wire::{Key, Object};
 use jiff::{SignedDuration, Timestamp};
@@ -73,7 +74,7 @@ impl World {
             Ok(observed) => observed,
             Err(why) => return failed(why, vec![], false),
         };
-        let objects = observed.iter().map(|(key, value)| (Key(key.clone()), Object::of(value))).collect();
+        let objects = map(observed.iter().map(|(key, value)| (Key(key.clone()), Object::of(value))));
         let exists: Vec<&Value> = self.store.all().collect();
         let run = render::run(&self.composition, composite, &objects, &exists, &mut composer.asked, self.now);
         let ready = render::readiness(&run.desired);

@@ -4,6 +4,7 @@
 use super::store::{Id, text};
 use super::usage::{self, Policy};
 use super::{Refused, World, crossplane};
+use crate::map::map;
 use crate::render::object;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -65,7 +66,7 @@ impl World {
     /// The garbage collector: what has owners, of which none is left, is deleted; a webhook may refuse, then it tries again.
     pub(super) fn collect(&mut self) {
         let uids: BTreeMap<&str, bool> =
-            self.store.all().map(|value| (text(&value["metadata"]["uid"]), goes(value))).collect();
+            map(self.store.all().map(|value| (text(&value["metadata"]["uid"]), goes(value))));
         let is_gone = |owner: &Value| uids.get(text(&owner["uid"])).copied().unwrap_or(true);
         let mut orphans = vec![];
         let mut freed = vec![];

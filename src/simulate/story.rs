@@ -3,6 +3,7 @@
 
 use super::World;
 use super::store::{Id, text};
+use crate::map::map;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,7 +49,7 @@ impl Look {
         Look {
             phase: text(&status["phase"]).into(),
             message: text(&status["message"]).into(),
-            conditions: conditions.map(condition).collect(),
+            conditions: map(conditions.map(condition)),
             resources,
             kept,
         }

@@ -5,6 +5,7 @@ use super::{
     Capabilities, Condition, Context, Desired, DesiredResource, Event, Key, Match, Object, Ready, Request, Response,
     Selector, Severity, Truth, proto,
 };
+use crate::map::map;
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -24,20 +25,18 @@ pub fn decode(request: proto::RunFunctionRequest) -> Request {
         tag: meta.tag,
         input: request.input.map(Object::from),
         composite: object(observed.composite.unwrap_or_default()),
-        observed: observed.resources.into_iter().map(|(name, resource)| (Key(name), object(resource))).collect(),
+        observed: map(observed.resources.into_iter().map(|(name, resource)| (Key(name), object(resource)))),
         desired: Desired {
             composite: desired_resource(desired.composite.unwrap_or_default()),
-            resources: desired
+            resources: map(desired
                 .resources
                 .into_iter()
-                .map(|(name, resource)| (Key(name), desired_resource(resource)))
-                .collect(),
+                .map(|(name, resource)| (Key(name), desired_resource(resource)))),
         },
         context: Context(request.context.unwrap_or_default().into()),
-        required: required
+        required: map(required
             .into_iter()
-            .map(|(name, resources)| (name, resources.items.into_iter().map(object).collect()))
-            .collect(),
+            .map(|(name, resources)| (name, resources.items.into_iter().map(object).collect()))),
     }
 }
 
@@ -67,13 +66,13 @@ pub fn encode(response: Response) -> proto::RunFunctionResponse {
             composite: Some(desired.composite)
                 .filter(|composite| *composite != DesiredResource::default())
                 .map(resource),
-            resources: desired.resources.into_iter().map(|(Key(name), desired)| (name, resource(desired))).collect(),
+            resources: map(desired.resources.into_iter().map(|(Key(name), desired)| (name, resource(desired)))),
         }),
         results: events.into_iter().map(event).collect(),
         context: Some(context.0.into()).filter(|context: &Bytes| !context.is_empty()),
         requirements: Some(requirements).filter(|requirements| !requirements.is_empty()).map(|requirements| {
             proto::Requirements {
-                resources: requirements.into_iter().map(|(name, wanted)| (name, selector(wanted))).collect(),
+                resources: map(requirements.into_iter().map(|(name, wanted)| (name, selector(wanted)))),
                 ..proto::Requirements::default()
             }
         }),

@@ -12,6 +12,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// Room for what is written, in bytes: most objects need no more.
+const OBJECT: usize = 4096;
+
 /// A JSON-like object kept as wire bytes of `google.protobuf.Struct`. Cloning is cheap.
 ///
 /// Equality is that of the objects, not of the bytes: the order of the entries does not matter.
@@ -34,7 +37,7 @@ impl Object {
     /// # Errors
     /// If it is no object, is nested too deep, or has a number that is not finite or a whole one beyond 2^53.
     pub fn try_of<T: Serialize + ?Sized>(value: &T) -> Result<Object, Undecodable> {
-        let mut bytes = Vec::with_capacity(1024);
+        let mut bytes = Vec::with_capacity(OBJECT);
         write::value(&mut bytes, value).map_err(|error| Undecodable::at("", error))?;
         let bytes = Bytes::from(bytes);
         match Kind::of(&Parts::from(&bytes[..])) {

@@ -14,6 +14,7 @@ use function_database::api::input::{ApprovalGate, Step, TierDefaults};
 use function_database::api::problem::Problem;
 use function_database::api::{self, schema};
 use function_database::gate::deletion;
+use function_database::map::map;
 use function_database::pipeline::{self, stop::Stop};
 use function_database::plan::{self, quota};
 use function_database::render::Composition;
@@ -373,8 +374,7 @@ pub fn is_overlay(document: &Document) -> bool {
 }
 
 fn policy_of(composition: &Composition, overlay: Option<Object>) -> Result<Policy, Stop> {
-    let required: BTreeMap<_, _> =
-        overlay.map(|config| (pipeline::OVERLAY.to_string(), vec![config])).into_iter().collect();
+    let required: BTreeMap<_, _> = map(overlay.map(|config| (pipeline::OVERLAY.to_string(), vec![config])));
     let request = |step: Step| {
         let is_of = |input: &&Object| input.text("input", &["kind"]).is_ok_and(|kind| kind == Some(step.kind()));
         let input = composition.steps.iter().map(|step| &step.input).find(is_of).cloned();

@@ -7,6 +7,7 @@ use crate::api::claim::LogLevel;
 use crate::api::plan::{Plan, Terms};
 use crate::api::quantity::Bytes;
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::operators::password;
 use crate::plan::parameters::memory;
 use serde::Serialize;
@@ -63,7 +64,7 @@ fn from_secret(generation: &Generation, key: &'static str) -> Setting {
 }
 
 fn section(settings: impl IntoIterator<Item = (String, Setting)>) -> Section {
-    settings.into_iter().collect()
+    map(settings)
 }
 
 /// Users from anywhere: the network's rules decide who comes that far. The backup's has the operator's default, its own pod.
@@ -89,7 +90,7 @@ pub fn users(generation: &Generation) -> Section {
 pub fn profiles(plan: &Plan) -> Section {
     let terms = &plan.terms;
     let of_queries = plan.parameters().into_iter().filter(|(name, _)| !SERVER.contains(name));
-    let mut profile: BTreeMap<&str, String> = of_queries.map(|(name, value)| (name, plain(value))).collect();
+    let mut profile: BTreeMap<&str, String> = map(of_queries.map(|(name, value)| (name, plain(value))));
     if keeper::instances(terms) > 0 {
         profile.insert("default_table_engine", "ReplicatedMergeTree".into());
         // A member that is down takes part once it is back, see ClickHouse, "Replicated".
@@ -175,7 +176,7 @@ fn plain(value: &str) -> String {
 pub fn files(terms: &Terms) -> BTreeMap<&'static str, String> {
     // Its password is empty, and nobody needs it: members know each other by a secret of their own. The name comes after
     // that of the operator's file, which makes it.
-    let mut files = BTreeMap::from([(
+    let mut files = map([(
         "users.d/remove_default_user.xml",
         "<clickhouse>\n  <users>\n    <default remove=\"1\"/>\n  </users>\n</clickhouse>\n".to_string(),
     )]);

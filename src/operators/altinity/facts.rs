@@ -4,6 +4,7 @@
 use super::configuration::{INTERSERVER, METRICS};
 use super::{CLUSTER, Settings, backup, installation, keeper, label, ports, secret, volume, workload};
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::operators::facts::{
     Credentials, Endpoint, EndpointRole, Facts, Peer, SecretKey, Signal, Target, Uri, Username, Workload, doors,
     labels, scraped,
@@ -102,7 +103,7 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
     let used = format!(
         "sum by (pod) (ClickHouseMetrics_TCPConnection{{{members}}} + ClickHouseMetrics_HTTPConnection{{{members}}})"
     );
-    let mut signals = BTreeMap::from([
+    let mut signals = map([
         // A member that is gone has no value, and no members at all are no vector.
         (Signal::MembersUp, format!("count(ClickHouseAsyncMetrics_Uptime{{{members}}}) or vector(0)")),
         (Signal::Queries, format!("ClickHouseProfileEvents_Query{{{members}}}")),

@@ -6,13 +6,13 @@ use super::status::{Installation, InstallationStatus, StatefulSet};
 use super::{all_members, installation, keeper, key, members, volume, volumes};
 use crate::api::plan::{Delivery, Plan};
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::observed::{Answer, Observed, Question};
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
 use crate::operators::volumes::Volume;
 use crate::operators::{backup_job, certificate, password};
 use crate::wire::{Key, Undecodable};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {
     let terms = &generation.plan.terms;
@@ -27,7 +27,7 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
         Some(Installation { status, .. }) => self::state(generation, status, &servers),
     };
     let whole = matches!(members, State::Ready | State::Hibernated) && !matches!(storage, Storage::NotYet(_));
-    let mut ready = BTreeMap::from([(key::INSTALLATION, whole)]);
+    let mut ready = map([(key::INSTALLATION, whole)]);
     let mut state = members;
     if keeper::instances(terms) > 0 {
         let keepers = keepers(generation, observed)?;
@@ -36,7 +36,7 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
             state = keepers;
         }
     }
-    let mut resources = BTreeMap::from(password::readiness(generation, observed)?);
+    let mut resources = map(password::readiness(generation, observed)?);
     // Pods wait for both secrets, and only these know why there is none.
     let waits = [password::missing(generation, observed)?, certificate::missing(generation, observed)?];
     if let (State::Progressing(_) | State::Failed(_), Some(why)) = (&state, waits.into_iter().flatten().next()) {

@@ -12,6 +12,7 @@ use crate::api::claim::{Environment, Topology};
 use crate::api::plan::Terms;
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::observed::{Observed, Question};
 use crate::operators::facts::labels;
 use crate::operators::{Holds, Resource, pods, resource};
@@ -58,7 +59,7 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
             templates: DefaultTemplates { pod_template: POD, data_volume_claim_template: volume(generation) },
         },
         configuration: Configuration {
-            settings: BTreeMap::from([("logger/level", "information")]),
+            settings: map([("logger/level", "information")]),
             clusters: [Cluster {
                 name: CLUSTER,
                 pdb_max_unavailable: 1,

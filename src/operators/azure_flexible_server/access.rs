@@ -8,6 +8,7 @@ use super::server::Member;
 use super::{Owner, Settings, key, kind, sku};
 use crate::api::plan::Plan;
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::operators::{Holds, Resource, name_of, postgresql, resource};
 use crate::plan::parameters::{memory, milliseconds};
 use crate::wire::Object;
@@ -78,7 +79,7 @@ fn pooler(plan: &Plan) -> BTreeMap<&'static str, String> {
 /// The values of PostgreSQL's settings in Azure's own writing.
 pub fn values(plan: &Plan) -> BTreeMap<&str, String> {
     let logged = postgresql::log_settings(&plan.terms.monitoring).into_iter();
-    let mut values: BTreeMap<&str, String> = logged.map(|(name, value)| (name, value.to_string())).collect();
+    let mut values: BTreeMap<&str, String> = map(logged.map(|(name, value)| (name, value.to_string())));
     // Without it nobody knows which statements are slow; Azure loads the library in any case.
     values.insert("pg_stat_statements.track", "top".into());
     values.extend(plan.terms.parameters.iter().map(|(name, value)| (name.as_str(), written(name, value))));
@@ -103,7 +104,7 @@ fn written(name: &str, value: &str) -> String {
 pub fn firewall(generation: &Generation, settings: &Settings, member: Member) -> Vec<Resource> {
     let asked = generation.plan.terms.access.cidrs.iter();
     let ranges: BTreeMap<(Ipv4Addr, Ipv4Addr), &String> =
-        settings.cluster_addresses.iter().chain(asked).filter_map(|cidr| Some((range(cidr)?, cidr))).collect();
+        map(settings.cluster_addresses.iter().chain(asked).filter_map(|cidr| Some((range(cidr)?, cidr))));
     let of = |((first, last), cidr): ((Ipv4Addr, Ipv4Addr), &String)| {
         let role = member.key_of(&format!("{}-{}", key::FIREWALL, dashed(cidr)));
         let name = format!("{}-{}", member.name(generation), dashed(cidr));

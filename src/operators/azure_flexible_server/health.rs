@@ -6,12 +6,13 @@ use super::{access, key, server, sku};
 use crate::api::plan::Plan;
 use crate::api::quantity::Bytes;
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::observed::Observed;
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
 use crate::operators::password;
 use crate::wire::{Key, Undecodable};
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::iter;
 
 /// States of a server in which clients can connect.
@@ -23,7 +24,7 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
     let mut storage = storage(plan, "the server", &primary.status);
     let mut state = primary_state(plan, &primary);
     let whole = state == State::Ready && !matches!(storage, Storage::NotYet(_));
-    let mut resources = BTreeMap::from([(Key(generation.key(key::SERVER)), whole)]);
+    let mut resources = map([(Key(generation.key(key::SERVER)), whole)]);
     let mut members = u32::from(primary.status.serves());
     if plan.terms.replicas > 1 {
         members += u32::from(primary.status.high_availability.state == Some("Healthy"));

@@ -7,13 +7,13 @@
 
 use super::{ArmId, Owner, Settings, WorkloadIdentity, key, kind, of_lineage};
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::observed::Observed;
 use crate::operators::{Holds, Resource, metadata, resource};
 use crate::wire::{Key, Object};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// What Entra's tokens of Kubernetes are for (Microsoft, "Workload identity federation").
 const AUDIENCE: &str = "api://AzureADTokenExchange";
@@ -89,7 +89,7 @@ fn service_account(generation: &Generation, name: String, client: &str) -> Resou
             name: Some(metadata.name),
             namespace: Some(metadata.namespace),
             labels: Some(metadata.labels),
-            annotations: Some(BTreeMap::from([(CLIENT_ID.into(), client.into())])),
+            annotations: Some(map([(CLIENT_ID.into(), client.into())])),
             ..Default::default()
         },
         ..Default::default()

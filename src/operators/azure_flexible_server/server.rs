@@ -5,6 +5,7 @@ use super::{ArmId, LEAST_DAYS, PASSWORD, Settings, administrator, azure_name, he
 use crate::api::plan::Terms;
 use crate::api::quantity::Bytes;
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::observed::Observed;
 use crate::operators::{DATABASE, Holds, Resource, password, resource};
 use crate::plan::schedule::days;
@@ -116,7 +117,7 @@ fn spec<'a>(generation: &'a Generation, settings: &'a Settings, azure_name: Stri
             delegated_subnet_resource_reference: ArmId { arm_id: &network.subnet },
             private_dns_zone_arm_resource_reference: ArmId { arm_id: &network.dns_zone },
         }),
-        tags: BTreeMap::from([(DATABASE.replace('/', "-"), terms.database.name.as_str())]),
+        tags: map([(DATABASE.replace('/', "-"), terms.database.name.as_str())]),
         ..Spec::default()
     }
 }

@@ -5,6 +5,7 @@ use super::{Name, Settings, backup, key, kind, label, server_name, source_name, 
 use crate::api::plan::{Placement, Plan, Terms};
 use crate::api::quantity::Bytes;
 use crate::api::record::{self, Generation};
+use crate::map::map;
 use crate::operators::facts::{Labels, labels};
 use crate::operators::{DATABASE, Holds, Resource, certificate, pods, postgresql, resource};
 use crate::wire::Object;
@@ -30,10 +31,7 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
         primary_update_method: "restart",
         primary_update_strategy: "unsupervised",
         inherited_metadata: Inherited {
-            labels: BTreeMap::from([
-                (DATABASE, terms.database.name.clone()),
-                (label::WORKLOAD, workload::MEMBERS.into()),
-            ]),
+            labels: map([(DATABASE, terms.database.name.clone()), (label::WORKLOAD, workload::MEMBERS.into())]),
         },
         bootstrap: bootstrap(generation),
         external_clusters: generation.source.iter().map(|source| archive(generation, source)).collect(),

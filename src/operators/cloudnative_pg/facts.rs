@@ -4,6 +4,7 @@
 use super::{Settings, label, pooler_name, workload};
 use crate::api::plan::Terms;
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::operators::facts::{
     Credentials, Endpoint, EndpointRole, Facts, Peer, SecretKey, Signal, Target, Uri, Username, Workload, doors,
     labels, scraped,
@@ -114,7 +115,7 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
     let volumes = format!(r#"namespace="{namespace}",persistentvolumeclaim=~"{name}-[0-9]+""#);
     let used = format!("sum by (pod) (cnpg_backends_total{{{members}}})");
     let most = format!(r#"sum by (pod) (cnpg_pg_settings_setting{{{members},name="max_connections"}})"#);
-    let mut signals = BTreeMap::from([
+    let mut signals = map([
         // A member that is gone has no value, and no members at all are no vector.
         (Signal::MembersUp, format!("sum(cnpg_collector_up{{{members}}}) or vector(0)")),
         (Signal::ConnectionsUsed, format!("max({used} / {most})")),

@@ -7,11 +7,11 @@ use super::status::{
 use super::{cluster, key, server_name, volumes};
 use crate::api::plan::{Delivery, Plan, Pooling};
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::observed::Observed;
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
 use crate::operators::volumes;
 use crate::wire::{Key, Undecodable};
-use std::collections::BTreeMap;
 
 pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {
     let cluster: Option<Cluster> = observed.get(&generation.key(key::CLUSTER))?;
@@ -23,7 +23,7 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
     let storage = storage(generation, status, observed)?;
     let members = cluster.as_ref().map_or(State::Absent, |cluster| members(&generation.plan, cluster));
     let whole = matches!(members, State::Ready | State::Hibernated) && !matches!(storage, Storage::NotYet(_));
-    let mut ready = BTreeMap::from([(key::CLUSTER, whole)]);
+    let mut ready = map([(key::CLUSTER, whole)]);
     let mut state = members;
     if let Some(pooling) = &terms.pooling {
         let pooler = pooler(observed.get(&generation.key(key::POOLER))?.as_ref(), pooling);
@@ -51,7 +51,7 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
         state,
         ready_replicas: status.map_or(0, |status| status.ready_instances),
         version: status.and_then(|status| status.image).and_then(version).map(String::from),
-        resources: ready.into_iter().map(|(role, ready)| (Key(generation.key(role)), ready)).collect(),
+        resources: map(ready.into_iter().map(|(role, ready)| (Key(generation.key(role)), ready))),
         storage,
         backup,
     })

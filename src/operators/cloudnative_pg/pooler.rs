@@ -6,6 +6,7 @@ use crate::api::claim::PoolMode;
 use crate::api::plan::{Placement, Pooling};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::operators::{DATABASE, Holds, Resource, facts, pods, postgresql, resource};
 use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -31,7 +32,7 @@ pub fn compose(generation: &Generation, pooling: &Pooling) -> Resource {
 fn parameters(generation: &Generation, pooling: &Pooling) -> BTreeMap<&'static str, String> {
     let pooled = postgresql::pooled_connections(&generation.plan.parameters());
     let pool = (pooled / u64::from(pooling.instances.max(1))).max(1).to_string();
-    let mut parameters = BTreeMap::from([
+    let mut parameters = map([
         ("default_pool_size", pool.clone()),
         // The pool's size is per user; this holds for all of them together.
         ("max_db_connections", pool),
@@ -55,7 +56,7 @@ fn template(generation: &Generation) -> PodTemplateSpec {
     };
     let own = facts::labels([(label::POOLER, &pooler_name(generation))]);
     let labels = [(DATABASE, terms.database.name.as_str()), (label::WORKLOAD, workload::POOLER)];
-    let labels = labels.into_iter().map(|(label, value)| (label.into(), value.into())).collect();
+    let labels = map(labels.into_iter().map(|(label, value)| (label.into(), value.into())));
     PodTemplateSpec {
         metadata: Some(ObjectMeta { labels: Some(labels), ..Default::default() }),
         spec: Some(PodSpec {

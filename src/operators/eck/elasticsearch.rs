@@ -10,6 +10,7 @@ use crate::api::claim::LogLevel;
 use crate::api::plan::{Backup, Destination, DestinationAccess, KeySecret, Plan, Terms};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::operators::backup_job::{from_secret, text};
 use crate::operators::facts::labels;
 use crate::operators::{DATABASE, Holds, Resource, certificate, pods, resource};
@@ -75,7 +76,7 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
 /// elasticsearch.yml: the plan's settings over ours, and nothing that the operator keeps for itself.
 fn config(plan: &Plan, settings: &Settings) -> BTreeMap<String, String> {
     let terms = &plan.terms;
-    let mut config = BTreeMap::from([("node.store.allow_mmap".into(), settings.memory_mapping.to_string())]);
+    let mut config = map([("node.store.allow_mmap".into(), settings.memory_mapping.to_string())]);
     config.extend(log_level(terms.monitoring.log_level).map(|level| ("logger.level".into(), level.into())));
     if let Some(Backup { destination, .. }) = &terms.backup {
         config.extend(store(destination));

@@ -4,6 +4,7 @@
 use super::elasticsearch::{METRICS, METRICS_PORT};
 use super::{NODE_SET, PORT, Settings, USER, VOLUME, authority_secret, own, password_secret};
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::operators::backup_job;
 use crate::operators::facts::{
     Credentials, Endpoint, EndpointRole, Facts, Peer, SecretKey, Signal, Target, Uri, Username, Workload, doors,
@@ -69,7 +70,7 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
     let (namespace, name) = (&generation.database().namespace, generation.name());
     let pods = format!(r#"namespace="{namespace}",pod=~"{name}-es-{NODE_SET}-[0-9]+""#);
     let volumes = format!(r#"namespace="{namespace}",persistentvolumeclaim=~"{VOLUME}-{name}-es-{NODE_SET}-[0-9]+""#);
-    let mut signals = BTreeMap::from([
+    let mut signals = map([
         // Each member says how many it sees; none that answers is no vector.
         (Signal::MembersUp, format!("max(elasticsearch_cluster_health_number_of_nodes{{{pods}}}) or vector(0)")),
         (Signal::Queries, format!("elasticsearch_indices_search_query_total{{{pods}}}")),

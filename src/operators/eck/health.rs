@@ -5,13 +5,13 @@ use super::KEY;
 use crate::api::plan::{Delivery, Plan};
 use crate::api::quantity::Bytes;
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::observed::Observed;
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
 use crate::operators::pod_template::Resources;
 use crate::operators::{backup_job, volumes};
 use crate::wire::{Key, Undecodable};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {
     let terms = &generation.plan.terms;
@@ -23,7 +23,7 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
         Delivery::Object(_) => Storage::Unknown("the volumes are in another cluster".into()),
     };
     let whole = state == State::Ready && !matches!(storage, Storage::NotYet(_));
-    let mut resources = BTreeMap::from([(Key(generation.key(KEY)), whole)]);
+    let mut resources = map([(Key(generation.key(KEY)), whole)]);
     let mut backup = BackupHealth::of(BackupState::AsPlanned);
     if terms.backup.is_some() {
         backup = backup_job::health(generation, observed)?;

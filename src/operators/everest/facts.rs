@@ -4,6 +4,7 @@
 
 use super::{account, wrapped};
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::operators::facts::{
     Credentials, Endpoint, EndpointRole, Facts, Peer, SecretKey, Signal, Target, Username, Workload, doors,
 };
@@ -70,7 +71,7 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
     let (namespace, name) = (&generation.database().namespace, generation.name());
     let ready = format!(r#"namespace="{namespace}",pod=~"{name}-{SET}-[0-9]+",condition="true""#);
     let volumes = format!(r#"namespace="{namespace}",persistentvolumeclaim=~"mongod-data-{name}-{SET}-[0-9]+""#);
-    BTreeMap::from([
+    map([
         (Signal::MembersUp, format!("sum(kube_pod_status_ready{{{ready}}}) or vector(0)")),
         (Signal::VolumeFree, format!("kubelet_volume_stats_available_bytes{{{volumes}}}")),
         (Signal::VolumeSize, format!("kubelet_volume_stats_capacity_bytes{{{volumes}}}")),

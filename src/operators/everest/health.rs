@@ -5,12 +5,12 @@
 use super::{key, wrapped};
 use crate::api::plan::Plan;
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::observed::{Answer, Observed, Question};
 use crate::operators::health::{Health, State, Storage};
 use crate::operators::{account_job, password};
 use crate::wire::{Key, Undecodable};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 /// The types of conditions that say why volumes stay as they are.
 const RESIZING: [&str; 2] = ["CannotResizeVolume", "VolumeResizeFailed"];
@@ -35,7 +35,7 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
     let whole = matches!(state, State::Ready | State::Hibernated) && !matches!(storage, Storage::NotYet(_));
     let stored = Key(generation.key(key::STORAGE));
     let there = observed.composed.contains_key(&stored);
-    let mut resources = BTreeMap::from([(Key(generation.key(key::CLUSTER)), whole)]);
+    let mut resources = map([(Key(generation.key(key::CLUSTER)), whole)]);
     resources.extend(terms.backup.as_ref().map(|_| (stored, there)));
     let account = account_job::state(generation, observed)?;
     resources.insert(account_job::key(generation), account == State::Ready);

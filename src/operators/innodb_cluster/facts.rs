@@ -5,6 +5,7 @@
 use super::{Settings, account, backup, members, router, workload};
 use crate::api::plan::Terms;
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::operators::facts::{
     Credentials, Door, Endpoint, EndpointRole, Facts, Peer, Signal, Target, Uri, Username, Workload, doors, scraped,
 };
@@ -122,7 +123,7 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
     let terms = &generation.plan.terms;
     let (namespace, name) = (&generation.database().namespace, generation.name());
     let volumes = format!(r#"namespace="{namespace}",persistentvolumeclaim=~"datadir-{name}-[0-9]+""#);
-    let mut signals = BTreeMap::from([
+    let mut signals = map([
         (Signal::VolumeFree, format!("kubelet_volume_stats_available_bytes{{{volumes}}}")),
         (Signal::VolumeSize, format!("kubelet_volume_stats_capacity_bytes{{{volumes}}}")),
     ]);

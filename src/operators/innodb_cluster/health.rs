@@ -6,6 +6,7 @@ use super::status::{Backup, Cluster, Workload};
 use super::{ADMINISTRATOR, cluster, key, question};
 use crate::api::plan::{Delivery, Plan, Terms};
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::observed::{Answer, Observed};
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
 use crate::operators::pod_template::Container;
@@ -26,7 +27,7 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
         Some(found) => group(plan, found, looks.then_some(members.as_ref())),
     };
     let whole = group == State::Ready && !matches!(storage, Storage::NotYet(_));
-    let mut resources = BTreeMap::from([(Key(generation.key(key::CLUSTER)), whole)]);
+    let mut resources = map([(Key(generation.key(key::CLUSTER)), whole)]);
     let way_in = if looks { way_in(&plan.terms, routers.as_ref()) } else { State::Ready };
     let account = account_job::state(generation, observed)?;
     resources.insert(account_job::key(generation), account == State::Ready);

@@ -4,6 +4,7 @@
 use super::server::{ROLE, own};
 use super::{PORT, credential, name};
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::operators::facts::{
     Credentials, Endpoint, EndpointRole, Facts, Peer, Signal, Target, Uri, Username, Workload, doors,
 };
@@ -56,7 +57,7 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
     let (namespace, name) = (&generation.database().namespace, name(generation));
     let pod = format!(r#"namespace="{namespace}",pod="{name}-0",condition="true""#);
     let volume = format!(r#"namespace="{namespace}",persistentvolumeclaim="{name}""#);
-    let mut signals = BTreeMap::from([
+    let mut signals = map([
         (Signal::MembersUp, format!("sum(kube_pod_status_ready{{{pod}}}) or vector(0)")),
         (Signal::VolumeFree, format!("kubelet_volume_stats_available_bytes{{{volume}}}")),
         (Signal::VolumeSize, format!("kubelet_volume_stats_capacity_bytes{{{volume}}}")),

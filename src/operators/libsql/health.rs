@@ -5,13 +5,13 @@ use super::{SERVER_KEY, VOLUME_KEY, server};
 use crate::api::plan::Plan;
 use crate::api::quantity::Bytes;
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::observed::Observed;
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
 use crate::operators::stateful_set::{self, Rollout, StatefulSet, Wanted};
 use crate::operators::volumes::Volume;
 use crate::operators::{backup_job, password};
 use crate::wire::{Key, Undecodable};
-use std::collections::BTreeMap;
 
 pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {
     let terms = &generation.plan.terms;
@@ -30,7 +30,7 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
         (Key(key), there)
     };
     let whole = matches!(state, State::Ready | State::Hibernated);
-    let mut resources = BTreeMap::from([
+    let mut resources = map([
         (Key(generation.key(SERVER_KEY)), whole),
         (Key(generation.key(VOLUME_KEY)), storage == Storage::AsPlanned || state == State::Hibernated),
         there(server::service_key(generation)),

@@ -5,13 +5,13 @@
 use super::{access, key};
 use crate::api::plan::{Delivery, Plan};
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::observed::Observed;
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
 use crate::operators::stateful_set::{self, Rollout, Wanted};
 use crate::operators::{backup_job, certificate, volumes};
 use crate::wire::{Key, Undecodable};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {
     let Plan { terms, .. } = &generation.plan;
@@ -40,7 +40,7 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
         None => BackupHealth::of(BackupState::AsPlanned),
     };
     let whole = state == State::Ready && !matches!(storage, Storage::NotYet(_));
-    let mut resources = BTreeMap::from([(Key(generation.key(key::REPLICA_SET)), whole)]);
+    let mut resources = map([(Key(generation.key(key::REPLICA_SET)), whole)]);
     resources.extend(access::readiness(generation, observed)?);
     resources.extend(certificate::readiness(generation, observed)?);
     let status = set.map(|set| set.status);

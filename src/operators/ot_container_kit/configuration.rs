@@ -5,6 +5,7 @@ use super::key;
 use crate::api::claim::LogLevel;
 use crate::api::plan::Plan;
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::operators::{Holds, Metadata, Resource, metadata};
 use crate::wire::{Key, Object};
 use serde::Serialize;
@@ -24,7 +25,7 @@ pub fn compose(generation: &Generation) -> Resource {
         api_version: "v1",
         kind: "ConfigMap",
         metadata: metadata(generation, name(generation)),
-        data: BTreeMap::from([(FILE, text(&generation.plan))]),
+        data: map([(FILE, text(&generation.plan))]),
     };
     Resource { key: Key(generation.key(key::CONFIGURATION)), holds: Holds::Archive, object: Object::of(&map) }
 }
@@ -41,7 +42,7 @@ fn settings(plan: &Plan) -> BTreeMap<&str, String> {
         LogLevel::Info => "notice",
         LogLevel::Debug => "debug",
     };
-    let mut settings = BTreeMap::from([("loglevel", least.to_string())]);
+    let mut settings = map([("loglevel", least.to_string())]);
     let number = terms.synchronous_replicas;
     // A primary that nobody follows, such as one that was cut off and replaced, refuses writes, which would be lost. No
     // commit waits for a copy: that is beyond Redis. Without a replica to spare the loss of one would stop all writes.

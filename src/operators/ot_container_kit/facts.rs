@@ -4,6 +4,7 @@
 use super::pod::{BUS, PORT};
 use super::{PASSWORD, Settings, cluster, label, replication, sentinel, sharded};
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::operators::facts::{
     Credentials, Endpoint, EndpointRole, Facts, Labels, Peer, SecretKey, Signal, Target, Uri, Username, Workload,
     doors, scraped,
@@ -122,7 +123,7 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
     let volumes = format!(r#"namespace="{namespace}",persistentvolumeclaim=~"{claims}""#);
     let clients = format!("redis_connected_clients{{{members}}}");
     let most = format!("redis_config_maxclients{{{members}}}");
-    let mut signals = BTreeMap::from([
+    let mut signals = map([
         // A member that is gone has no value, and no members at all are no vector.
         (Signal::MembersUp, format!("sum(redis_up{{{members}}}) or vector(0)")),
         (Signal::ConnectionsUsed, format!("max({clients} / {most})")),

@@ -5,6 +5,7 @@ use super::{cluster, key, sentinel, sharded, volumes};
 use crate::api::plan::{Delivery, Plan};
 use crate::api::quantity::Amounts;
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::observed::Observed;
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
 use crate::operators::stateful_set::{self, Rollout, Wanted, rollout};
@@ -12,7 +13,6 @@ use crate::operators::volumes::storage;
 use crate::operators::{backup_job, certificate, password};
 use crate::wire::{Key, Undecodable};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {
     let Plan { terms, notes, .. } = &generation.plan;
@@ -27,7 +27,7 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
         false => (key::REPLICATION, replication(generation, observed)?),
     };
     let whole = members.state == State::Ready && !matches!(storage, Storage::NotYet(_));
-    let mut resources = BTreeMap::from([(Key(generation.key(role)), whole)]);
+    let mut resources = map([(Key(generation.key(role)), whole)]);
     let mut state = members.state;
     if sentinel::stand_by(terms) {
         let sentinels = sentinels(generation, observed)?;

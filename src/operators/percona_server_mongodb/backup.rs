@@ -6,6 +6,7 @@ use crate::api::claim::BackupMethod;
 use crate::api::plan::{Backup, DatabaseName, Delivery, DestinationAccess};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::observed::{Answer, Observed, Question};
 use crate::operators::health::{BackupHealth, BackupState};
 use crate::operators::{BackupRun, Holds, Resource, pods, resource};
@@ -54,7 +55,7 @@ pub fn section<'a>(generation: &Generation, backup: &'a Backup, settings: &'a Se
         image: &settings.backup_image,
         resources: pods::beside(terms, AGENT),
         container_security_context: pods::confined_by_itself(),
-        storages: BTreeMap::from([(STORAGE, storage)]),
+        storages: map([(STORAGE, storage)]),
         tasks: [task],
         pitr: PointInTime { enabled: backup.continuous },
     }

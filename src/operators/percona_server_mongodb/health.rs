@@ -5,6 +5,7 @@ use super::{CONFIG, backup, cluster, is_sharded, key, label, replica_sets, volum
 use crate::api::plan::{Delivery, Plan, Terms};
 use crate::api::quantity::Bytes;
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::observed::{Answer, Observed};
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
 use crate::operators::pod_template::Resources;
@@ -23,7 +24,7 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
     Ok(Health {
         ready_replicas: cluster.as_ref().map_or(0, |cluster| cluster.members(terms)),
         version: cluster.as_ref().and_then(Cluster::release).map(String::from),
-        resources: BTreeMap::from([(Key(generation.key(key::CLUSTER)), whole)]),
+        resources: map([(Key(generation.key(key::CLUSTER)), whole)]),
         state,
         storage,
         backup,

@@ -6,6 +6,7 @@ use super::status::{Cluster, Status};
 use super::{account, backup, key, name, volumes};
 use crate::api::plan::Plan;
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::observed::Observed;
 use crate::operators;
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
@@ -52,7 +53,7 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
     Ok(Health {
         ready_replicas: ready,
         version: status.and_then(|status| status.postgres_version).map(String::from),
-        resources: resources.into_iter().collect(),
+        resources: map(resources),
         storage,
         backup,
         state,

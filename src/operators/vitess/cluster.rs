@@ -7,6 +7,7 @@ use super::{CELL, MOST_REPLICAS, Settings, backup, key, kind, label, of_componen
 use crate::api::plan::{Backup, Placement, Plan, Terms};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::observed::Observed;
 use crate::operators::{Holds, Resource, certificate, mysql, password, pods, resource};
 use k8s_openapi::api::core::v1::{
@@ -106,9 +107,9 @@ fn gateway(generation: &Generation, observed: &Observed) -> Gateway {
             required: terms.tls,
             tls: Tls { cert_secret: file(certificate(), "tls.crt"), key_secret: file(certificate(), "tls.key") },
         }),
-        extra_flags: sharded.into_iter().collect(),
+        extra_flags: map(sharded),
         // vtgate reads its certificate at its start only.
-        annotations: renewals.iter().map(|count| (certificate::RENEWALS, count.to_string())).collect(),
+        annotations: map(renewals.iter().map(|count| (certificate::RENEWALS, count.to_string()))),
         affinity: pods::apart(Placement::Preferred, of_component(generation, "vtgate")),
     }
 }
@@ -168,7 +169,7 @@ pub fn pools(plan: &Plan) -> BTreeMap<&'static str, String> {
     let each = (connections * POOLED_PERCENT / 100 / 3).max(1).to_string();
     let names =
         ["queryserver-config-pool-size", "queryserver-config-stream-pool-size", "queryserver-config-transaction-cap"];
-    names.into_iter().map(|name| (name, each.clone())).collect()
+    map(names.into_iter().map(|name| (name, each.clone())))
 }
 
 #[derive(Serialize)]

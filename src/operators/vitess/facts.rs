@@ -4,6 +4,7 @@
 use super::{CELL, Settings, label, of_component, secrets, tablets};
 use crate::api::plan::Terms;
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::operators::facts::{
     Credentials, Door, Endpoint, EndpointRole, Facts, Labels, Peer, SecretKey, Signal, Target, Uri, Username, Workload,
     doors, labels, scraped,
@@ -127,7 +128,7 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
     let members = format!("{}-vttablet-{CELL}-[0-9]+-.+", generation.name());
     let volumes = format!(r#"namespace="{namespace}",persistentvolumeclaim=~"{members}""#);
     let pods = format!(r#"namespace="{namespace}",pod=~"{members}""#);
-    let mut signals = BTreeMap::from([
+    let mut signals = map([
         (Signal::VolumeFree, format!("kubelet_volume_stats_available_bytes{{{volumes}}}")),
         (Signal::VolumeSize, format!("kubelet_volume_stats_capacity_bytes{{{volumes}}}")),
     ]);

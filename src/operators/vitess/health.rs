@@ -5,11 +5,11 @@ use super::status::{Cluster, Keyspace};
 use super::{CELL, backup, key, tablets, volumes};
 use crate::api::plan::{Delivery, Plan};
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::observed::{Answer, Observed};
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
 use crate::operators::{self, aws_files, backup_job, certificate, password};
 use crate::wire::{Key, Undecodable};
-use std::collections::BTreeMap;
 
 pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {
     let plan = &generation.plan;
@@ -25,7 +25,7 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
         let there = observed.composed.contains_key(&key);
         (key, there)
     };
-    let mut resources = BTreeMap::from([(Key(generation.key(key::CLUSTER)), whole), there(key::INIT_SCRIPT)]);
+    let mut resources = map([(Key(generation.key(key::CLUSTER)), whole), there(key::INIT_SCRIPT)]);
     resources.extend(password::readiness(generation, observed)?);
     resources.extend(certificate::readiness(generation, observed)?);
     let mut awaited = vec![password::missing(generation, observed)?, certificate::missing(generation, observed)?];

@@ -3,6 +3,7 @@
 
 use super::key;
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::operators::password::{self, Value};
 use crate::operators::{Holds, Metadata, Resource, metadata, mysql};
 use crate::wire::{Key, Object};
@@ -34,7 +35,7 @@ pub fn compose(generation: &Generation) -> Vec<Resource> {
         kind: "Secret",
         metadata: metadata(generation, init_script(generation)),
         r#type: "Opaque",
-        data: BTreeMap::from([(INIT_SCRIPT, STANDARD.encode(statements()))]),
+        data: map([(INIT_SCRIPT, STANDARD.encode(statements()))]),
     };
     let key = Key(generation.key(key::INIT_SCRIPT));
     resources.push(Resource { key, holds: Holds::Archive, object: Object::of(&script) });

@@ -6,6 +6,7 @@ use crate::api::claim::PoolMode;
 use crate::api::plan::{Plan, Terms};
 use crate::api::quantity::Bytes;
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::operators::facts::labels;
 use crate::operators::{Holds, Resource, backup_job, pods, postgresql, resource};
 use k8s_openapi::api::core::v1::{ContainerPort, EnvVar, ResourceRequirements, TopologySpreadConstraint};
@@ -32,8 +33,8 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
         patroni: patroni(terms),
         resources: pods::member(terms),
         volume: Volume { size: terms.storage, storage_class: terms.storage_class.as_deref() },
-        users: BTreeMap::from([(owner.clone(), [])]),
-        databases: BTreeMap::from([(database.as_str(), owner)]),
+        users: map([(owner.clone(), [])]),
+        databases: map([(database.as_str(), owner)]),
         prepared_databases: prepared(terms),
         env: terms.backup.iter().flat_map(|backup| backup::variables(generation, backup)).collect(),
         sidecars: if terms.monitoring.off { vec![] } else { vec![exporter(terms, settings)] },
@@ -80,10 +81,10 @@ fn patroni(terms: &Terms) -> Option<Patroni> {
 
 /// Only for its extensions: `databases` names the owner. The schema is there already, so nothing is made of it.
 fn prepared(terms: &Terms) -> Option<BTreeMap<&str, PreparedDatabase<'_>>> {
-    let extensions = terms.extensions.values().map(|name| (name.as_str(), "public")).collect();
+    let extensions = map(terms.extensions.values().map(|name| (name.as_str(), "public")));
     let public = PreparedSchema { default_roles: false, default_users: false };
-    let prepared = PreparedDatabase { default_users: false, extensions, schemas: BTreeMap::from([("public", public)]) };
-    (!terms.extensions.is_empty()).then(|| BTreeMap::from([(terms.database.inside.as_str(), prepared)]))
+    let prepared = PreparedDatabase { default_users: false, extensions, schemas: map([("public", public)]) };
+    (!terms.extensions.is_empty()).then(|| map([(terms.database.inside.as_str(), prepared)]))
 }
 
 /// The operator adds the superuser's name and password to the variables.

@@ -5,6 +5,7 @@ use super::{KEY, volumes};
 use crate::api::plan::Plan;
 use crate::api::quantity::Bytes;
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::observed::Observed;
 use crate::operators;
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
@@ -12,7 +13,6 @@ use crate::operators::pod_template::Resources;
 use crate::operators::stateful_set::{self, Rollout, Wanted};
 use crate::wire::{Key, Undecodable};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {
     let key = generation.key(KEY);
@@ -29,7 +29,7 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
         ready_replicas: rollout.ready(),
         // Nothing in Kubernetes says which release runs.
         version: None,
-        resources: BTreeMap::from([(Key(key), whole)]),
+        resources: map([(Key(key), whole)]),
         backup: BackupHealth::of(backup(&generation.plan, &state)),
         storage,
         state,

@@ -3,6 +3,7 @@
 
 use crate::api::problem::Problem;
 use crate::api::quantity::Bytes;
+use crate::map::map;
 use crate::plan::parameters::{memory as amount, written};
 use std::collections::BTreeMap;
 
@@ -33,7 +34,7 @@ pub fn tune(memory: Bytes, connections: Option<u32>) -> Settings {
         ("mark_cache_size", written(whole(memory.percent(MARK_CACHE_PERCENT).min(MARK_CACHE)))),
         ("max_connections", connections.unwrap_or(CONNECTIONS).to_string()),
     ];
-    settings.into_iter().map(|(name, value): (&str, String)| (name.into(), value)).collect()
+    map(settings.into_iter().map(|(name, value): (&str, String)| (name.into(), value)))
 }
 
 /// Each problem with its numbers. A text that is no amount is a problem of the platform's rules for parameters.

@@ -3,6 +3,7 @@
 
 use crate::api::problem::Problem;
 use crate::api::quantity::Bytes;
+use crate::map::map;
 use std::collections::BTreeMap;
 
 type Settings = BTreeMap<String, String>;
@@ -21,7 +22,7 @@ const MOST_FOR_CONNECTIONS: u64 = 40;
 pub fn tune(memory: Bytes, connections: Option<u32>) -> Settings {
     let connections = connections.map_or(memory.percent(TUNED_FOR_CONNECTIONS).0 / CONNECTION, u64::from);
     let settings = [(CACHE, format!("{}", cache(memory))), (CONNECTIONS, connections.to_string())];
-    settings.into_iter().map(|(name, value)| (name.into(), value)).collect()
+    map(settings.into_iter().map(|(name, value)| (name.into(), value)))
 }
 
 /// Half of what is left after the first gigabyte, as MongoDB does it (MongoDB 8.0, "storage.wiredTiger.engineConfig.cacheSizeGB"),

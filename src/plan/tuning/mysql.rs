@@ -4,6 +4,7 @@
 
 use crate::api::problem::Problem;
 use crate::api::quantity::Bytes;
+use crate::map::map;
 use crate::plan::parameters::{memory as amount, written};
 use std::collections::BTreeMap;
 
@@ -50,7 +51,7 @@ pub fn tune(memory: Bytes, storage: Bytes, connections: Option<u32>) -> Settings
         ("group_replication_message_cache_size", written(cache)),
         ("binlog_expire_logs_seconds", LOG_KEPT_SECONDS.to_string()),
     ];
-    settings.into_iter().map(|(name, value)| (name.into(), value)).collect()
+    map(settings.into_iter().map(|(name, value)| (name.into(), value)))
 }
 
 /// All but the buffer pool.

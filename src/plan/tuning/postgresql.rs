@@ -3,6 +3,7 @@
 
 use crate::api::problem::Problem;
 use crate::api::quantity::Bytes;
+use crate::map::map;
 use crate::plan::parameters::{memory as amount, written};
 use std::collections::BTreeMap;
 
@@ -40,7 +41,7 @@ pub fn tune(memory: Bytes, storage: Bytes, connections: Option<u32>) -> Settings
         // Any setting of the library makes the operator load it: without it nobody knows which statements are slow.
         ("pg_stat_statements.track", "top".into()),
     ];
-    settings.into_iter().map(|(name, value)| (name.into(), value)).collect()
+    map(settings.into_iter().map(|(name, value)| (name.into(), value)))
 }
 
 fn default_connections(memory: Bytes) -> u32 {

@@ -2,6 +2,7 @@
 //! amounts. Must not know an operator.
 
 use crate::api::quantity::Bytes;
+use crate::map::map;
 use crate::plan::parameters::written;
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ pub fn tune(memory: Bytes) -> BTreeMap<String, String> {
         // A replica that was away for a moment goes on where it was.
         ("repl-backlog-size", written(backlog)),
     ];
-    settings.into_iter().map(|(name, value)| (name.into(), value)).collect()
+    map(settings.into_iter().map(|(name, value)| (name.into(), value)))
 }
 
 fn whole(bytes: Bytes) -> Bytes {
