@@ -1,7 +1,9 @@
 //! Whole lives of databases in a control plane that is played: what people do, and what exists then.
 #![cfg(test)]
 
+mod back_ends;
 mod life;
+mod operators;
 mod restore;
 mod random;
 
