@@ -20,34 +20,34 @@ pub struct BackEnd {
 #[rustfmt::skip]
 pub const BACK_ENDS: [BackEnd; 13] = [
     BackEnd { operator: "CloudNativePG", engine: "postgresql", environment: "prod", claim: "{}",
-        change: r#"{"size": "large"}"#, scale: r#"{"replicas": 5, "storage": "200Gi"}"#, leaves_volumes: false },
+        change: r#"{"size": "large", "maintenance": {"urgent": true}}"#, scale: r#"{"replicas": 5, "storage": "200Gi"}"#, leaves_volumes: false },
     BackEnd { operator: "Zalando", engine: "postgresql", environment: "prod", claim: "{}",
-        change: r#"{"size": "large"}"#, scale: r#"{"replicas": 5, "storage": "200Gi"}"#, leaves_volumes: false },
+        change: r#"{"size": "large", "maintenance": {"urgent": true}}"#, scale: r#"{"replicas": 5, "storage": "200Gi"}"#, leaves_volumes: false },
     BackEnd { operator: "StackGres", engine: "postgresql", environment: "prod", claim: "{}",
-        change: r#"{"size": "large"}"#, scale: r#"{"replicas": 5, "storage": "200Gi"}"#, leaves_volumes: false },
+        change: r#"{"size": "large", "maintenance": {"urgent": true}}"#, scale: r#"{"replicas": 5, "storage": "200Gi"}"#, leaves_volumes: false },
     BackEnd { operator: "AzureFlexibleServer", engine: "postgresql", environment: "prod", claim: "{}",
         change: r#"{"pooling": {"enabled": true}}"#, scale: r#"{"replicas": 4, "storage": "200Gi"}"#, leaves_volumes: false },
     BackEnd { operator: "PerconaServerMongoDB", engine: "mongodb", environment: "prod", claim: "{}",
-        change: r#"{"size": "large"}"#, scale: r#"{"replicas": 5, "storage": "200Gi"}"#, leaves_volumes: false },
+        change: r#"{"size": "large", "maintenance": {"urgent": true}}"#, scale: r#"{"replicas": 5, "storage": "200Gi"}"#, leaves_volumes: false },
     BackEnd { operator: "MongoDBCommunity", engine: "mongodb", environment: "prod", claim: "{}",
-        change: r#"{"size": "large"}"#, scale: r#"{"replicas": 5}"#, leaves_volumes: true },
+        change: r#"{"size": "large", "maintenance": {"urgent": true}}"#, scale: r#"{"replicas": 5}"#, leaves_volumes: true },
     // It cannot refuse connections that are not encrypted.
     BackEnd { operator: "Everest", engine: "mongodb", environment: "staging", claim: r#"{"lifecycle": {"deletionPolicy": "Snapshot"}}"#,
-        change: r#"{"size": "large"}"#, scale: r#"{"replicas": 5, "storage": "200Gi"}"#, leaves_volumes: false },
+        change: r#"{"size": "large", "maintenance": {"urgent": true}}"#, scale: r#"{"replicas": 5, "storage": "200Gi"}"#, leaves_volumes: false },
     BackEnd { operator: "InnoDBCluster", engine: "mysql", environment: "prod", claim: "{}",
         change: r#"{"access": {"allowedNamespaces": ["elsewhere"]}}"#, scale: r#"{"replicas": 5}"#, leaves_volumes: true },
     // It makes no backup outside of its schedule.
     BackEnd { operator: "Vitess", engine: "mysql", environment: "prod", claim: r#"{"lifecycle": {"deletionPolicy": "Delete"}}"#,
-        change: r#"{"size": "large"}"#, scale: r#"{"replicas": 5, "storage": "200Gi"}"#, leaves_volumes: false },
+        change: r#"{"size": "large", "maintenance": {"urgent": true}}"#, scale: r#"{"replicas": 5, "storage": "200Gi"}"#, leaves_volumes: false },
     BackEnd { operator: "Altinity", engine: "clickhouse", environment: "prod", claim: "{}",
-        change: r#"{"size": "large"}"#, scale: r#"{"replicas": 5, "storage": "200Gi"}"#, leaves_volumes: true },
+        change: r#"{"size": "large", "maintenance": {"urgent": true}}"#, scale: r#"{"replicas": 5, "storage": "200Gi"}"#, leaves_volumes: true },
     BackEnd { operator: "OTContainerKit", engine: "redis", environment: "prod", claim: "{}",
-        change: r#"{"size": "large", "storage": "200Gi"}"#, scale: r#"{"replicas": 5}"#, leaves_volumes: false },
+        change: r#"{"size": "large", "storage": "200Gi", "maintenance": {"urgent": true}}"#, scale: r#"{"replicas": 5}"#, leaves_volumes: false },
     BackEnd { operator: "ECK", engine: "elasticsearch", environment: "prod", claim: "{}",
-        change: r#"{"size": "large"}"#, scale: r#"{"replicas": 5, "storage": "200Gi"}"#, leaves_volumes: false },
+        change: r#"{"size": "large", "maintenance": {"urgent": true}}"#, scale: r#"{"replicas": 5, "storage": "200Gi"}"#, leaves_volumes: false },
     // One server, whose connections are not encrypted.
     BackEnd { operator: "LibSQL", engine: "sqlite", environment: "staging", claim: r#"{"lifecycle": {"deletionPolicy": "Snapshot"}}"#,
-        change: r#"{"size": "large"}"#, scale: r#"{"storage": "200Gi"}"#, leaves_volumes: false },
+        change: r#"{"size": "large", "maintenance": {"urgent": true}}"#, scale: r#"{"storage": "200Gi"}"#, leaves_volumes: false },
 ];
 
 impl BackEnd {

@@ -41,13 +41,13 @@ impl Life {
         life
     }
 
-    /// On an operator, in its environment, where everything is approved.
-    pub fn of(back_end: &'static BackEnd, edition: Edition) -> Life {
+    /// On an operator. In that operator's own environment everything is approved.
+    pub fn of(back_end: &'static BackEnd, edition: Edition, environment: &'static str) -> Life {
         let mut world = World::new(composition(edition), "2026-01-05T08:00:00Z".parse().unwrap()).unwrap();
         world.apply(&back_end.overlay()).unwrap();
         world.hand_out_keys("checkout");
         let database = Id::new("db.platform.io/v1", "Database", "checkout", "orders");
-        let mut life = Life { world, database, environment: back_end.environment, back_end };
+        let mut life = Life { world, database, environment, back_end };
         life.claim(json!({}));
         life
     }
@@ -70,9 +70,10 @@ impl Life {
         if self.back_end.operator != "CloudNativePG" {
             spec["engine"] = self.back_end.engine.into();
         }
-        for fields in [read(self.back_end.claim), more] {
-            spec.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        if self.environment == self.back_end.environment {
+            spec.as_object_mut().unwrap().extend(read(self.back_end.claim).as_object().unwrap().clone());
         }
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         json!({
             "apiVersion": "db.platform.io/v1", "kind": "Database",
             "metadata": {"name": "orders", "namespace": "checkout"}, "spec": spec,

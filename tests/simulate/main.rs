@@ -3,8 +3,10 @@
 
 mod back_ends;
 mod life;
+mod failures;
 mod operators;
 mod restore;
+mod watched;
 mod random;
 
 use function_database::api::approval::Decision;

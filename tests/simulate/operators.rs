@@ -4,6 +4,7 @@ use crate::back_ends::{BACK_ENDS, BackEnd, read};
 use crate::life::{Edition, Life};
 use function_database::api::approval::Decision;
 use function_database::simulate::{Policy, Waits};
+use serde_json::json;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -11,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 /// Created as approved, changed, scaled, in trouble, and gone after a last backup.
 fn lives(back_end: &'static BackEnd, edition: Edition) {
     let name = back_end.operator;
-    let mut life = Life::of(back_end, edition);
+    let mut life = Life::of(back_end, edition, back_end.environment);
     life.minutes(5);
     assert_eq!((life.phase().as_str(), life.data().len()), ("AwaitingApproval", 0), "{name}");
     life.approve();
@@ -24,8 +25,10 @@ fn lives(back_end: &'static BackEnd, edition: Edition) {
     );
     let data = life.data();
 
+    let mut asked = json!({});
     for edit in [back_end.change, back_end.scale] {
-        life.claim(read(edit));
+        asked.as_object_mut().unwrap().extend(read(edit).as_object().unwrap().clone());
+        life.claim(asked.clone());
         life.minutes(10);
         assert_eq!(life.condition("Approved"), "False AwaitingApproval", "{name} {edit} {:#}", life.status());
         life.approve();
@@ -37,6 +40,7 @@ fn lives(back_end: &'static BackEnd, edition: Edition) {
             "{name} {edit} {status:#}"
         );
         assert_eq!(life.condition("Approved"), "True Approved", "{name} {edit} {status:#}");
+        assert_eq!(status["waiting"], json!(null), "{name} {edit} {status:#}");
     }
     life.minutes(24 * 60);
     // Spilo makes backups inside of the members, where nobody looks.
