@@ -29,10 +29,11 @@ Examples:
   function-database simulate claim.yaml --approve --delete
   function-database simulate before.yaml after.yaml --approve
 
-A claim that is given again is an edit, made once nothing more happens. Whatever else stands in the files, approvals for
-instance, exists from the start. + is new, - is gone, = stays though its database is gone.
+A claim that is given again is an edit, made once nothing more happens. Whatever else stands in the files exists from the
+start; an approval counts until its end. + is new, - is gone, = stays though its database is gone.
 
-Crossplane and the operators are stand-ins; times are theirs, not your cluster's.")]
+Crossplane, Kubernetes and all operators are stand-ins; times are theirs, not your cluster's. The secrets with the keys of
+backup destinations are there, as the platform team would put them into each namespace.")]
 pub struct Arguments {
     /// Files or folders with claims; - is standard input.
     #[arg(required = true, value_name = "CLAIM")]
@@ -68,6 +69,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let mut play = Play { world, arguments, looks: BTreeMap::new() };
     for document in &others {
         trouble |= !play.accepts(document)?;
+    }
+    for claim in &claims {
+        play.world.hand_out_keys(&namespace(claim));
     }
     // Each with its edits: what comes again has to wait for the life before.
     let mut rounds: Vec<Vec<&Document>> = vec![];
@@ -109,6 +113,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     Ok(if trouble { Outcome::Problems } else { Outcome::Fine })
 }
 
+/// Where a claim goes, as kubectl has it.
+fn namespace(claim: &Document) -> String {
+    claim.value["metadata"]["namespace"].as_str().unwrap_or("default").into()
+}
+
 /// A world that somebody watches.
 struct Play<'a> {
     world: World,
@@ -125,8 +134,13 @@ impl Play<'_> {
         if !found.is_empty() {
             return Ok(false);
         }
-        match self.world.apply(&document.value) {
-            Ok(id) if validate::kind(document) == Kind::Claim => _ = self.looks.entry(id).or_default(),
+        let is_claim = validate::kind(document) == Kind::Claim;
+        let accepted = match is_claim {
+            true => self.world.apply(&document.value),
+            false => self.world.begin_with(&document.value),
+        };
+        match accepted {
+            Ok(id) if is_claim => _ = self.looks.entry(id).or_default(),
             Ok(_) => {}
             Err(refused) => {
                 super::say(format_args!("{}: {refused}", document.file));

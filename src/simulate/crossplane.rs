@@ -5,7 +5,7 @@ use super::store::{Id, controller, set_condition, text};
 use super::{Policy, RAREST, World};
 use crate::api;
 use crate::map::map;
-use crate::render::{self, Asked, Run, object};
+use crate::render::{self, Asked, Composition, Run, object};
 use crate::wire::{Key, Object};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -13,8 +13,25 @@ use std::collections::BTreeMap;
 
 /// The finalizer of a claim.
 pub const CLAIM: &str = "finalizer.apiextensions.crossplane.io";
-/// The longest wait after a failure.
+/// The longest wait after a failure, and until Crossplane is there again after it died.
 const BACKOFF: SignedDuration = SignedDuration::from_secs(30);
+
+/// How a step of the pipeline goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Its function does not answer.
+    Down,
+    /// It answers FATAL.
+    Fatal,
+}
+
+/// When Crossplane dies within a reconcile. It applies resources in any order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Death {
+    /// So many writes later.
+    pub after: usize,
+    pub backwards: bool,
+}
 
 /// What Crossplane remembers of a composite while it runs.
 #[derive(Clone, Debug)]
@@ -40,12 +57,38 @@ struct Reconciled {
     /// Of what did run to its end.
     ready: Option<BTreeMap<String, bool>>,
     conditions: Vec<Value>,
-    /// Whether the conditions that were not said are unknown now.
-    is_fatal: bool,
     after: Option<SignedDuration>,
 }
 
 impl World {
+    /// The step of this number, from 0, fails until somebody repairs it.
+    pub fn break_step(&mut self, broken: Option<(usize, Failure)>) {
+        self.broken = broken;
+        self.restart();
+    }
+
+    /// Crossplane dies in the next reconcile, if that writes so much; it is there again half a minute later.
+    pub fn die(&mut self, death: Death) {
+        self.death = Some(death);
+    }
+
+    /// Whether nobody reconciles at the moment.
+    pub fn is_down(&self) -> bool {
+        self.down_until.is_some()
+    }
+
+    /// Whether Crossplane lives to write once more.
+    fn lives(&mut self) -> bool {
+        match &mut self.death {
+            None => true,
+            Some(Death { after: 0, .. }) => false,
+            Some(Death { after, .. }) => {
+                *after -= 1;
+                true
+            }
+        }
+    }
+
     pub(super) fn compose(&mut self) {
         let dirty: Vec<String> =
             self.composers.iter().filter(|(_, composer)| composer.is_dirty).map(|(uid, _)| uid.clone()).collect();
@@ -54,7 +97,11 @@ impl World {
             composer.is_dirty = false;
             let before = self.store.get(&composer.id).cloned();
             if let Some(composite) = before.as_ref().filter(|value| value["metadata"]["deletionTimestamp"].is_null()) {
-                let reconciled = self.reconcile(&mut composer, composite);
+                let Some(reconciled) = self.reconcile(&mut composer, composite) else {
+                    self.death = None;
+                    self.down_until = Some(self.now + BACKOFF);
+                    return;
+                };
                 self.conclude(&composer.id, &reconciled);
                 let changed = self.store.get(&composer.id) != before.as_ref();
                 composer.quiet = if changed { SignedDuration::ZERO } else { composer.quiet };
@@ -68,28 +115,44 @@ impl World {
         }
     }
 
-    /// In Crossplane's order: run, collect what is no longer desired, remember what will be there, apply.
-    fn reconcile(&mut self, composer: &mut Composer, composite: &Value) -> Reconciled {
+    /// In Crossplane's order: run, collect what is no longer desired, remember what will be there, apply. None: it died.
+    fn reconcile(&mut self, composer: &mut Composer, composite: &Value) -> Option<Reconciled> {
         let observed = match self.observe(composite) {
             Ok(observed) => observed,
-            Err(why) => return failed(why, vec![], false),
+            Err(why) => return Some(failed(why, vec![])),
         };
         let objects = map(observed.iter().map(|(key, value)| (Key(key.clone()), Object::of(value))));
         let exists: Vec<&Value> = self.store.all().collect();
-        let run = render::run(&self.composition, composite, &objects, &exists, &mut composer.asked, self.now);
+        let broken = self.broken.and_then(|(at, how)| Some((at, how, &self.composition.steps.get(at)?.name)));
+        let before = broken.map(|(at, ..)| {
+            let steps = self.composition.steps.iter().take(at).cloned().collect();
+            Composition { steps, ..self.composition.clone() }
+        });
+        let composition = before.as_ref().unwrap_or(&self.composition);
+        let run = render::run(composition, composite, &objects, &exists, &mut composer.asked, self.now);
         let ready = render::readiness(&run.desired);
         let Run { desired, conditions, fatal, ttl, .. } = run;
         let conditions: Vec<Value> = conditions.iter().map(render::condition).collect();
         if let Some(why) = fatal {
-            return failed(why, conditions, true);
+            return Some(failed(why, conditions));
+        }
+        if let Some((_, how, step)) = broken {
+            let (how, conditions) = match how {
+                Failure::Down => ("the function does not answer", vec![]),
+                Failure::Fatal => ("it returned a fatal result", conditions),
+            };
+            return Some(failed(format!("cannot run Composition pipeline step {step:?}: {how}"), conditions));
         }
         for (key, value) in &observed {
             let ours = controller(value) == composite["metadata"]["uid"].as_str();
-            if ours
-                && !desired.resources.contains_key(&Key(key.clone()))
-                && let Err(refused) = self.request_deletion(&Id::of(value), Policy::Background)
-            {
-                return failed(refused.to_string(), conditions, false);
+            if !ours || desired.resources.contains_key(&Key(key.clone())) {
+                continue;
+            }
+            if !self.lives() {
+                return None;
+            }
+            if let Err(refused) = self.request_deletion(&Id::of(value), Policy::Background) {
+                return Some(failed(refused.to_string(), vec![]));
             }
         }
         let mut composed = vec![];
@@ -100,22 +163,34 @@ impl World {
             }
             composed.push(value);
         }
+        if !self.lives() {
+            return None;
+        }
         self.refer(&composer.id, &composed);
+        if self.death.is_some_and(|death| death.backwards) {
+            composed.reverse();
+        }
         let Id { kind, namespace, name, .. } = &composer.id;
         let owner = format!("{kind}/{namespace}/{name}");
         let mut synced = Ok(());
         for value in composed {
+            if !self.lives() {
+                return None;
+            }
             // Invalid is a matter of that resource; everything else is applied.
             if let Err(why) = self.store.apply(&owner, value, self.now) {
                 synced = Err(why);
             }
+        }
+        if !self.lives() {
+            return None;
         }
         let status = desired.composite.object.field("status").unwrap_or_default();
         let mut status = serde_json::to_value(&status).unwrap_or_default();
         object(&mut status).remove("conditions");
         self.store.apply_status(&owner, &composer.id, &status);
         let after = ttl.and_then(|ttl| SignedDuration::try_from(ttl).ok());
-        Reconciled { synced, ready: Some(ready), conditions, is_fatal: false, after }
+        Some(Reconciled { synced, ready: Some(ready), conditions, after })
     }
 
     /// What the composite refers to, by its key. What somebody else controls is not ours to see.
@@ -163,12 +238,13 @@ impl World {
 
     /// Conditions, those of Crossplane itself among them.
     fn conclude(&mut self, id: &Id, reconciled: &Reconciled) {
-        let Reconciled { synced, ready, conditions, is_fatal, .. } = reconciled;
+        let Reconciled { synced, ready, conditions, .. } = reconciled;
         let mut said: Vec<Value> =
             conditions.iter().filter(|condition| !RESERVED.contains(&text(&condition["type"]))).cloned().collect();
         let status = self.store.get(id).map(|value| value["status"].clone()).unwrap_or_default();
         let before = status["conditions"].as_array().cloned().unwrap_or_default();
-        if *is_fatal {
+        // Whatever went wrong before the end, what was not said is unknown now.
+        if ready.is_none() {
             let unsaid = before.iter().map(|condition| text(&condition["type"]));
             let unsaid =
                 unsaid.filter(|kind| !RESERVED.contains(kind) && !said.iter().any(|said| said["type"] == *kind));
@@ -272,6 +348,6 @@ impl World {
 /// They belong to Crossplane; from a function they are ignored.
 const RESERVED: [&str; 5] = ["Ready", "Synced", "Healthy", "UpToDate", "Responsive"];
 
-fn failed(why: String, conditions: Vec<Value>, is_fatal: bool) -> Reconciled {
-    Reconciled { synced: Err(why), ready: None, conditions, is_fatal, after: Some(BACKOFF) }
+fn failed(why: String, conditions: Vec<Value>) -> Reconciled {
+    Reconciled { synced: Err(why), ready: None, conditions, after: Some(BACKOFF) }
 }

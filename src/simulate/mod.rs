@@ -13,6 +13,7 @@ mod crossplane;
 mod operators;
 pub mod story;
 
+pub use crossplane::{Death, Failure};
 pub use operators::Outage;
 pub use store::Id;
 pub use usage::{ATTEMPT, IN_USE, Policy};
@@ -23,7 +24,7 @@ use crate::render::{Composition, object};
 use crate::schema::{Schema, Violation};
 use crossplane::Composer;
 use jiff::{SignedDuration, Timestamp};
-use operators::Operators;
+use operators::{Operators, encoded};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -62,6 +63,11 @@ pub struct World {
     claimed: u32,
     operators: Operators,
     operators_due: Option<Timestamp>,
+    /// The step that fails, and how.
+    broken: Option<(usize, Failure)>,
+    death: Option<Death>,
+    /// Crossplane died, and starts again then.
+    down_until: Option<Timestamp>,
     /// Whether Crossplane watches what functions asked for, as it does since 2.4; else the TTL decides when they look again.
     pub watches: bool,
     /// Reconciles that went on and on; there should be none.
@@ -105,6 +111,9 @@ impl World {
             claimed: 0,
             operators: Operators::default(),
             operators_due: None,
+            broken: None,
+            death: None,
+            down_until: None,
             watches: true,
             circles: 0,
         })
@@ -148,6 +157,36 @@ impl World {
         self.store.put(value, self.now);
         self.settle();
         Ok(id)
+    }
+
+    /// The same of what is there from the start, as a file has it: nobody knows when it was made.
+    ///
+    /// # Errors
+    /// As for `apply`.
+    pub fn begin_with(&mut self, manifest: &Value) -> Result<Id, Refused> {
+        let id = self.apply(manifest)?;
+        self.store.forget_when_made(&id);
+        self.settle();
+        Ok(id)
+    }
+
+    /// Does the platform team's part in a namespace: the secrets that the Composition's destinations name.
+    pub fn hand_out_keys(&mut self, namespace: &str) {
+        let inputs = self.composition.steps.iter().filter_map(|step| serde_json::to_value(&step.input).ok());
+        let mut secrets: BTreeMap<String, Value> = BTreeMap::new();
+        for input in inputs {
+            let destinations = input["spec"]["destinations"].as_object().into_iter().flatten();
+            for secret in destinations.map(|(_, destination)| &destination["access"]["secret"]) {
+                let Some(name) = secret["name"].as_str() else { continue };
+                let keys = ["accessKeyId", "secretAccessKey"].map(|key| (text(&secret[key]), "made-in-a-simulation"));
+                object(secrets.entry(name.into()).or_default()).append(object(&mut encoded(&keys)));
+            }
+        }
+        for (name, data) in secrets {
+            let metadata = json!({"name": name, "namespace": namespace});
+            self.store.put(json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}), self.now);
+        }
+        self.settle();
     }
 
     fn check(&self, id: &Id, value: &Value) -> Result<(), Refused> {
@@ -222,6 +261,7 @@ impl World {
 
     /// Crossplane starts anew: it remembers nothing, and looks at everything.
     pub fn restart(&mut self) {
+        self.down_until = None;
         self.composers.clear();
         self.usages = self.store.ids().into_iter().filter(usage::is_usage).collect();
         self.settle();
@@ -236,7 +276,7 @@ impl World {
     /// The same up to the next moment in which anything can happen; `false`: there is none before the end.
     pub fn step(&mut self, end: Timestamp) -> bool {
         let due = self.composers.values().filter_map(|composer| composer.due);
-        let next = due.chain(self.operators_due).chain(self.operators.wake(&self.store)).min();
+        let next = due.chain(self.operators_due).chain(self.operators.wake()).chain(self.down_until).min();
         let Some(next) = next.filter(|next| *next <= end) else {
             self.now = end;
             return false;
@@ -247,7 +287,7 @@ impl World {
     }
 
     fn tick(&mut self) {
-        let wakes = self.operators_due.into_iter().chain(self.operators.wake(&self.store)).any(|due| due <= self.now);
+        let wakes = self.operators_due.into_iter().chain(self.operators.wake()).any(|due| due <= self.now);
         if wakes {
             self.operators_due = None;
             self.collect();
@@ -257,13 +297,21 @@ impl World {
         for composer in self.composers.values_mut().filter(|composer| composer.due.is_some_and(|due| due <= self.now)) {
             (composer.due, composer.is_dirty) = (None, true);
         }
-        self.settle();
+        match self.down_until {
+            Some(until) if until <= self.now => self.restart(),
+            _ => self.settle(),
+        }
     }
 
     /// Until nothing more happens without time passing.
     fn settle(&mut self) {
         for _ in 0..CIRCLE {
             let changed = self.notice();
+            if self.is_down() {
+                // Its webhook and its garbage collector aside, nobody does anything.
+                self.collect();
+                return;
+            }
             if !changed && !self.composers.values().any(|composer| composer.is_dirty) {
                 return;
             }

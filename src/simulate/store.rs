@@ -131,6 +131,13 @@ impl Store {
         self.put(value, now);
     }
 
+    pub fn forget_when_made(&mut self, id: &Id) {
+        let Some(mut value) = self.objects.remove(id) else { return };
+        object(&mut value["metadata"]).remove("creationTimestamp");
+        self.touch(id, &value);
+        self.objects.insert(id.clone(), value);
+    }
+
     pub fn remove(&mut self, id: &Id) -> Option<Value> {
         let value = self.objects.remove(id)?;
         self.applied.retain(|(of, _), _| of != id);

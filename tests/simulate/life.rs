@@ -1,8 +1,11 @@
 //! One database in a world of its own, and what a test wants to know of it.
 
+use crate::back_ends::{BACK_ENDS, BackEnd, read};
 use function_database::api::approval::Decision;
+use function_database::operators::{self, BackupRun, STATEFUL};
 use function_database::render::Composition;
 use function_database::simulate::{Id, Waits, World};
+use function_database::wire::Object;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -25,6 +28,7 @@ pub struct Life {
     pub world: World,
     pub database: Id,
     environment: &'static str,
+    pub back_end: &'static BackEnd,
 }
 
 impl Life {
@@ -32,7 +36,18 @@ impl Life {
     pub fn begin(edition: Edition, environment: &'static str) -> Life {
         let world = World::new(composition(edition), "2026-01-05T08:00:00Z".parse().unwrap()).unwrap();
         let database = Id::new("db.platform.io/v1", "Database", "checkout", "orders");
-        let mut life = Life { world, database, environment };
+        let mut life = Life { world, database, environment, back_end: &BACK_ENDS[0] };
+        life.claim(json!({}));
+        life
+    }
+
+    /// On an operator. In that operator's own environment everything is approved.
+    pub fn of(back_end: &'static BackEnd, edition: Edition, environment: &'static str) -> Life {
+        let mut world = World::new(composition(edition), "2026-01-05T08:00:00Z".parse().unwrap()).unwrap();
+        world.apply(&back_end.overlay()).unwrap();
+        world.hand_out_keys("checkout");
+        let database = Id::new("db.platform.io/v1", "Database", "checkout", "orders");
+        let mut life = Life { world, database, environment, back_end };
         life.claim(json!({}));
         life
     }
@@ -50,8 +65,14 @@ impl Life {
 
     /// The smallest claim, with some fields more.
     pub fn manifest(&self, more: Value) -> Value {
-        let (size, storage) = if self.environment == "prod" { ("medium", "100Gi") } else { ("small", "10Gi") };
+        let (size, storage) = if self.environment == "dev" { ("small", "10Gi") } else { ("medium", "100Gi") };
         let mut spec = json!({"name": "orders", "environment": self.environment, "size": size, "storage": storage});
+        if self.back_end.operator != "CloudNativePG" {
+            spec["engine"] = self.back_end.engine.into();
+        }
+        if self.environment == self.back_end.environment {
+            spec.as_object_mut().unwrap().extend(read(self.back_end.claim).as_object().unwrap().clone());
+        }
         spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         json!({
             "apiVersion": "db.platform.io/v1", "kind": "Database",
@@ -139,6 +160,25 @@ impl Life {
             .filter(holds)
             .map(|value| (Id::of(value).to_string(), value["metadata"]["uid"].clone()))
             .collect()
+    }
+
+    /// The UIDs of what holds data, and of the volumes.
+    pub fn data(&self) -> Vec<(String, Value)> {
+        let holds = |value: &&Value| {
+            value["metadata"]["annotations"][STATEFUL].is_string() || value["kind"] == "PersistentVolumeClaim"
+        };
+        let held = self.world.all().filter(holds);
+        held.map(|value| (Id::of(value).to_string(), value["metadata"]["uid"].clone())).collect()
+    }
+
+    /// Those that are there and complete.
+    pub fn last_backups(&self) -> usize {
+        let operator = serde_json::from_value(self.back_end.operator.into()).unwrap();
+        let is_last = |value: &&Value| {
+            let name = value["metadata"]["name"].as_str().unwrap();
+            name.contains("last-") && operators::of(operator).backed_up(&Object::of(*value)) == Ok(BackupRun::Completed)
+        };
+        self.world.all().filter(is_last).count()
     }
 
     /// By as many as it needs.

@@ -1,8 +1,12 @@
 //! Whole lives of databases in a control plane that is played: what people do, and what exists then.
 #![cfg(test)]
 
+mod back_ends;
 mod life;
+mod failures;
+mod operators;
 mod restore;
+mod watched;
 mod random;
 
 use function_database::api::approval::Decision;
