@@ -34,10 +34,7 @@ pub struct Held {
 
 pub fn timed(record: &Record, wanted: &Plan, asleep: bool, now: Timestamp) -> Timed {
     let from = &record.serving.plan;
-    let mut plan = wanted.clone();
-    if plan.terms.maintenance.pinned {
-        keep_release(from, &mut plan);
-    }
+    let plan = kept(from, wanted.clone());
     let waits = record.was_ready && !asleep && !plan.requests.urgent;
     let opens = match calendar::opening(&from.terms.maintenance, now) {
         Opening::At(opens) if waits => opens,
@@ -48,6 +45,14 @@ pub fn timed(record: &Record, wanted: &Plan, asleep: bool, now: Timestamp) -> Ti
     };
     let waiting = Some(Waiting { changes, class, until: opens.to_string() });
     Timed { whole: quiet.is_none(), plan: quiet.unwrap_or(plan), waiting }
+}
+
+/// The wanted plan, which keeps the patch release that runs if it is pinned.
+pub fn kept(from: &Plan, mut wanted: Plan) -> Plan {
+    if wanted.terms.maintenance.pinned {
+        keep_release(from, &mut wanted);
+    }
+    wanted
 }
 
 /// None: it disturbs nobody.
