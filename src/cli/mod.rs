@@ -48,7 +48,7 @@ enum Command {
     Explain(explain::Arguments),
     UpgradeCheck(plan::upgrade::Arguments),
     Adopt(adopt::Arguments),
-    Approve(approve::Arguments),
+    Approve(Box<approve::Arguments>),
     Catalog(catalog::Arguments),
     Schema(schema::Arguments),
     Xpkg(xpkg::Arguments),
