@@ -27,6 +27,7 @@ pub mod wire;
 pub mod render;
 pub mod preview;
 pub mod explain;
+pub mod adopt;
 pub mod simulate;
 pub mod schema;
 pub mod xpkg;

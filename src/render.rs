@@ -4,14 +4,15 @@
 //! Plays Crossplane's part around [`pipeline::run`]: the steps in order, each asked again until its requirements are met.
 //! Has no clock and does no IO, so that the command line, `simulate` and the tests share it.
 
-use crate::api::{self, input::Header};
+use crate::api::input::{self, Header};
 use crate::map::map;
-use crate::pipeline;
+use crate::pipeline::{self, stop::Stop};
 use crate::wire::{
     Capabilities, Condition, Desired, Event, Key, Match, Object, Ready, Request, Response, Selector, Severity, Truth,
 };
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -86,7 +87,7 @@ impl Composition {
         for step in written.spec.pipeline {
             let input = Object::try_of(&step.input).map_err(|error| NotAComposition(error.to_string()))?;
             let header: Header = input.decode("input").unwrap_or_default();
-            if header.api_version != api::INPUT_API_VERSION {
+            if header.api_version != crate::api::INPUT_API_VERSION {
                 skipped.push(step.step);
                 continue;
             }
@@ -96,6 +97,15 @@ impl Composition {
         }
         let kind = written.spec.composite_type_ref.kind;
         Ok(Composition { kind, steps, skipped, core: Core::default() })
+    }
+
+    /// What a step of ours is told, with the platform's own values over it: those of an EnvironmentConfig.
+    pub fn input<Spec: DeserializeOwned>(&self, step: input::Step, overlay: Option<&Object>) -> Result<Spec, Stop> {
+        let is_of = |input: &&Object| input.text("input", &["kind"]).is_ok_and(|kind| kind == Some(step.kind()));
+        let input = self.steps.iter().map(|step| &step.input).find(is_of).cloned();
+        let required =
+            overlay.map(|config| (pipeline::OVERLAY.to_string(), vec![config.clone()])).into_iter().collect();
+        pipeline::input(&Request { input, required, ..Request::default() }, step)
     }
 
     /// What is wrong with the inputs of our steps.
@@ -114,7 +124,7 @@ pub fn render(
     cluster: &[Value],
     now: Timestamp,
 ) -> Rendered {
-    let composite = composite(composition, claim);
+    let composite = composite(&composition.kind, claim);
     let composed: BTreeMap<Key, Object> =
         map(observed.iter().filter_map(|value| Some((Key(key_of(value)?.into()), Object::of(value)))));
     let mut claim = claim.clone();
@@ -221,13 +231,13 @@ fn find(selector: &Selector, exists: &[&Value]) -> Vec<Object> {
     exists.iter().filter(matches).map(Object::of).collect()
 }
 
-/// The composite as Crossplane keeps it: a claim's own, or the one that stands behind it.
-pub(crate) fn composite(composition: &Composition, claim: &Value) -> Value {
+/// The composite of that kind as Crossplane keeps it: a claim's own, or the one that stands behind it.
+pub(crate) fn composite(kind: &str, claim: &Value) -> Value {
     let mut composite = claim.clone();
     let metadata = object(&mut composite["metadata"]);
     metadata.entry("namespace").or_insert_with(|| NAMESPACE.into());
     metadata.entry("uid").or_insert_with(|| UID.into());
-    if composition.kind == claim["kind"] {
+    if claim["kind"] == kind {
         return composite;
     }
     let (namespace, name) = (metadata["namespace"].clone(), metadata.get("name").cloned().unwrap_or_default());
@@ -239,7 +249,7 @@ pub(crate) fn composite(composition: &Composition, claim: &Value) -> Value {
     let reference =
         json!({"apiVersion": claim["apiVersion"], "kind": claim["kind"], "namespace": namespace, "name": name});
     object(&mut composite["spec"]).insert("claimRef".into(), reference);
-    composite["kind"] = composition.kind.as_str().into();
+    composite["kind"] = kind.into();
     composite
 }
 

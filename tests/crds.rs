@@ -244,7 +244,7 @@ fn the_table_of_tested_versions_is_true() {
         .collect();
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/compatibility.md")).unwrap();
     let (_, tables) = page.split_once("| engine | operator |").unwrap();
-    let version = regex::Regex::new(r"[0-9]+\.[0-9]+\.[0-9]+[0-9a-z.-]*").unwrap();
+    let version = regex_lite::Regex::new(r"[0-9]+\.[0-9]+\.[0-9]+[0-9a-z.-]*").unwrap();
     let rows = tables.lines().filter(|line| line.starts_with('|'));
     let told: Vec<&str> = rows.flat_map(|row| version.find_iter(row)).map(|found| found.as_str()).collect();
     assert!(told.len() > 12, "{told:?}");

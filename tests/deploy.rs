@@ -4,7 +4,7 @@
 
 use function_database::wire::proto::{RunFunctionRequest, function_runner_service_client::FunctionRunnerServiceClient};
 use pretty_assertions::assert_eq;
-use regex::Regex;
+use regex_lite::Regex;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};

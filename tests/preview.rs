@@ -6,20 +6,21 @@
 use function_database::api::approval::OperationKind;
 use function_database::api::claim::Claim;
 use function_database::api::input::{ApprovalGate, Step, TierDefaults};
-use function_database::api::record::{DatabaseRecord, Generation, Record};
+use function_database::api::record::{self, DatabaseRecord, Generation, Record};
 use function_database::api::status::Class;
 use function_database::operators::name_of;
-use function_database::pipeline;
-use function_database::plan::{Plan, resolve, transition};
-use function_database::preview::resources::{Composer, ResourceChange, compare};
+use function_database::plan::{self, Plan, resolve, transition};
+use function_database::preview::composer::Composer;
+use function_database::preview::resources::{ResourceChange, compare};
 use function_database::preview::{self, Change, Planned};
 use function_database::render::{Composition, KEY, Rendered, UID, render};
-use function_database::wire::{Object, Request};
+use function_database::wire::{Key, Object};
 use jiff::Timestamp;
 use pretty_assertions::assert_eq;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -27,23 +28,23 @@ use std::sync::LazyLock;
 static PLATFORM: LazyLock<Platform> = LazyLock::new(|| {
     let shipped = serde_saphyr::from_str(include_str!("../compositions/database.yaml")).unwrap();
     let composition = Composition::read(&shipped).unwrap();
-    let request = |step: Step| {
-        let input = composition.steps.iter().find(|it| it.name == step.name()).map(|it| it.input.clone());
-        Request { input, ..Request::default() }
-    };
-    let tiers = pipeline::input(&request(Step::TierDefaults), Step::TierDefaults).unwrap();
-    let gate = pipeline::input(&request(Step::ApprovalGate), Step::ApprovalGate).unwrap();
+    let tiers = composition.input(Step::TierDefaults, None).unwrap();
+    let gate = composition.input(Step::ApprovalGate, None).unwrap();
+    let composer = Composer::new(&composition, None).unwrap();
     let now = "2026-11-21T12:00:00Z".parse().unwrap();
+    // That deletions need an approval decides what is composed.
+    let only_deletions = Object::of(&json!({"spec": {"operations": ["Delete"]}}));
     let mut ungated = composition.clone();
     let gates = ungated.steps.iter_mut().filter(|it| it.name == Step::ApprovalGate.name());
-    gates.for_each(|step| step.input = step.input.merge(&Object::of(&json!({"spec": {"operations": []}}))));
-    Platform { composition, ungated, tiers, gate, now }
+    gates.for_each(|step| step.input = step.input.merge(&only_deletions));
+    Platform { composition, ungated, composer, tiers, gate, now }
 });
 
 struct Platform {
     composition: Composition,
-    /// The same where nobody needs to be asked.
+    /// The same where nobody needs to be asked but for a deletion.
     ungated: Composition,
+    composer: Composer,
     tiers: TierDefaults,
     gate: ApprovalGate,
     now: Timestamp,
@@ -78,9 +79,36 @@ impl Platform {
         record.into_iter().chain([backup]).collect()
     }
 
-    fn composed(&self, claim: &Value) -> BTreeMap<String, Value> {
-        Composer::new(&self.composition, None, &self.gate, self.now).compose(claim)
+    fn composed(&self, claim: &Value, plan: &Plan) -> BTreeMap<Key, Object> {
+        self.composer.compose(claim, plan).unwrap()
     }
+
+    /// The resources that Crossplane would make of a claim that everybody agreed to, without what Crossplane adds and without the record.
+    fn rendered(&self, claim: &Value) -> BTreeMap<Key, Value> {
+        let mut claim = claim.clone();
+        claim["spec"].as_object_mut().unwrap().remove("restore");
+        let rendered = render(&self.ungated, &claim, &[], &[], self.now);
+        let resources = rendered.resources.into_iter().map(|mut value| {
+            let metadata = &mut value["metadata"];
+            let key = metadata["annotations"].as_object_mut().unwrap().remove(KEY).unwrap();
+            metadata["labels"].as_object_mut().unwrap().remove("crossplane.io/composite");
+            metadata["ownerReferences"].as_array_mut().unwrap().pop();
+            metadata.as_object_mut().unwrap().retain(|_, field| !is_empty(field));
+            (Key(key.as_str().unwrap().into()), value)
+        });
+        resources.filter(|(key, _)| key.0 != record::KEY).collect()
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    *value == json!([]) || *value == json!({})
+}
+
+/// With the keys that Crossplane puts on them.
+fn observed(composed: BTreeMap<Key, Object>) -> Vec<Value> {
+    let annotated =
+        |(key, object): (Key, Object)| object.merge(&Object::of(&json!({"metadata": {"annotations": {KEY: key}}})));
+    composed.into_iter().map(annotated).map(|object| serde_json::to_value(object).unwrap()).collect()
 }
 
 /// What the function remembers of a database that runs by this plan.
@@ -233,7 +261,8 @@ fn a_new_one_agrees(claim: &Value) {
             if change.approval.is_none() {
                 let really: BTreeSet<_> =
                     rendered.resources.iter().map(named).filter(|(kind, _)| kind != "DatabaseRecord").collect();
-                let planned = applied(&BTreeMap::new(), &compare(&BTreeMap::new(), &platform.composed(claim)));
+                let composed = platform.composed(claim, &plan);
+                let planned = applied(&BTreeMap::new(), &compare(&BTreeMap::new(), &composed));
                 match change.restore {
                     None => assert_eq!(planned, really),
                     // What a backup is read from comes beside it.
@@ -271,7 +300,8 @@ fn edit_agrees(from: &Value, to: &Value) {
     // Once it serves, and everybody agreed; it is Saturday, when no window is open.
     let mut serves = record(&runs);
     serves["spec"]["wasReady"] = true.into();
-    let observed: Vec<Value> = platform.composed(from).into_values().chain([serves]).collect();
+    let (before, after) = (platform.composed(from, &runs), platform.composed(to, &wanted));
+    let observed: Vec<Value> = observed(before.clone()).into_iter().chain([serves]).collect();
     let rendered = render(&platform.ungated, to, &observed, &platform.sources(to), platform.now);
     let waiting = &rendered.composite["status"]["waiting"];
     let waits = change.maintenance.as_ref().is_some_and(|maintenance| maintenance.waits);
@@ -280,18 +310,18 @@ fn edit_agrees(from: &Value, to: &Value) {
         assert_eq!(waiting["class"], name_of(&change.class));
     }
 
-    let (before, after) = (platform.composed(from), platform.composed(to));
     let changes = compare(&before, &after);
-    assert_eq!(applied(&before, &changes), after.values().map(named).collect());
-    for (key, value) in &after {
+    let (old, new) = (values(&before), values(&after));
+    assert_eq!(applied(&before, &changes), new.values().map(named).collect());
+    for (key, value) in &new {
         let listed = changes.iter().any(|change| (change.kind.clone(), change.name.clone()) == named(value));
-        assert_eq!(listed, before.get(key) != Some(value), "{key}");
+        assert_eq!(listed, old.get(key) != Some(value), "{key:?}");
     }
 }
 
 /// What a list of changes makes of resources, by kind and name.
-fn applied(before: &BTreeMap<String, Value>, changes: &[ResourceChange]) -> BTreeSet<(String, String)> {
-    let mut there: BTreeSet<_> = before.values().map(named).collect();
+fn applied(before: &BTreeMap<Key, Object>, changes: &[ResourceChange]) -> BTreeSet<(String, String)> {
+    let mut there: BTreeSet<_> = values(before).into_values().map(named).collect();
     for ResourceChange { kind, name, operation, .. } in changes {
         let id = (kind.clone(), name.clone());
         match operation {
@@ -303,9 +333,24 @@ fn applied(before: &BTreeMap<String, Value>, changes: &[ResourceChange]) -> BTre
     there
 }
 
-fn named(value: &Value) -> (String, String) {
+fn named(value: impl Borrow<Value>) -> (String, String) {
+    let value = value.borrow();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     (text(&value["kind"]), text(&value["metadata"]["name"]))
+}
+
+/// What a plan composes is what the pipeline composes, to the letter.
+fn composes_the_same(claim: &Value) {
+    let platform = &*PLATFORM;
+    let Some(plan) = platform.plan(claim) else { return };
+    // What cannot begin is not composed.
+    if plan::creation(&plan).is_ok() {
+        assert_eq!(values(&platform.composed(claim, &plan)), platform.rendered(claim));
+    }
+}
+
+fn values(composed: &BTreeMap<Key, Object>) -> BTreeMap<Key, Value> {
+    composed.iter().map(|(key, object)| (key.clone(), serde_json::to_value(object).unwrap())).collect()
 }
 
 /// What is printed is what the published schema says.
@@ -319,19 +364,42 @@ fn the_json_is_of_its_schema() {
         ["tests/cli/files/nothing", "examples"],
         ["examples/postgresql", "tests/cli/files"],
     ];
-    for [before, after] in cases {
+    let planned = |before: &str, after: &str| -> Vec<Value> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_function-database"));
         command.args(["plan", before, after, "--format", "json"]).current_dir(env!("CARGO_MANIFEST_DIR"));
         let printed: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
-        assert!(!printed["changes"].as_array().unwrap().is_empty());
         let problems: Vec<String> = schema.iter_errors(&printed).map(|error| error.to_string()).collect();
         assert!(problems.is_empty(), "{before} {after}: {problems:?}");
+        let changes = printed["changes"].as_array().unwrap().clone();
+        assert!(!changes.is_empty(), "{before} {after}");
+        changes
+    };
+    for [before, after] in cases {
+        planned(before, after);
     }
+    // With what only some edits have: a restore over what runs and into a new database, and a window that is waited for.
+    let folder = tempfile::tempdir().unwrap();
+    let prod = std::fs::read_to_string("examples/postgresql/prod-unapproved.yaml").unwrap();
+    let claim = |file: &str, text: String| {
+        std::fs::write(folder.path().join(file), text).unwrap();
+        folder.path().join(file).display().to_string()
+    };
+    let runs = claim("runs.yaml", prod.clone());
+    let restored = claim("restored.yaml", format!("{prod}  restore: {{id: \"2\", backup: orders}}\n"));
+    let larger = claim("larger.yaml", prod.replace("medium", "large"));
+    assert_eq!(planned(&runs, &restored)[0]["restore"]["replaces"], true);
+    assert_eq!(planned("tests/cli/files/nothing", &restored)[0]["restore"]["replaces"], false);
+    assert_eq!(planned(&runs, &larger)[0]["maintenance"]["waits"], true);
     assert!(!schema.is_valid(&json!({"changes": [{"name": 1}], "moved": [], "unchanged": 0})));
 }
 
 proptest! {
     #![proptest_config(config(150))]
+
+    #[test]
+    fn what_a_plan_composes_is_what_the_pipeline_composes(claim in claim()) {
+        composes_the_same(&claim);
+    }
 
     #[test]
     fn a_creation_is_what_the_pipeline_waits_for_or_does(claim in claim()) {

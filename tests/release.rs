@@ -3,7 +3,7 @@
 #![cfg(test)]
 
 use pretty_assertions::assert_eq;
-use regex::Regex;
+use regex_lite::Regex;
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -29,11 +29,11 @@ fn every_mention_of_the_version_is_the_same() {
         let path = root().join(file);
         let text = std::fs::read_to_string(&path).unwrap();
         let mention =
-            Regex::new(&format!("{}[0-9][0-9A-Za-z.-]*?{}", regex::escape(before), regex::escape(after))).unwrap();
+            Regex::new(&format!("{}[0-9][0-9A-Za-z.-]*?{}", regex_lite::escape(before), regex_lite::escape(after))).unwrap();
         assert_eq!(mention.find_iter(&text).count(), 1, "{file}: {mention}");
         let right = format!("{before}{VERSION}{after}");
         if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(&path, mention.replace(&text, regex::NoExpand(&right)).as_bytes()).unwrap();
+            std::fs::write(&path, mention.replace(&text, regex_lite::NoExpand(&right)).as_bytes()).unwrap();
         }
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.contains(&right), "{file} has another version: UPDATE=1 cargo test --test release");

@@ -13,21 +13,27 @@ use std::time::{Duration, Instant};
 
 const FUNCTION: &str = env!("CARGO_BIN_EXE_function-database");
 const CLAIMS: usize = 10_000;
+const CHANGED: usize = 1_000;
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/postgresql");
 
 fn main() {
     let folder = tempfile::tempdir().unwrap();
     let (files, stream) = (folder.path().join("files"), folder.path().join("stream.yaml"));
-    write(&files, &stream);
+    let (before, grown) = (folder.path().join("before"), folder.path().join("grown"));
+    write(&files, CLAIMS, "20Gi", Some(&stream));
+    write(&before, CHANGED, "20Gi", None);
+    write(&grown, CHANGED, "30Gi", None);
+    let (before, grown) = (before.to_str().unwrap(), grown.to_str().unwrap());
     let prod = format!("{EXAMPLES}/prod.yaml");
 
     println!("from exec to exit in ms, on {} cores", available_parallelism().unwrap());
     println!("{:<40}{:>9}{:>9}", "command", "time", "budget");
-    row("--help", 20, None, &["--help"]);
+    row("--help", 20, Some(5), &["--help"]);
     row("render, one claim", 20, Some(10), &["render", &prod]);
     row("validate, one claim", 20, None, &["validate", &prod]);
     row("validate, 10,000 claims, a file each", 5, Some(1000), &["validate", files.to_str().unwrap()]);
     row("validate, 10,000 claims in one file", 5, Some(1000), &["validate", stream.to_str().unwrap()]);
+    row("plan, 1,000 changed claims", 5, Some(1000), &["plan", before, grown]);
 }
 
 /// The budget is in milliseconds.
@@ -48,9 +54,10 @@ fn run(arguments: &[&str]) -> Duration {
 }
 
 /// Valid claims of every environment, as teams have them: a folder each, a few of the optional fields.
-fn write(files: &Path, stream: &Path) {
+/// `stream`: all of them in one file, too.
+fn write(files: &Path, claims: usize, storage: &str, stream: Option<&Path>) {
     let mut all = String::new();
-    for number in 0..CLAIMS {
+    for number in 0..claims {
         let (environment, size, replicas) =
             [("dev", "small", 1), ("staging", "small", 3), ("prod", "medium", 3)][number % 3];
         let team = number / 100;
@@ -65,7 +72,7 @@ spec:
   environment: {environment}
   engine: postgresql
   size: {size}
-  storage: 20Gi
+  storage: {storage}
   replicas: {replicas}
   backup:
     retention: 14d
@@ -81,5 +88,5 @@ spec:
         all += "---\n";
         all += &claim;
     }
-    fs::write(stream, all).unwrap();
+    stream.into_iter().for_each(|stream| fs::write(stream, &all).unwrap());
 }

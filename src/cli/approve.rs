@@ -1,14 +1,19 @@
-//! `approve`: writes the approval of exactly one operation, or has `kubectl` make it. In: a digest, or a claim whose plan is
-//! shown first. Out: a `DatabaseApproval`. Must not approve anything but what was shown.
+//! `approve`: writes the approval of exactly one operation, or has `kubectl` make it. In: a digest; or a claim whose plan is
+//! shown first; or what waits in the cluster, which is shown first. Out: a `DatabaseApproval`. Must not approve anything but
+//! what was shown.
 
-use super::{GaveUp, Outcome, plan};
+use super::{GaveUp, Outcome, kubectl, plan};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use function_database::api::approval::{ApprovalSpec, DIGEST_LABEL, Decision, KIND, OperationKind};
-use function_database::gate::signature;
-use function_database::preview::Change;
+use function_database::api::plan::DatabaseName;
+use function_database::api::status::Pending;
+use function_database::gate::{digest, signature};
+use function_database::operators::name_of;
+use function_database::preview::{Approval, Change};
 use jiff::{Timestamp, ToSpan};
-use serde_json::json;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -21,18 +26,22 @@ Examples:
   function-database approve --claim databases/orders.yaml --base origin/main > approvals/orders.yaml
   function-database approve --claim new.yaml --from old.yaml --apply
   function-database approve --claim new.yaml --reject --reason 'one member is enough'
+  function-database approve --claim databases/orders.yaml --delete --uid UID --sign ~/.ssh/id_ed25519
+  function-database approve --live orders --namespace checkout --apply
 
 With --claim, the plan is shown on standard error, and at a terminal you are asked; without --from or --base it is a new
-database. An approval counts for exactly that plan, by the same Composition as in the cluster.")]
+database. An approval counts for exactly that plan, by the same Composition as in the cluster. With --live, what the
+cluster says that waits is shown. The UID of a database: kubectl get sdb NAME -o jsonpath='{.metadata.uid}'; in the claims
+edition, that of the XDatabase behind it.")]
 pub struct Arguments {
     /// The database, as namespace/name; with --claim, which one of several.
-    #[arg(value_parser = database, required_unless_present = "claim")]
+    #[arg(value_parser = database, required_unless_present_any = ["claim", "live"])]
     database: Option<(String, String)>,
     /// What is approved.
-    #[arg(long, required_unless_present = "claim", conflicts_with = "claim")]
+    #[arg(long, required_unless_present_any = ["claim", "live"], conflicts_with_all = ["claim", "live"])]
     operation: Option<Operation>,
     /// The digest: 64 hexadecimal digits.
-    #[arg(long, value_parser = digest, required_unless_present = "claim", conflicts_with = "claim")]
+    #[arg(long, value_parser = digest, required_unless_present_any = ["claim", "live"], conflicts_with_all = ["claim", "live"])]
     digest: Option<String>,
     /// A file or folder with the claim as it shall be.
     #[arg(long, value_name = "PATH")]
@@ -46,6 +55,18 @@ pub struct Arguments {
     /// Another Composition than the shipped one.
     #[arg(long, value_name = "FILE", requires = "claim")]
     composition: Option<PathBuf>,
+    /// What waits for this database in the cluster, which kubectl is asked for.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["database", "claim"])]
+    live: Option<String>,
+    /// The namespace of that database; that of kubectl's context if left out.
+    #[arg(short, long, requires = "live")]
+    namespace: Option<String>,
+    /// The deletion of the database: of --claim with its --uid, or as it waits --live.
+    #[arg(long, conflicts_with_all = ["from", "base", "operation"])]
+    delete: bool,
+    /// The UID of the very database that is deleted.
+    #[arg(long, requires = "delete", conflicts_with = "live")]
+    uid: Option<String>,
     /// Your user name in the cluster.
     #[arg(long, env = "USER")]
     approver: String,
@@ -98,7 +119,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let expires = now.checked_add((i64::from(arguments.days) * 24).hours()).context("--days is too far away")?;
     let Subject { namespace, name, operation, digest } = subject(arguments, now)?;
     let decision = if arguments.reject { Decision::Rejected } else { Decision::Approved };
-    if (arguments.claim.is_some() || arguments.apply) && !arguments.yes && !agreed(decision, &namespace, &name)? {
+    let was_shown = arguments.claim.is_some() || arguments.live.is_some();
+    if (was_shown || arguments.apply) && !arguments.yes && !agreed(decision, &namespace, &name)? {
         super::say("nothing was written");
         return Ok(Outcome::Problems);
     }
@@ -125,7 +147,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     });
     let approval = serde_saphyr::to_string(&approval)?;
     if arguments.apply {
-        return apply(&approval);
+        kubectl::create(&approval)?;
+        return Ok(Outcome::Fine);
     }
     super::print(&approval)?;
     super::hint("function-database approve ... | kubectl create -f -");
@@ -145,31 +168,83 @@ fn subject(arguments: &Arguments, now: Timestamp) -> anyhow::Result<Subject> {
         };
         return Ok(Subject { namespace, name, operation, digest: digest.clone() });
     }
+    if let Some(name) = &arguments.live {
+        return waiting(&kubectl::database(name, arguments.namespace.as_deref())?, arguments.delete);
+    }
     let claim = claim.as_deref().context("clap lets nothing else through")?;
+    if arguments.delete {
+        let uid = arguments.uid.as_deref();
+        let uid = uid.ok_or_else(|| GaveUp::Usage("a deletion is bound to one database; write its --uid".into()))?;
+        return deletion(arguments, claim, uid, now);
+    }
     let preview = plan::of_claim(claim, from.as_deref(), base.as_deref(), composition.as_deref(), now)?;
+    let with_digest = |change: &Change| change.approval.as_ref()?.digest.clone();
+    let (change, digest) = the_one(database.as_ref(), &preview.changes, with_digest)?;
+    super::say(plan::shown(change).trim_end());
+    let Change { namespace, name, operation, .. } = change;
+    Ok(Subject { namespace: namespace.clone(), name: name.clone(), operation: *operation, digest })
+}
+
+/// Of several changes, the one that can be approved, with its digest.
+fn the_one<'a>(
+    database: Option<&(String, String)>,
+    changes: &'a [Change],
+    digest: impl Fn(&Change) -> Option<String>,
+) -> anyhow::Result<(&'a Change, String)> {
     let is_meant = |change: &&Change| {
-        database.as_ref().is_none_or(|(namespace, name)| (namespace, name) == (&change.namespace, &change.name))
+        database.is_none_or(|(namespace, name)| (namespace, name) == (&change.namespace, &change.name))
     };
-    let meant: Vec<&Change> = preview.changes.iter().filter(is_meant).collect();
-    let asked = |change: &&&Change| change.approval.as_ref().is_some_and(|approval| approval.digest.is_some());
-    let asked: Vec<&&Change> = meant.iter().filter(asked).collect();
-    match asked[..] {
-        [change] => {
-            super::say(plan::shown(change).trim_end());
-            let digest = change.approval.as_ref().and_then(|approval| approval.digest.clone()).unwrap_or_default();
-            let Change { namespace, name, operation, .. } = change;
-            Ok(Subject { namespace: namespace.clone(), name: name.clone(), operation: *operation, digest })
-        }
-        [] => {
+    let meant: Vec<&Change> = changes.iter().filter(is_meant).collect();
+    let mut asked: Vec<_> = meant.iter().filter_map(|change| Some((*change, digest(change)?))).collect();
+    match (asked.pop(), asked.len()) {
+        (Some(only), 0) => Ok(only),
+        (None, _) => {
             meant.iter().for_each(|change| super::say(plan::shown(change).trim_end()));
             Err(GaveUp::Unreadable("nothing here waits for an approval that can be given offline".into()).into())
         }
-        _ => {
-            let names: Vec<String> = asked.iter().map(|it| format!("{}/{}", it.namespace, it.name)).collect();
+        (Some(last), _) => {
+            asked.push(last);
+            let names: Vec<String> = asked.iter().map(|(it, _)| format!("{}/{}", it.namespace, it.name)).collect();
             let (count, names) = (names.len(), names.join(", "));
             Err(GaveUp::Usage(format!("{count} changes need an approval; name one of {names}")).into())
         }
     }
+}
+
+/// What waits in the cluster: a deletion, or anything else.
+fn waiting(found: &Value, delete: bool) -> anyhow::Result<Subject> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (namespace, name) = (text(&found["metadata"]["namespace"]), text(&found["metadata"]["name"]));
+    let approval = &found["status"]["approval"];
+    let (asked, other) = match delete {
+        true => (&approval["deletion"], "without --delete, what else waits is approved"),
+        false => (&approval["pending"], "a deletion is approved with --delete"),
+    };
+    let Ok(pending) = Pending::deserialize(asked) else {
+        return Err(GaveUp::Unreadable(format!("{namespace}/{name}: nothing waits for an approval; {other}")).into());
+    };
+    let Pending { operation, digest, changes, class, approvers_needed, found, .. } = pending;
+    super::say(format_args!("{} of {namespace}/{name}: {}", name_of(&operation), name_of(&class)));
+    changes.iter().chain(&found).for_each(|line| super::say(format_args!("    {line}")));
+    super::say(format_args!("    approvers needed: {approvers_needed}; digest {digest}"));
+    Ok(Subject { namespace, name, operation, digest })
+}
+
+/// Of the claim as it stands: what a deletion is bound to is the database, and no plan.
+fn deletion(arguments: &Arguments, claim: &Path, uid: &str, now: Timestamp) -> anyhow::Result<Subject> {
+    let (preview, databases) = plan::of_deletion(claim, arguments.composition.as_deref(), now)?;
+    let with_digest = |change: &Change| {
+        change.approval.as_ref()?;
+        let is_its = |it: &&DatabaseName| (&it.namespace, &it.name) == (&change.namespace, &change.name);
+        let database = databases.iter().find(is_its)?;
+        Some(digest::Operation::Delete { database, uid }.digest().to_string())
+    };
+    let (change, digest) = the_one(arguments.database.as_ref(), &preview.changes, with_digest)?;
+    let with_digest = |approval: Approval| Approval { digest: Some(digest.clone()), ..approval };
+    let change = Change { approval: change.approval.clone().map(with_digest), ..change.clone() };
+    super::say(plan::shown(&change).trim_end());
+    let Change { namespace, name, operation, .. } = change;
+    Ok(Subject { namespace, name, operation, digest })
 }
 
 /// Where there is a person to ask; a script has decided already.
@@ -186,19 +261,6 @@ fn agreed(decision: Decision, namespace: &str, name: &str) -> anyhow::Result<boo
     let mut answer = String::new();
     input.read_line(&mut answer)?;
     Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
-}
-
-/// By `kubectl`, in its own context and as its own user.
-fn apply(approval: &str) -> anyhow::Result<Outcome> {
-    let started = Command::new("kubectl").args(["create", "-f", "-"]).stdin(Stdio::piped()).spawn();
-    let missing = |_| GaveUp::Usage("--apply needs kubectl; without it, the approval is printed".into());
-    let mut process = started.map_err(missing)?;
-    // Its own words say why it did not read all of it.
-    let _ = process.stdin.take().map(|mut input| input.write_all(approval.as_bytes()));
-    match process.wait().context("kubectl")?.success() {
-        true => Ok(Outcome::Fine),
-        false => Err(GaveUp::Unreadable("kubectl did not make the approval".into()).into()),
-    }
 }
 
 /// By the real `ssh-keygen`, which asks for passphrases, knows the agent and waits for a touch of the security key.

@@ -1,12 +1,14 @@
 //! The commands. In: arguments, files, the clock. Out: text and an exit code. The same library code as the server's.
 //! Must not know a rule.
 
+mod adopt;
 mod approve;
 mod catalog;
 mod completions;
 mod cores;
 mod documents;
 mod explain;
+mod kubectl;
 mod mermaid;
 mod plan;
 mod render;
@@ -45,7 +47,8 @@ enum Command {
     Plan(plan::Arguments),
     Explain(explain::Arguments),
     UpgradeCheck(plan::upgrade::Arguments),
-    Approve(approve::Arguments),
+    Adopt(adopt::Arguments),
+    Approve(Box<approve::Arguments>),
     Catalog(catalog::Arguments),
     Schema(schema::Arguments),
     Xpkg(xpkg::Arguments),
@@ -110,6 +113,7 @@ fn dispatch(command: &Command) -> anyhow::Result<Outcome> {
         Command::Plan(arguments) => plan::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::UpgradeCheck(arguments) => plan::upgrade::run(arguments),
+        Command::Adopt(arguments) => adopt::run(arguments),
         Command::Approve(arguments) => approve::run(arguments),
         Command::Catalog(arguments) => catalog::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),

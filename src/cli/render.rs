@@ -120,8 +120,19 @@ pub fn composition(path: Option<&Path>) -> anyhow::Result<Composition> {
     }
 }
 
+/// The manifest of the Composition in a file.
+pub fn manifest(path: &Path) -> anyhow::Result<Value> {
+    let files = documents::read(&[path.into()]);
+    Ok(checked(&files, &path.display().to_string())?.value.clone())
+}
+
 /// The Composition in a file that was read already.
 pub fn composition_of(files: &Files, shown: &str) -> anyhow::Result<Composition> {
+    let found = checked(files, shown)?;
+    Composition::read(&found.value).map_err(|error| GaveUp::Unreadable(format!("{shown}: {error}")).into())
+}
+
+fn checked<'a>(files: &'a Files, shown: &str) -> anyhow::Result<&'a Document> {
     if !files.unreadable.is_empty() {
         return Err(GaveUp::Unreadable(files.unreadable.join("\n")).into());
     }
@@ -132,7 +143,7 @@ pub fn composition_of(files: &Files, shown: &str) -> anyhow::Result<Composition>
     if !problems.is_empty() {
         return Err(GaveUp::Unreadable(format!("the Composition has mistakes\n{}", problems.join("\n"))).into());
     }
-    Composition::read(&found.value).map_err(|error| GaveUp::Unreadable(format!("{shown}: {error}")).into())
+    Ok(found)
 }
 
 /// What a person should hear, and whether it is a problem of theirs. An awaited approval is none.

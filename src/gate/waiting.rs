@@ -32,11 +32,9 @@ pub struct Held {
     pub quiet: Option<Plan>,
 }
 
-pub fn timed(record: &Record, mut plan: Plan, asleep: bool, now: Timestamp) -> Timed {
+pub fn timed(record: &Record, plan: Plan, asleep: bool, now: Timestamp) -> Timed {
     let from = &record.serving.plan;
-    if plan.terms.maintenance.pinned {
-        keep_release(from, &mut plan);
-    }
+    let plan = kept(from, plan);
     let waits = record.was_ready && !asleep && !plan.requests.urgent;
     let opens = match calendar::opening(&from.terms.maintenance, now) {
         Opening::At(opens) if waits => opens,
@@ -47,6 +45,14 @@ pub fn timed(record: &Record, mut plan: Plan, asleep: bool, now: Timestamp) -> T
     };
     let waiting = Some(Waiting { changes, class, until: opens.to_string() });
     Timed { whole: quiet.is_none(), plan: quiet.unwrap_or(plan), waiting }
+}
+
+/// The wanted plan, which keeps the patch release that runs if it is pinned.
+pub fn kept(from: &Plan, mut wanted: Plan) -> Plan {
+    if wanted.terms.maintenance.pinned {
+        keep_release(from, &mut wanted);
+    }
+    wanted
 }
 
 /// None: it disturbs nobody.

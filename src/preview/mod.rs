@@ -4,6 +4,7 @@
 //! The command line prints it; the schema of its JSON is published. Must not read a file, and knows nothing of what runs
 //! but the claim before.
 
+pub mod composer;
 pub mod resources;
 pub mod pairs;
 pub mod upgrade;

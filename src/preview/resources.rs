@@ -1,20 +1,12 @@
-//! How composed resources differ. In: what the pipeline composes before and after. Out: each resource that is new, gone or
-//! different, field by field. Must not show a secret value.
-//!
-//! Both sides are composed as Crossplane does it for a claim that was never there, and as if everybody had agreed: what is
-//! compared is where the two lead to. The record is left out, because it only repeats the plan.
+//! How composed resources differ. In: what is composed before and after. Out: each resource that is new, gone or different,
+//! field by field. Must not show a secret value.
 
 use crate::api::approval::OperationKind;
-use crate::api::input::{ApprovalGate, Step};
-use crate::api::record;
-use crate::map::map;
-use crate::render::{Composition, key_of, object, render};
 use crate::schema::path;
-use crate::wire::Object;
-use jiff::Timestamp;
+use crate::wire::{Key, Object};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A composed resource that is new, gone or different.
@@ -38,73 +30,42 @@ pub struct Field {
     pub after: Option<Value>,
 }
 
-/// What composes one side: the Composition without what it would wait for, and the platform's own values over it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Composer {
-    composition: Composition,
-    overlay: Option<Value>,
-    now: Timestamp,
-}
-
-impl Composer {
-    /// `gate` is the input of the second step as it counts. Whether deletions need an approval decides what is composed, so
-    /// that stays.
-    pub fn new(composition: &Composition, overlay: Option<&Value>, gate: &ApprovalGate, now: Timestamp) -> Composer {
-        let kept: Vec<&OperationKind> = gate.operations.iter().filter(|it| **it == OperationKind::Delete).collect();
-        let kept = json!({"operations": kept});
-        let mut composition = composition.clone();
-        for step in &mut composition.steps {
-            if step.input.text("input", &["kind"]).is_ok_and(|kind| kind == Some(Step::ApprovalGate.kind())) {
-                step.input = step.input.merge(&Object::of(&json!({"spec": kept})));
-            }
-        }
-        let overlay = overlay.cloned().map(|mut overlay| {
-            let section = &mut overlay["data"][Step::ApprovalGate.kind()];
-            object(section).insert("operations".into(), kept["operations"].clone());
-            overlay
-        });
-        Composer { composition, overlay, now }
-    }
-
-    /// By key, as if a restore began empty: its source is in the cluster. Nothing where the claim has mistakes.
-    pub fn compose(&self, claim: &Value) -> BTreeMap<String, Value> {
-        let mut claim = claim.clone();
-        claim.get_mut("spec").and_then(Value::as_object_mut).map(|spec| spec.remove("restore"));
-        let cluster: Vec<Value> = self.overlay.iter().cloned().collect();
-        let rendered = render(&self.composition, &claim, &[], &cluster, self.now);
-        let keyed =
-            rendered.resources.into_iter().map(|value| (key_of(&value).unwrap_or_default().to_owned(), masked(value)));
-        map(keyed.filter(|(key, _)| key != record::KEY))
-    }
-}
-
 /// In the order of keys.
-pub fn compare(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) -> Vec<ResourceChange> {
-    let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+pub fn compare(before: &BTreeMap<Key, Object>, after: &BTreeMap<Key, Object>) -> Vec<ResourceChange> {
+    let keys: BTreeSet<&Key> = before.keys().chain(after.keys()).collect();
     let changes = keys.into_iter().flat_map(|key| match (before.get(key), after.get(key)) {
+        (Some(before), Some(after)) if before == after => vec![],
         (Some(before), Some(after)) if identity(before) == identity(after) => {
-            let fields = fields(before, after);
+            let fields = fields(&shown(before), &shown(after));
             let changed = !fields.is_empty();
             changed.then(|| change(after, OperationKind::Change, fields)).into_iter().collect()
         }
         (before, after) => {
             let gone = before.map(|before| change(before, OperationKind::Delete, vec![]));
             let new = after.map(|after| change(after, OperationKind::Create, vec![]));
-            gone.into_iter().chain(new).collect::<Vec<_>>()
+            gone.into_iter().chain(new).collect()
         }
     });
     changes.collect()
 }
 
-fn change(value: &Value, operation: OperationKind, fields: Vec<Field>) -> ResourceChange {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    ResourceChange { kind: text(&value["kind"]), name: text(&value["metadata"]["name"]), operation, fields }
+fn change(object: &Object, operation: OperationKind, fields: Vec<Field>) -> ResourceChange {
+    let text = |path: &[&str]| text(object, path).unwrap_or_default().to_owned();
+    ResourceChange { kind: text(&["kind"]), name: text(&["metadata", "name"]), operation, fields }
 }
 
 /// What Crossplane cannot change: it would make another object.
-fn identity(value: &Value) -> [&Value; 4] {
-    let metadata = &value["metadata"];
-    [&value["apiVersion"], &value["kind"], &metadata["namespace"], &metadata["name"]]
+fn identity(object: &Object) -> [Option<&str>; 4] {
+    [&["apiVersion"][..], &["kind"], &["metadata", "namespace"], &["metadata", "name"]].map(|path| text(object, path))
+}
+
+/// What we composed can be read.
+fn text<'a>(object: &'a Object, path: &[&str]) -> Option<&'a str> {
+    object.text("", path).ok().flatten()
+}
+
+fn shown(object: &Object) -> Value {
+    masked(serde_json::to_value(object).unwrap_or_default())
 }
 
 fn fields(before: &Value, after: &Value) -> Vec<Field> {
@@ -176,6 +137,7 @@ pub fn masked(mut value: Value) -> Value {
 mod tests {
     use super::*;
     use pretty_assertions::assert_eq;
+    use serde_json::json;
 
     #[test]
     fn secrets_are_masked_wherever_they_are() {
@@ -205,8 +167,8 @@ mod tests {
 
     #[test]
     fn another_name_is_another_resource() {
-        let of =
-            |name: &str| BTreeMap::from([("k".to_owned(), json!({"kind": "Service", "metadata": {"name": name}}))]);
+        let object = |name: &str| Object::of(&json!({"kind": "Service", "metadata": {"name": name}}));
+        let of = |name: &str| BTreeMap::from([(Key("k".into()), object(name))]);
         let operations: Vec<_> = compare(&of("a"), &of("b")).into_iter().map(|it| (it.operation, it.name)).collect();
         assert_eq!(operations, [(OperationKind::Delete, "a".into()), (OperationKind::Create, "b".into())]);
         assert_eq!(compare(&of("a"), &of("a")), []);

@@ -1,24 +1,64 @@
-//! Whether a new policy or release can be rolled out over running databases. In: what it changes. Out: what must not happen
-//! by the way. Must not judge what somebody asked for: the claims are the same on both sides.
+//! Whether a new policy or release can be rolled out over running databases. In: what the one and the other make of the same
+//! claim. Out: what must not happen by the way. Must not judge what somebody asked for: the claims are the same on both sides.
 
-use super::Change;
-use super::resources::{Field, ResourceChange};
+use super::effect;
+use super::resources::{Field, ResourceChange, compare};
 use crate::api::approval::OperationKind;
+use crate::api::plan::Plan;
+use crate::api::record::{self, DatabaseRecord};
 use crate::api::status::Class;
 use crate::operators::name_of;
+use crate::plan::transition;
+use crate::render::key_of;
 use crate::schema::path::is_within;
+use crate::wire::{Key, Object, Undecodable};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What one side makes of a claim.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Side {
+    /// What runs by it; none: nothing.
+    pub plan: Option<Plan>,
+    pub resources: BTreeMap<Key, Object>,
+    /// What it has against the claim.
+    pub problems: Vec<String>,
+}
+
+impl Side {
+    /// `resources` as they are rendered, each with its key; what runs stands in the record among them.
+    pub fn of(resources: &[Value], problems: Vec<String>) -> Result<Side, Undecodable> {
+        let mut side = Side { problems, ..Side::default() };
+        for value in resources {
+            let (key, object) = (key_of(value).unwrap_or_default(), Object::try_of(value)?);
+            match key == record::KEY {
+                true => side.plan = Some(object.decode::<DatabaseRecord>("record")?.spec.serving.plan),
+                false => _ = side.resources.insert(Key(key.into()), object),
+            }
+        }
+        Ok(side)
+    }
+}
 
 /// One line for each failure.
-pub fn failures(change: &Change) -> Vec<String> {
-    let mut found: Vec<String> =
-        change.problems.iter().map(|problem| format!("refused: {}", problem.message)).collect();
-    if !matches!(change.class, Class::None | Class::Online | Class::Refused) {
-        found.push(format!("{}: {}", name_of(&change.class).to_lowercase(), change.effect));
+pub fn failures(from: &Side, to: &Side) -> Vec<String> {
+    let mut found: Vec<String> = to.problems.iter().map(|problem| format!("refused: {problem}")).collect();
+    let class = from.plan.as_ref().zip(to.plan.as_ref()).map(|(from, to)| transition(from, to));
+    match class {
+        None | Some(Ok(Class::None | Class::Online)) => {}
+        Some(Ok(class)) => found.push(format!("{}: {}", name_of(&class).to_lowercase(), effect(class))),
+        Some(Err(problems)) => found.extend(problems.0.iter().map(|problem| format!("refused: {problem}"))),
     }
-    for ResourceChange { kind, name, operation, fields } in &change.resources {
+    found.extend(losses(&compare(&from.resources, &to.resources)));
+    found
+}
+
+fn losses(resources: &[ResourceChange]) -> Vec<String> {
+    let mut found = vec![];
+    for ResourceChange { kind, name, operation, fields } in resources {
         let renamed = |other: &&ResourceChange| other.kind == *kind && other.operation == OperationKind::Create;
         match operation {
-            OperationKind::Delete => match change.resources.iter().find(renamed) {
+            OperationKind::Delete => match resources.iter().find(renamed) {
                 Some(other) => found.push(format!("{kind} {name} would be replaced by {}", other.name)),
                 None => found.push(format!("{kind} {name} would be deleted")),
             },
@@ -58,8 +98,9 @@ fn is_immutable(kind: &str, field: &Field) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preview::empty;
+    use crate::plan::example::plan;
     use pretty_assertions::assert_eq;
+    use serde_json::json;
 
     fn resource(kind: &str, name: &str, operation: OperationKind, paths: &[&str]) -> ResourceChange {
         let field = |path: &&str| Field { path: path.to_string(), before: None, after: None };
@@ -86,10 +127,13 @@ mod tests {
             ),
         ];
         for (resources, expected) in cases {
-            let change = Change { resources, ..empty(Changed, "shop".into(), "orders".into()) };
-            assert_eq!(failures(&change), expected);
+            assert_eq!(losses(&resources), expected);
         }
-        let restarts = Change { class: Class::Restart, effect: "x".into(), ..empty(Changed, "s".into(), "o".into()) };
-        assert_eq!(failures(&restarts), ["restart: x"]);
+        let runs = |changes| Side { plan: Some(plan("prod", changes)), ..Side::default() };
+        let restart = "restart: its members restart, and connections break";
+        assert_eq!(failures(&runs(json!({})), &runs(json!({"size": "large"}))), [restart]);
+        let fixed = "refused: spec.name: it is fixed at creation; write orders, or make another database";
+        assert_eq!(failures(&runs(json!({})), &runs(json!({"name": "other"}))), [fixed]);
+        assert_eq!(failures(&runs(json!({})), &runs(json!({"replicas": 5}))), Vec::<String>::new());
     }
 }

@@ -308,7 +308,7 @@ impl World {
                 continue;
             }
             let behind = behind.unwrap_or_else(|| self.name_composite(&id));
-            let mut composite = render::composite(&self.composition, &claim);
+            let mut composite = render::composite(&self.composition.kind, &claim);
             let metadata = object(&mut composite["metadata"]);
             metadata.retain(|field, _| ["labels", "annotations"].contains(&field.as_str()));
             metadata.insert("name".into(), behind.name.as_str().into());

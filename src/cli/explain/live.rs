@@ -1,18 +1,13 @@
-//! `explain --live`: the database as the cluster has it. In: a name. Out: why it is not ready. Calls `kubectl`, which knows
-//! where the cluster is and who asks.
+//! `explain --live`: the database as the cluster has it. In: a name. Out: why it is not ready.
 
-use crate::cli::{self, GaveUp, Outcome};
+use crate::cli::{self, Outcome, kubectl};
 use function_database::explain::live::{Cause, cause};
 use serde_json::Value;
-use std::process::{Command, Stdio};
-
-/// Our kind by its full name: others have databases too.
-const RESOURCE: &str = "databases.db.platform.io";
 
 pub fn run(name: &str, namespace: Option<&str>) -> anyhow::Result<Outcome> {
-    let database = kubectl(&["get", RESOURCE, name], namespace)?;
+    let database = kubectl::database(name, namespace)?;
     let namespace = database["metadata"]["namespace"].as_str();
-    let warnings = kubectl(&["get", "events", "--field-selector", "type=Warning"], namespace);
+    let warnings = kubectl::get(&["events", "--field-selector", "type=Warning"], namespace);
     // Who may not read events still hears what the database says of itself.
     let warnings = warnings.unwrap_or_else(|error| {
         cli::say(format_args!("note: without events: {error:#}"));
@@ -28,20 +23,4 @@ pub fn run(name: &str, namespace: Option<&str>) -> anyhow::Result<Outcome> {
     let message = message.lines().collect::<Vec<_>>().join("\n  ");
     cli::print(&format!("{bold}{named}: {phase}{bold:#}\n  {resource}\n  {message}\n  next: {next}\n"))?;
     Ok(Outcome::Problems)
-}
-
-fn kubectl(arguments: &[&str], namespace: Option<&str>) -> anyhow::Result<Value> {
-    let mut command = Command::new("kubectl");
-    command.args(arguments).args(["-o", "json"]).stdin(Stdio::null());
-    if let Some(namespace) = namespace {
-        command.args(["-n", namespace]);
-    }
-    let output = command.output().map_err(|_| GaveUp::Usage("--live needs kubectl, which is not here".into()))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.lines().last().unwrap_or("said nothing").to_owned();
-        return Err(GaveUp::Unreadable(format!("kubectl: {said}")).into());
-    }
-    serde_json::from_slice(&output.stdout)
-        .map_err(|error| GaveUp::Unreadable(format!("kubectl printed no JSON: {error}")).into())
 }

@@ -1,12 +1,14 @@
 //! Compares two sides. In: the sides. Out: a preview. Must not print.
 
 use super::side::{Rules, Side};
+use crate::cli::cores::on_every_core;
 use crate::cli::documents::Document;
 use crate::cli::validate::{self, Finding};
 use function_database::api::approval::OperationKind;
 use function_database::api::claim::{Claim, Environment};
 use function_database::api::problem::Problems;
 use function_database::api::status::Class;
+use function_database::gate::waiting;
 use function_database::plan::{self, Plan, quota};
 use function_database::preview::pairs::{self, Pair, Place};
 use function_database::preview::{self, Change, Move, Planned, Preview, Trouble, resources};
@@ -18,7 +20,8 @@ pub fn compare(before: &Side, after: &Side) -> anyhow::Result<Preview> {
     let places = (before.places(), after.places());
     let pairs = pairs::pairs(&places.0, &places.1);
     let comparison = Comparison::new(before, after);
-    let mut changes = parallel(&pairs, |pair| comparison.pair(*pair))?;
+    let changes = on_every_core(&pairs, |pair| comparison.pair(*pair));
+    let mut changes = changes.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
     let renames = pairs::renames(&pairs, &places.0, &places.1, |from, to| comparison.say_the_same(from, to));
     for (from, to) in renames {
         let at = |wanted: Pair| pairs.iter().position(|pair| *pair == wanted).unwrap_or_default();
@@ -41,22 +44,6 @@ fn moved(pair: Pair, change: &Option<Change>, (before, after): &(Vec<Place>, Vec
         name: to.name.into(),
         from: from.file.into(),
         to: to.file.into(),
-    })
-}
-
-/// In the order of `items`, on all cores.
-fn parallel<T: Sync, R: Send>(items: &[T], of: impl Fn(&T) -> anyhow::Result<R> + Sync) -> anyhow::Result<Vec<R>> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let size = items.len().div_ceil(threads).max(1);
-    let of = &of;
-    std::thread::scope(|scope| {
-        let started: Vec<_> =
-            items.chunks(size).map(|chunk| scope.spawn(move || chunk.iter().map(of).collect())).collect();
-        let parts: anyhow::Result<Vec<Vec<R>>> = started
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect();
-        Ok(parts?.into_iter().flatten().collect())
     })
 }
 
@@ -88,7 +75,7 @@ impl<'a> Comparison<'a> {
                 _ => None,
             },
             Pair::New(to) => self.after.claims.get(to).map(|to| self.creation(to)).transpose()?,
-            Pair::Gone(from) => self.before.claims.get(from).map(|from| self.deletion(from)),
+            Pair::Gone(from) => self.before.claims.get(from).map(|from| self.deletion(from)).transpose()?,
         })
     }
 
@@ -102,7 +89,7 @@ impl<'a> Comparison<'a> {
 
     fn edit(&self, from: &Document, to: &Document) -> anyhow::Result<Option<Change>> {
         let (old, new) = (self.before.rules(from), self.after.rules(to));
-        if from.value == to.value && old.composer == new.composer {
+        if from.value == to.value && old == new {
             return Ok(None);
         }
         let Ok((_, runs)) = resolved(from, old) else {
@@ -112,7 +99,7 @@ impl<'a> Comparison<'a> {
             return Ok(Some(Change { effect, ..change }));
         };
         let wanted = match self.wanted(to, OperationKind::Change, new)? {
-            Ok(wanted) => wanted,
+            Ok(wanted) => waiting::kept(&runs, wanted),
             Err(refused) => return Ok(Some(*refused)),
         };
         let asked = preview::restore::asked(Some(&runs), &wanted);
@@ -142,7 +129,10 @@ impl<'a> Comparison<'a> {
         same["metadata"]["uid"] = from.value["metadata"].get("uid").cloned().unwrap_or_else(|| UID.into());
         let resources = match asked {
             Some(_) => vec![],
-            None => resources::compare(&old.composer.compose(&from.value), &new.composer.compose(&same)),
+            None => {
+                let before = old.composer.compose(&from.value, &runs)?;
+                resources::compare(&before, &new.composer.compose(&same, &wanted)?)
+            }
         };
         if change.changes.is_empty() && class == Class::None && resources.is_empty() {
             return Ok(None);
@@ -167,22 +157,22 @@ impl<'a> Comparison<'a> {
             return Ok(refusal(to, OperationKind::Create, &wanted_name(&wanted), found(to, &Problems(problems))));
         }
         let change = preview::creation(Planned { plan: &wanted, tiers: &rules.policy.tiers }, &rules.policy.gate);
-        let resources = resources::compare(&BTreeMap::new(), &rules.composer.compose(&to.value));
+        let resources = resources::compare(&BTreeMap::new(), &rules.composer.compose(&to.value, &wanted)?);
         Ok(Change { file: Some(to.file.clone()), resources, ..change })
     }
 
     /// The platform's policy of today decides who must agree, the claim as it was what happens to the data.
-    fn deletion(&self, from: &Document) -> Change {
+    fn deletion(&self, from: &Document) -> anyhow::Result<Change> {
         let old = self.before.rules(from);
         let Ok((_, plan)) = resolved(from, old) else {
             let (namespace, name) = identity(&from.value);
             let effect = "deleted, with whatever ran before the claim had its mistakes".into();
             let change = preview::refusal(OperationKind::Delete, namespace, name, vec![]);
-            return Change { class: Class::DataLoss, effect, moved_from: Some(from.file.clone()), ..change };
+            return Ok(Change { class: Class::DataLoss, effect, moved_from: Some(from.file.clone()), ..change });
         };
         let change = preview::deletion(Planned { plan: &plan, tiers: &old.policy.tiers }, &old.policy.gate);
-        let resources = resources::compare(&old.composer.compose(&from.value), &BTreeMap::new());
-        Change { moved_from: Some(from.file.clone()), resources, ..change }
+        let resources = resources::compare(&old.composer.compose(&from.value, &plan)?, &BTreeMap::new());
+        Ok(Change { moved_from: Some(from.file.clone()), resources, ..change })
     }
 
     /// What a claim means after the edit, or all that is wrong with it.

@@ -4,19 +4,24 @@
 mod compare;
 mod git;
 mod markdown;
+mod program;
 mod side;
 mod text;
 pub mod upgrade;
 
 use super::documents::{self, Files};
-use super::{GaveUp, Outcome, render};
+use super::{GaveUp, Outcome, render, validate};
 use clap::{Args, ValueEnum};
+use function_database::api::claim::Claim;
+use function_database::api::plan::DatabaseName;
 use function_database::api::status::Class;
 use function_database::preview::{Change, Preview};
 use function_database::render::Composition;
 use jiff::Timestamp;
 use side::Side;
 use std::path::{Path, PathBuf};
+
+pub use text::short;
 
 /// With `--exit-code`, where something needs an approval.
 const NEEDS_APPROVAL: u8 = 4;
@@ -125,6 +130,24 @@ pub fn of_claim(
         }
     };
     preview(&before, &after)
+}
+
+/// What `approve --delete` shows: the claims are gone. With the names that deletions are bound to.
+pub fn of_deletion(
+    claim: &Path,
+    composition: Option<&Path>,
+    now: Timestamp,
+) -> anyhow::Result<(Preview, Vec<DatabaseName>)> {
+    let composition = render::composition(composition)?;
+    let side = |files: Files| Side::new(files, String::new(), &composition, now);
+    let (before, after) = (side(documents::read(&[claim.to_owned()]))?, side(Files::default())?);
+    let preview = preview(&before, &after)?;
+    let claims = before.claims.iter().filter_map(validate::read);
+    let name = |claim: Claim| {
+        let (namespace, name) = claim.identity();
+        DatabaseName { namespace: namespace.into(), name: name.into(), inside: claim.spec.name.clone() }
+    };
+    Ok((preview, claims.map(name).collect()))
 }
 
 /// One change, as the plan shows it.

@@ -4,9 +4,11 @@
 use crate::cli::documents::{Document, Files};
 use crate::cli::validate::{self, Kind, Policy};
 use function_database::api::input::Quotas;
+use function_database::pipeline::stop::Stop;
+use function_database::preview::composer::Composer;
 use function_database::preview::pairs::Place;
-use function_database::preview::resources::Composer;
 use function_database::render::Composition;
+use function_database::wire::Object;
 use jiff::Timestamp;
 use std::path::Path;
 
@@ -25,6 +27,7 @@ pub struct Side {
 }
 
 /// What a claim is held to.
+#[derive(PartialEq)]
 pub struct Rules {
     pub policy: Policy,
     pub composer: Composer,
@@ -33,15 +36,12 @@ pub struct Rules {
 impl Side {
     pub fn new(files: Files, prefix: String, composition: &Composition, now: Timestamp) -> anyhow::Result<Side> {
         let policy = validate::policy(composition)?;
-        let composer = Composer::new(composition, None, &policy.gate, now);
+        let composer = Composer::new(composition, None)?;
         let (plain, mut laid_over) = (Rules { policy, composer }, vec![]);
         let mut unreadable = files.unreadable;
         for document in files.documents.iter().filter(|document| validate::is_overlay(document)) {
-            match validate::overlay(composition, document) {
-                Ok(policy) => {
-                    let composer = Composer::new(composition, Some(&document.value), &policy.gate, now);
-                    laid_over.push((document.file.clone(), Rules { policy, composer }));
-                }
+            match rules(composition, document) {
+                Ok(rules) => laid_over.push((document.file.clone(), rules)),
                 Err(stop) => {
                     let (line, column) = document.at("data");
                     unreadable.push(format!("{}:{line}:{column}: {stop}", document.file));
@@ -88,4 +88,9 @@ impl Side {
     pub fn relative<'a>(&self, file: &'a str) -> &'a str {
         file.strip_prefix(&self.prefix).unwrap_or(file).trim_start_matches('/')
     }
+}
+
+fn rules(composition: &Composition, overlay: &Document) -> Result<Rules, Stop> {
+    let policy = validate::overlay(composition, overlay)?;
+    Ok(Rules { policy, composer: Composer::new(composition, Some(&Object::try_of(&overlay.value)?))? })
 }

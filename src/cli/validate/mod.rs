@@ -14,12 +14,11 @@ use function_database::api::input::{ApprovalGate, Step, TierDefaults};
 use function_database::api::problem::Problem;
 use function_database::api::{self, schema};
 use function_database::gate::deletion;
-use function_database::map::map;
 use function_database::pipeline::{self, stop::Stop};
 use function_database::plan::{self, quota};
 use function_database::render::Composition;
 use function_database::schema::{BuildError, Schema, Violation, path};
-use function_database::wire::{Object, Request};
+use function_database::wire::Object;
 use jiff::Timestamp;
 use output::{Format, Located};
 use serde_json::{Map, Value};
@@ -53,9 +52,17 @@ pub struct Arguments {
 }
 
 /// What a Composition says, as far as files are held to it.
+#[derive(PartialEq)]
 pub struct Policy {
     pub tiers: TierDefaults,
     pub gate: ApprovalGate,
+}
+
+impl Policy {
+    fn of(composition: &Composition, overlay: Option<&Object>) -> Result<Policy, Stop> {
+        let tiers = composition.input(Step::TierDefaults, overlay)?;
+        Ok(Policy { tiers, gate: composition.input(Step::ApprovalGate, overlay)? })
+    }
 }
 
 /// What is wrong at one place of a document.
@@ -359,30 +366,16 @@ fn order(document: &Document) -> Option<String> {
 /// The inputs of the first two steps.
 pub fn policy(composition: &Composition) -> anyhow::Result<Policy> {
     let right = "check it with function-database validate";
-    policy_of(composition, None).map_err(|why| {
+    Policy::of(composition, None).map_err(|why| {
         GaveUp::Unreadable(format!("the Composition has an input that cannot be read: {why}; {right}")).into()
     })
 }
 
 /// The same with the platform's own values over them.
 pub fn overlay(composition: &Composition, config: &Document) -> Result<Policy, Stop> {
-    policy_of(composition, Some(Object::try_of(&config.value)?))
+    Policy::of(composition, Some(&Object::try_of(&config.value)?))
 }
 
 pub fn is_overlay(document: &Document) -> bool {
     document.value["kind"] == "EnvironmentConfig" && document.value["metadata"]["name"] == pipeline::OVERLAY
-}
-
-fn policy_of(composition: &Composition, overlay: Option<Object>) -> Result<Policy, Stop> {
-    let required: BTreeMap<_, _> = map(overlay.map(|config| (pipeline::OVERLAY.to_string(), vec![config])));
-    let request = |step: Step| {
-        let is_of = |input: &&Object| input.text("input", &["kind"]).is_ok_and(|kind| kind == Some(step.kind()));
-        let input = composition.steps.iter().map(|step| &step.input).find(is_of).cloned();
-        Request { input, required: required.clone(), ..Request::default() }
-    };
-    let (tiers, gate) = (request(Step::TierDefaults), request(Step::ApprovalGate));
-    Ok(Policy {
-        tiers: pipeline::input(&tiers, Step::TierDefaults)?,
-        gate: pipeline::input(&gate, Step::ApprovalGate)?,
-    })
 }
