@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 pub const DEVELOPER: User = User::Person("dora", "e2e-developers");
 pub const APPROVERS: &str = "database-approvers";
 
-/// Whatever is waited for comes within this time. Where a watch begins too late, the function is asked again after 60 s; that
-/// it is down, Crossplane says after two minutes.
+/// Whatever is waited for comes within this time. Where a watch begins too late, the function is asked again after 60 s; and
+/// a call that nobody answered is tried again after two minutes.
 const PATIENCE: Duration = Duration::from_secs(180);
 const PAUSE: Duration = Duration::from_millis(300);
 
@@ -191,36 +191,30 @@ impl<'a> Life<'a> {
         String::from_utf8_lossy(&text).into_owned() + &events
     }
 
-    /// Everything goes, also what is protected: paused, nothing composes the protection anew.
+    /// Everything goes, also what is protected: paused, nothing composes the protection anew. What is not there is no
+    /// trouble, nor is a cluster that does not answer: it may be what made the scenario fail.
     fn end(&self) {
-        let all = |arguments: &[&str]| {
-            let _ = self.cluster.run(User::Administrator, arguments, None);
-        };
         let namespace = self.namespace.as_str();
+        let all = |arguments: &[&str]| self.cluster.run(User::Administrator, arguments, None).unwrap_or_default();
+        let list = |kind: &str, field: &str, is: &str| -> Vec<String> {
+            let found: Value = serde_json::from_str(&all(&["get", kind, "-o", "json"])).unwrap_or_default();
+            let found = found["items"].as_array().into_iter().flatten();
+            let ours = found.filter(|value| value["spec"].pointer(field).is_some_and(|value| value == is));
+            ours.filter_map(|value| Some(format!("{kind}/{}", value["metadata"]["name"].as_str()?))).collect()
+        };
         let mut owners = vec!["databases.db.platform.io/orders".to_owned()];
         if self.edition == Edition::Claims {
-            owners.push(self.composite());
+            owners.extend(list("xdatabases.db.platform.io", "/claimRef/namespace", namespace));
         }
         for owner in &owners {
             all(&["annotate", "-n", namespace, owner, "--overwrite", "crossplane.io/paused=true"]);
         }
         all(&["delete", "-n", namespace, "usages.protection.crossplane.io", "--all", "--timeout=20s"]);
         for owner in &owners {
+            let name = owner.rsplit('/').next().unwrap_or_default();
             if self.edition == Edition::Claims {
-                let name = owner.rsplit('/').next().unwrap_or_default();
-                let usages = self.cluster.json(&["get", "clusterusages"]);
-                for usage in usages["items"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .filter(|usage| usage["spec"]["of"]["resourceRef"]["name"] == name)
-                {
-                    all(&[
-                        "delete",
-                        "clusterusage",
-                        usage["metadata"]["name"].as_str().unwrap_or_default(),
-                        "--timeout=20s",
-                    ]);
+                for usage in list("clusterusages.protection.crossplane.io", "/of/resourceRef/name", name) {
+                    all(&["delete", &usage, "--timeout=20s"]);
                 }
             }
             all(&["delete", "-n", namespace, owner, "--wait=false"]);
