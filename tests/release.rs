@@ -29,7 +29,8 @@ fn every_mention_of_the_version_is_the_same() {
         let path = root().join(file);
         let text = std::fs::read_to_string(&path).unwrap();
         let mention =
-            Regex::new(&format!("{}[0-9][0-9A-Za-z.-]*?{}", regex_lite::escape(before), regex_lite::escape(after))).unwrap();
+            Regex::new(&format!("{}[0-9][0-9A-Za-z.-]*?{}", regex_lite::escape(before), regex_lite::escape(after)))
+                .unwrap();
         assert_eq!(mention.find_iter(&text).count(), 1, "{file}: {mention}");
         let right = format!("{before}{VERSION}{after}");
         if std::env::var_os("UPDATE").is_some() {

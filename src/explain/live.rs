@@ -1,6 +1,7 @@
-//! Why a database is not ready. In: the claim as the cluster has it, and the warnings of its namespace. Out: one cause: the
-//! resource, its message, the next step. Must not guess where nobody says anything.
+//! Why a database is not ready. In: the claim and its composite as the cluster has them, and the warnings of its namespace.
+//! Out: one cause: the resource, its message, the next step. Must not guess where nobody says anything.
 
+use super::installation::{self, Missing};
 use serde_json::Value;
 
 /// The one thing to look at.
@@ -14,7 +15,8 @@ pub struct Cause {
 }
 
 /// `None`: it is ready, and nothing waits. What stops everything comes first, then what stops a change, then what runs.
-pub fn cause(database: &Value, warnings: &[Value]) -> Option<Cause> {
+/// `composite` is the database itself where nothing stands behind it: only there Crossplane says that it cannot go on.
+pub fn cause(database: &Value, composite: &Value, warnings: &[Value]) -> Option<Cause> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (name, namespace) = (text(&database["metadata"]["name"]), text(&database["metadata"]["namespace"]));
     let status = &database["status"];
@@ -28,8 +30,11 @@ pub fn cause(database: &Value, warnings: &[Value]) -> Option<Cause> {
             next,
         })
     };
-    if let Some(message) = is_false(database, "Synced") {
-        return of(own, message, "the platform team looks at the Composition and the function's log".into());
+    if let Some(message) = is_false(composite, "Synced") {
+        let fallback = "the platform team looks at the Composition and the function's log";
+        let missing = installation::missing(&message);
+        let Missing { what, fix } = missing.unwrap_or(Missing { what: message, fix: fallback.into() });
+        return of(own, what, fix);
     }
     if let Some(message) = is_false(database, "Validated") {
         return of(own, message, "correct the claim; function-database validate checks it before".into());
@@ -103,11 +108,14 @@ mod tests {
             (json!([condition("Ready", "Creating")]), "Pod orders-3", "FailedScheduling: 2026-01-02T00:00:00Z"),
         ];
         for (conditions, resource, message) in cases {
-            let found = cause(&database("Provisioning", conditions), &warnings).unwrap();
+            let database = database("Provisioning", conditions);
+            let found = cause(&database, &database, &warnings).unwrap();
             assert_eq!((found.resource.as_str(), found.message.as_str()), (resource, message));
         }
-        assert_eq!(cause(&database("Ready", json!([])), &warnings), None);
-        let alone = cause(&database("Provisioning", json!([condition("Ready", "Creating")])), &[]).unwrap();
+        let ready = database("Ready", json!([]));
+        assert_eq!(cause(&ready, &ready, &warnings), None);
+        let alone = database("Provisioning", json!([condition("Ready", "Creating")]));
+        let alone = cause(&alone, &alone, &[]).unwrap();
         assert_eq!(alone.message, "orders: 1 of 3 members are ready");
     }
 }

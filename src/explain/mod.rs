@@ -3,6 +3,7 @@
 
 pub mod policy;
 pub mod live;
+pub mod installation;
 
 use crate::api::claim::Topology;
 use crate::api::input::TierDefaults;

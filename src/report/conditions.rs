@@ -66,7 +66,7 @@ fn nothing_runs(view: &View) -> &'static str {
         Standing::Invalid => "the claim has mistakes, and nothing ran before",
         Standing::AwaitingApproval => "it waits for an approval",
         Standing::Asking | Standing::Applied | Standing::Waiting | Standing::Restoring | Standing::Lost => {
-            "Crossplane is still looking for what there is"
+            "Crossplane was asked what there is, and did not answer; one before 2.0 never does: upgrade it"
         }
     }
 }
