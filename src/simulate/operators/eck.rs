@@ -20,6 +20,7 @@ pub fn elasticsearch(turn: &mut Turn, id: &Id) {
         let labels = json!({"common.k8s.elastic.co/type": "elasticsearch", "elasticsearch.k8s.elastic.co/cluster-name": id.name,
             "elasticsearch.k8s.elastic.co/statefulset-name": name});
         let image = format!("docker.elastic.co/elasticsearch/elasticsearch:{}", text(&spec["version"]));
+        // The configuration stands for its hash, which the operator puts on the pods.
         let member = json!({"name": "elasticsearch", "image": image, "resources": group["resources"], "config": group["config"]});
         let count = group["count"].as_u64().unwrap_or(0);
         let set = stateful_set(&cluster, &name, &labels, count, json!({"containers": [member]}));

@@ -39,6 +39,7 @@ pub fn cluster(turn: &mut Turn, id: &Id) {
         if component == "mongod" {
             object(&mut labels).insert("app.kubernetes.io/replset".into(), name.into());
         }
+        // The configuration stands for its hash, which the operator puts on the pods.
         let container = json!({"name": component, "image": spec["image"], "resources": members["resources"],
             "configuration": members["configuration"]});
         let replicas = if pauses { 0 } else { members["size"].as_u64().unwrap_or(0) };

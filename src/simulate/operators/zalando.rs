@@ -15,6 +15,7 @@ pub fn postgresql(turn: &mut Turn, id: &Id) {
         let name = format!("{}.{}.credentials.postgresql.acid.zalan.do", role.replace('_', "-"), id.name);
         turn.apply(secret(&cluster, &name, &[("username", role), ("password", MADE_UP)]));
     }
+    // Settings stand for the restart of each member that Patroni makes of them.
     let postgres = json!({"name": "postgres", "image": spec["dockerImage"], "resources": spec["resources"],
         "env": spec["env"], "parameters": spec["postgresql"]});
     let labels = json!({"application": "spilo", "cluster-name": id.name});
