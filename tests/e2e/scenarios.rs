@@ -297,12 +297,20 @@ fn crossplane_may_do_all_that_is_composed(life: &Life) {
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "e2e-crossplane"}],
     });
     life.cluster.kubectl(&["apply", "-f", "-"], Some(&binding));
-    let apply = ["apply", "--server-side", "--dry-run=server", "--field-manager=e2e", "-f", "-"];
+    let apply = ["apply", "--server-side", "--dry-run=server", "--field-manager=e2e", "--force-conflicts", "-f", "-"];
     let mut refused = vec![];
     for (operator, mut items) in by_operator(&cases) {
         items.iter_mut().for_each(|value| value["metadata"]["namespace"] = life.namespace.as_str().into());
-        let list = json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();
-        let applied = life.cluster.run(User::Person("e2e-crossplane", "e2e"), &apply, Some(&list));
+        let list = |items: &[Value]| json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();
+        let crossplane = User::Person("e2e-crossplane", "e2e");
+        // Nobody may bind a role that is not there, which a dry run would leave it.
+        let roles: Vec<Value> = items.iter().filter(|value| value["kind"] == "Role").cloned().collect();
+        if !roles.is_empty() {
+            let make = apply.into_iter().filter(|argument| *argument != "--dry-run=server");
+            let made = life.cluster.run(crossplane, &make.collect::<Vec<_>>(), Some(&list(&roles)));
+            refused.extend(made.err().map(|error| format!("{operator}: {error}")));
+        }
+        let applied = life.cluster.run(crossplane, &apply, Some(&list(&items)));
         refused.extend(applied.err().map(|error| format!("{operator}: {error}")));
     }
     life.cluster.kubectl(&["delete", "clusterrolebinding", &life.namespace], None);
