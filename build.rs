@@ -1,14 +1,49 @@
-//! Generates Crossplane's protocol from `proto/`, and what the program reads of its own YAML. In: the `.proto` file and those
-//! files. Out, in `OUT_DIR`: the Rust types and, for gRPC reflection, the file descriptors; the YAML as JSON. Needs no `protoc`.
+//! Generates Crossplane's protocol from `proto/`, and packs what the program carries of this repository. In: the `.proto`
+//! file and those files. Out, in `OUT_DIR`: the Rust types and, for gRPC reflection, the file descriptors; `carried.rs`, the
+//! table of the packed files. Needs no `protoc`.
 
+use flate2::{Compression, write::DeflateEncoder};
 use prost::Message as _;
 use prost_types::{FileDescriptorProto, field_descriptor_proto::Type};
-use std::{env, error::Error, fs, path::PathBuf};
+use std::{
+    env,
+    error::Error,
+    fmt::Write as _,
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 const PROTOCOL: &str = "proto/fn/v1/run_function.proto";
 
-/// What commands read at each start, of which YAML would be more than half of a `render`; and the names in `OUT_DIR`.
-const OWN: [(&str, &str); 3] = [
+/// What packages hold and `schema` prints.
+const CARRIED: [&str; 22] = [
+    "apis/database.yaml",
+    "compositions/database.yaml",
+    "crossplane.yaml",
+    "deploy/crds/databaseapprovals.yaml",
+    "deploy/crds/databaserecords.yaml",
+    "editions/claims/apis/database.yaml",
+    "editions/claims/compositions/database.yaml",
+    "editions/claims/crossplane.yaml",
+    "examples/clickhouse/dev.yaml",
+    "examples/elasticsearch/dev.yaml",
+    "examples/mongodb/dev.yaml",
+    "examples/mysql/dev.yaml",
+    "examples/postgresql/dev.yaml",
+    "examples/postgresql/prod.yaml",
+    "examples/redis/dev.yaml",
+    "examples/sqlite/dev.yaml",
+    "package/crossplane.yaml",
+    "package/input/approvalgates.yaml",
+    "package/input/engines.yaml",
+    "package/input/integrations.yaml",
+    "package/input/reports.yaml",
+    "package/input/tierdefaults.yaml",
+];
+
+/// What commands read at each start, of which YAML would be more than half of a `render`; and the names of the same as JSON.
+const READ: [(&str, &str); 3] = [
     ("compositions/database.yaml", "composition.json"),
     ("apis/database.yaml", "claim.json"),
     ("deploy/crds/databaseapprovals.yaml", "approval.json"),
@@ -25,11 +60,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), reflected.encode_to_vec())?;
 
-    for (file, name) in OWN {
+    let mut table = String::from("&[");
+    for file in CARRIED {
         println!("cargo:rerun-if-changed={file}");
-        let value: serde_json::Value = serde_saphyr::from_str(&fs::read_to_string(file)?)?;
-        fs::write(out.join(name), value.to_string())?;
+        carry(&mut table, &out, file, &fs::read_to_string(file)?)?;
     }
+    for (file, name) in READ {
+        let value: serde_json::Value = serde_saphyr::from_str(&fs::read_to_string(file)?)?;
+        carry(&mut table, &out, name, &value.to_string())?;
+    }
+    fs::write(out.join("carried.rs"), table + "]")?;
 
     let mut lazy = descriptors.clone();
     lazy.file.iter_mut().for_each(leave_structs_undecoded);
@@ -51,4 +91,14 @@ fn leave_structs_undecoded(file: &mut FileDescriptorProto) {
             field.proto3_optional = Some(true); // an empty message is not an absent one
         }
     }
+}
+
+/// Packs a text, and notes it in the table.
+fn carry(table: &mut String, out: &Path, name: &str, text: &str) -> Result<(), Box<dyn Error>> {
+    let packed = format!("{}.deflate", name.replace('/', "-"));
+    let mut encoder = DeflateEncoder::new(fs::File::create(out.join(&packed))?, Compression::best());
+    encoder.write_all(text.as_bytes())?;
+    encoder.finish()?;
+    writeln!(table, "({name:?}, include_bytes!({packed:?})),")?;
+    Ok(())
 }

@@ -22,6 +22,7 @@ pub mod report;
 pub mod pipeline;
 pub mod observed;
 pub mod map;
+pub mod carried;
 pub mod delivery;
 pub mod wire;
 pub mod render;

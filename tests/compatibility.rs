@@ -21,7 +21,7 @@ const COMPOSITION: &str = "compositions/database.yaml";
 
 /// Definitions, and the Composition that called the function of that release.
 fn contract() -> Vec<&'static str> {
-    let definitions = FILES.into_iter().map(|(path, _)| path).filter(|path| !path.contains("compositions"));
+    let definitions = FILES.into_iter().filter(|path| !path.contains("compositions"));
     definitions.chain([COMPOSITION]).collect()
 }
 

@@ -3,6 +3,7 @@
 use super::documents::{self, Document, Files};
 use super::{GaveUp, Outcome, mermaid, validate};
 use clap::{Args, ValueEnum};
+use function_database::carried;
 use function_database::preview::resources::masked;
 use function_database::render::{Composition, KEY, Rendered, render};
 use function_database::wire::{Event, Severity};
@@ -10,9 +11,6 @@ use jiff::Timestamp;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use validate::Kind;
-
-/// The Composition that the package ships, with every default of the policy.
-const SHIPPED: &str = include_str!(concat!(env!("OUT_DIR"), "/composition.json"));
 
 /// Show what Crossplane would apply for claims: each composite with its status, then its composed resources.
 #[derive(Args)]
@@ -115,7 +113,7 @@ fn existing(paths: &[PathBuf]) -> anyhow::Result<Vec<Value>> {
 /// The shipped Composition, or the user's; one with mistakes would stop every claim, so they are said instead.
 pub fn composition(path: Option<&Path>) -> anyhow::Result<Composition> {
     match path {
-        None => Ok(Composition::read(&serde_json::from_str(SHIPPED)?)?),
+        None => Ok(Composition::read(&serde_json::from_str(&carried::text("composition.json"))?)?),
         Some(path) => composition_of(&documents::read(&[path.into()]), &path.display().to_string()),
     }
 }

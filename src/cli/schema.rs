@@ -3,7 +3,7 @@
 use super::{GaveUp, Outcome};
 use anyhow::Context;
 use clap::Args;
-use function_database::api::schema::FILES;
+use function_database::{api::schema::FILES, carried};
 use std::path::PathBuf;
 
 /// Print the XRDs and CRDs, all or those whose path contains NAME.
@@ -21,10 +21,10 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let wanted = arguments.name.as_deref().unwrap_or_default();
-    let files: Vec<(&str, &str)> = FILES.into_iter().filter(|(path, _)| path.contains(wanted)).collect();
+    let named = FILES.into_iter().filter(|path| path.contains(wanted));
+    let files: Vec<(&str, String)> = named.map(|path| (path, carried::text(path))).collect();
     if files.is_empty() {
-        let known: Vec<&str> = FILES.into_iter().map(|(path, _)| path).collect();
-        return Err(GaveUp::Usage(format!("there is no {wanted:?}; write part of one of {}", known.join(", "))).into());
+        return Err(GaveUp::Usage(format!("there is no {wanted:?}; write part of one of {}", FILES.join(", "))).into());
     }
     match &arguments.write {
         Some(folder) => {
@@ -38,7 +38,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
             }
         }
         None => {
-            let texts: Vec<&str> = files.iter().map(|(_, text)| *text).collect();
+            let texts: Vec<&str> = files.iter().map(|(_, text)| text.as_str()).collect();
             super::print(&texts.join("---\n"))?;
         }
     }

@@ -8,6 +8,7 @@ mod image;
 pub mod elf;
 
 use crate::api::schema::FILES;
+use crate::carried;
 use elf::Architecture;
 use image::{Image, Layer};
 use std::io;
@@ -16,18 +17,18 @@ use std::io;
 const PROGRAM: &str = "function-database";
 const COMMAND: [&str; 2] = ["/function-database", "serve"];
 
-const COMPOSITION: &str = include_str!("../../compositions/database.yaml");
+const COMPOSITION: &str = "compositions/database.yaml";
 
 /// One claim for each engine, and a production database with its approval.
 const EXAMPLES: [&str; 8] = [
-    include_str!("../../examples/postgresql/dev.yaml"),
-    include_str!("../../examples/postgresql/prod.yaml"),
-    include_str!("../../examples/mysql/dev.yaml"),
-    include_str!("../../examples/mongodb/dev.yaml"),
-    include_str!("../../examples/clickhouse/dev.yaml"),
-    include_str!("../../examples/redis/dev.yaml"),
-    include_str!("../../examples/elasticsearch/dev.yaml"),
-    include_str!("../../examples/sqlite/dev.yaml"),
+    "examples/postgresql/dev.yaml",
+    "examples/postgresql/prod.yaml",
+    "examples/mysql/dev.yaml",
+    "examples/mongodb/dev.yaml",
+    "examples/clickhouse/dev.yaml",
+    "examples/redis/dev.yaml",
+    "examples/elasticsearch/dev.yaml",
+    "examples/sqlite/dev.yaml",
 ];
 
 /// A package, and the name of its file.
@@ -39,15 +40,15 @@ pub struct Package {
 /// The Function for one architecture: the program, then the CRDs of its inputs. `crossplane xpkg push` takes the packages
 /// of all architectures at once.
 pub fn function(architecture: Architecture, program: &[u8]) -> io::Result<Package> {
-    let inputs = FILES.into_iter().filter(|(path, _)| path.starts_with("package/")).map(|(_, text)| text);
+    let inputs = FILES.into_iter().filter(|path| path.starts_with("package/"));
     let image = Image {
         title: "function-database",
         architecture,
         command: &COMMAND,
         layers: vec![
             Layer::program(PROGRAM, program)?,
-            Layer::package(&stream([include_str!("../../package/crossplane.yaml")].into_iter().chain(inputs)))?,
-            Layer::examples(COMPOSITION)?,
+            Layer::package(&stream(["package/crossplane.yaml"].into_iter().chain(inputs)))?,
+            Layer::examples(&carried::text(COMPOSITION))?,
         ],
     };
     Ok(Package { file: format!("function-database-{architecture}.xpkg"), bytes: image.save()? })
@@ -55,31 +56,26 @@ pub fn function(architecture: Architecture, program: &[u8]) -> io::Result<Packag
 
 /// Both Configurations, namespaced and claims edition. They hold no program, so one image serves every architecture.
 pub fn configurations() -> io::Result<[Package; 2]> {
-    let namespaced = [include_str!("../../crossplane.yaml"), text("apis/database.yaml"), COMPOSITION];
+    let namespaced = ["crossplane.yaml", "apis/database.yaml", COMPOSITION];
     let claims = [
-        include_str!("../../editions/claims/crossplane.yaml"),
-        text("editions/claims/apis/database.yaml"),
-        text("editions/claims/compositions/database.yaml"),
+        "editions/claims/crossplane.yaml",
+        "editions/claims/apis/database.yaml",
+        "editions/claims/compositions/database.yaml",
     ];
     Ok([configuration("configuration-database", namespaced)?, configuration("configuration-database-claims", claims)?])
 }
 
-fn configuration(name: &'static str, documents: [&str; 3]) -> io::Result<Package> {
+fn configuration(name: &'static str, files: [&str; 3]) -> io::Result<Package> {
     let image = Image {
         title: name,
         architecture: Architecture::Amd64,
         command: &[],
-        layers: vec![Layer::package(&stream(documents))?, Layer::examples(&stream(EXAMPLES))?],
+        layers: vec![Layer::package(&stream(files))?, Layer::examples(&stream(EXAMPLES))?],
     };
     Ok(Package { file: format!("{name}.xpkg"), bytes: image.save()? })
 }
 
-/// One of the generated files; a path that is not among them would be empty, which a test holds.
-fn text(path: &str) -> &'static str {
-    FILES.into_iter().find(|(name, _)| *name == path).map_or("", |(_, text)| text)
-}
-
-/// YAML documents in one stream, the metadata first.
-fn stream<'a>(documents: impl IntoIterator<Item = &'a str>) -> String {
-    documents.into_iter().map(|document| format!("---\n{}\n", document.trim_end())).collect()
+/// YAML files in one stream, the metadata first.
+fn stream<'a>(files: impl IntoIterator<Item = &'a str>) -> String {
+    files.into_iter().map(|file| format!("---\n{}\n", carried::text(file).trim_end())).collect()
 }
