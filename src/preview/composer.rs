@@ -13,6 +13,7 @@ use crate::api::record::{Generation, Record};
 use crate::delivery;
 use crate::gate::protection;
 use crate::integrations::{self, catalog};
+use crate::map::map;
 use crate::observed::{Observed, Question};
 use crate::operators::{self, Resource};
 use crate::pipeline::stop::Stop;
@@ -56,7 +57,7 @@ impl Composer {
         nothing(&mut observed, integrations::requirements(&generation, &engine.facts, &self.integrations));
         let around = integrations::compose(&generation, &engine.facts, &self.integrations, &observed);
         let delivered = engine.resources.into_iter().chain(around).map(|resource| delivered(plan, resource));
-        let mut composed: BTreeMap<Key, Object> = delivered.collect();
+        let mut composed = map(delivered);
         composed.extend(self.protection(generation.clone(), (&identity, &composite), claim)?);
         if let Some(catalog) = &self.integrations.catalog {
             let labels = Object::of(&json!({"metadata": {"labels": catalog::labels(&generation, catalog)}}));
