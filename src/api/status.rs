@@ -238,7 +238,11 @@ pub enum Class {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Resolved {
+    /// Of the database inside, which is fixed, as are environment, engine, topology and storage class.
+    pub name: String,
+    pub environment: String,
     pub engine: String,
+    pub topology: String,
     pub operator: String,
     pub version: String,
     pub replicas: u32,
@@ -246,6 +250,8 @@ pub struct Resolved {
     pub size: String,
     /// Of each member, such as 100Gi; the claim cannot ask for less.
     pub storage: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage_class: Option<String>,
     pub backup: String,
     pub deletion: String,
 }

@@ -257,12 +257,16 @@ fn resolved(plan: &Plan) -> Resolved {
     let protected = if terms.lifecycle.deletion_protection { ", protected" } else { "" };
     let policy: DeletionPolicy = terms.lifecycle.deletion_policy;
     Resolved {
+        name: terms.database.inside.clone(),
+        environment: name_of(&terms.environment),
         engine: name_of(&terms.engine),
+        topology: name_of(&terms.topology),
         operator: name_of(&terms.operator),
         version: terms.version.clone(),
         replicas: terms.replicas,
         size: format!("{} cpu, {} memory, {} storage", terms.cpu, terms.memory, terms.storage),
         storage: terms.storage.to_string(),
+        storage_class: terms.storage_class.clone(),
         backup,
         deletion: format!("{}{protected}", name_of(&policy)),
     }

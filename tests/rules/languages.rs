@@ -242,6 +242,10 @@ fn status() -> impl Strategy<Value = Option<Value>> {
         resolved("20Gi"),
         resolved("10737418241"),
         Some(json!({"resolved": {}})),
+        Some(json!({"resolved": {
+            "name": "orders", "environment": "prod", "engine": "mysql", "topology": "Sharded", "storage": "10Gi",
+            "storageClass": "slow",
+        }})),
     ])
 }
 

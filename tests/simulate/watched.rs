@@ -114,7 +114,7 @@ impl Watched {
     }
 
     fn is_guarded(&self) -> bool {
-        self.whole && self.life.phase() != "Deleting"
+        self.whole && self.life.phase() != "Deleting" && !self.life.world.is_down()
     }
 
     pub fn take(&mut self, step: &Step) {
@@ -148,8 +148,6 @@ impl Watched {
             Step::Forge => self.forge(),
             Step::Reject => _ = self.world().decide(&database, Waits::Change, "cleo", Decision::Rejected, 1),
             Step::Withdraw => self.life.remove_approvals(),
-            // The schema goes by the status: with it gone what is fixed can be edited, until the function writes it again.
-            Step::EraseStatus { data: false } | Step::ForgeStatus if !self.reconciles() => {}
             Step::EraseStatus { data } => {
                 let id = self.holder_id().filter(|_| *data).unwrap_or(composite);
                 self.world().edit(&id, |value| value["status"] = json!({}));
@@ -177,7 +175,8 @@ impl Watched {
                         .map(|labels| labels.remove(IN_USE));
                 });
             }
-            // Before it was whole once, its protection may not be there yet; nor any more when all agreed that it goes.
+            // Before it was whole once, its protection may not be there yet; nor any more when all agreed that it goes, or when
+            // Crossplane died while it was taking it away.
             Step::Delete(_) | Step::DeleteData | Step::DeleteBehind if self.is_protected() && !self.is_guarded() => {}
             Step::Delete(policy) => {
                 let deleted = self.world().delete(&database, *policy).is_ok();

@@ -13,12 +13,16 @@ const FIXED: &str = "it is fixed at creation; write the value it had, or make an
 
 /// On the root of a claim.
 ///
-/// Storage is held against what runs, or an edit beyond the limit could never be taken back.
+/// What was written and is not what runs can be set back to what runs, or an edit that got past these rules, such as one
+/// under a status that somebody erased, could never be taken back. Storage likewise, after an edit beyond the limit.
 pub fn claim() -> [Rule; 6] {
     let optional = |field: &str| {
+        let (new, old, runs) =
+            (format!("self.spec.{field}"), format!("oldSelf.spec.{field}"), format!("oldSelf.status.resolved.{field}"));
         format!(
-            "has(self.spec.{field}) == has(oldSelf.spec.{field}) && \
-             (!has(self.spec.{field}) || self.spec.{field} == oldSelf.spec.{field})"
+            "(has({new}) == has({old}) && (!has({new}) || {new} == {old})) || \
+             (has(oldSelf.status) && (has({new}) ? has({runs}) && {new} == {runs} \
+             : has({old}) && (!has({runs}) || {old} != {runs})))"
         )
     };
     let engines = |of: &str| format!("(has({of}.spec.engine) ? {of}.spec.engine : 'postgresql')");
@@ -27,19 +31,36 @@ pub fn claim() -> [Rule; 6] {
         "self.spec.storage == oldSelf.spec.storage || (isQuantity(self.spec.storage) && isQuantity({runs}) && \
          quantity(self.spec.storage).compareTo(quantity({runs})) >= 0)"
     );
-    let same_engine = format!("{} == {}", engines("self"), engines("oldSelf"));
-    let same = |field: &str| format!("self.spec.{field} == oldSelf.spec.{field}");
+    let same_engine = format!(
+        "{new} == {} || (has(oldSelf.status) && has(oldSelf.status.resolved.engine) && {new} == oldSelf.status.resolved.engine)",
+        engines("oldSelf"),
+        new = engines("self"),
+    );
+    let same = |field: &str| {
+        format!(
+            "self.spec.{field} == oldSelf.spec.{field} || (has(oldSelf.status) && \
+             has(oldSelf.status.resolved.{field}) && self.spec.{field} == oldSelf.status.resolved.{field})"
+        )
+    };
     [
-        edit("spec.name", FIXED, same("name"), |old, new| is_open(old, new) || is_kept(old, new, "name")),
-        edit("spec.environment", FIXED, same("environment"), |old, new| {
-            is_open(old, new) || is_kept(old, new, "environment")
+        edit("spec.name", FIXED, same("name"), |old, new| {
+            is_open(old, new) || is_kept(old, new, "name") || goes_back(old, new, "name")
         }),
-        edit("spec.engine", FIXED, same_engine, |old, new| is_open(old, new) || engine(old) == engine(new)),
+        edit("spec.environment", FIXED, same("environment"), |old, new| {
+            is_open(old, new) || is_kept(old, new, "environment") || goes_back(old, new, "environment")
+        }),
+        edit("spec.engine", FIXED, same_engine, |old, new| {
+            is_open(old, new)
+                || engine(old) == engine(new)
+                || engine(new).is_some_and(|engine| old["status"]["resolved"]["engine"] == engine)
+        }),
         edit("spec.topology", FIXED, optional("topology"), |old, new| {
-            is_open(old, new) || old["spec"]["topology"] == new["spec"]["topology"]
+            is_open(old, new) || old["spec"]["topology"] == new["spec"]["topology"] || goes_back(old, new, "topology")
         }),
         edit("spec.storageClass", FIXED, optional("storageClass"), |old, new| {
-            is_open(old, new) || old["spec"]["storageClass"] == new["spec"]["storageClass"]
+            is_open(old, new)
+                || old["spec"]["storageClass"] == new["spec"]["storageClass"]
+                || goes_back(old, new, "storageClass")
         }),
         edit("spec.storage", "storage only grows; write the amount it had, or more", growth, |old, new| {
             is_open(old, new) || is_kept(old, new, "storage") || has_grown(old, new)
@@ -68,6 +89,12 @@ fn is_open(old: &Value, new: &Value) -> bool {
 /// Of a field that is required: that it is missing is told already.
 fn is_kept(old: &Value, new: &Value, field: &str) -> bool {
     new["spec"][field].is_null() || new["spec"][field] == old["spec"][field]
+}
+
+/// Whether it is what runs again, after something else had been written.
+fn goes_back(old: &Value, new: &Value, field: &str) -> bool {
+    let (new, old, runs) = (&new["spec"][field], &old["spec"][field], &old["status"]["resolved"]);
+    runs.is_object() && if new.is_null() { !old.is_null() && *old != runs[field] } else { *new == runs[field] }
 }
 
 /// Whether it is at least what runs; of what nothing was reported yet, at least what was written.
