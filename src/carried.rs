@@ -29,5 +29,6 @@ mod tests {
             }
         }
         assert_eq!(text("no such file"), "");
+        assert!(crate::api::schema::FILES.iter().all(|file| !text(file).is_empty()));
     }
 }

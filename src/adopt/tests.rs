@@ -1,3 +1,6 @@
+//! `adopt`, there and back: what a claim composes is given, and the claim must come out. In: claims of each operator. Out:
+//! nothing. Must not need a cluster.
+
 use super::*;
 use crate::api::plan::Operator;
 use crate::api::schema;

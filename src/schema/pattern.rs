@@ -30,9 +30,10 @@ fn translate(pattern: &str) -> String {
             (_, Some('s')) if within => out.push_str(r"\t\n\f\r\x20"),
             (_, Some('s')) => out.push_str(r"[\t\n\f\r\x20]"),
             (_, Some('S')) if !within => out.push_str(r"[^\t\n\f\r\x20]"),
-            (_, escaped) => {
-                within = escaped.is_none() && (next == '[' || within && next != ']') || escaped.is_some() && within;
-                out.extend([next].into_iter().chain(escaped));
+            (_, Some(escaped)) => out.extend([next, escaped]),
+            (_, None) => {
+                within = next == '[' || within && next != ']';
+                out.push(next);
             }
         }
     }

@@ -31,17 +31,13 @@ pub fn claim() -> [Rule; 6] {
         "self.spec.storage == oldSelf.spec.storage || (isQuantity(self.spec.storage) && isQuantity({runs}) && \
          quantity(self.spec.storage).compareTo(quantity({runs})) >= 0)"
     );
-    let same_engine = format!(
-        "{new} == {} || (has(oldSelf.status) && has(oldSelf.status.resolved.engine) && {new} == oldSelf.status.resolved.engine)",
-        engines("oldSelf"),
-        new = engines("self"),
-    );
-    let same = |field: &str| {
-        format!(
-            "self.spec.{field} == oldSelf.spec.{field} || (has(oldSelf.status) && \
-             has(oldSelf.status.resolved.{field}) && self.spec.{field} == oldSelf.status.resolved.{field})"
-        )
+    let is_what_was_or_runs = |field: &str, new: &str, old: &str| {
+        let runs = format!("oldSelf.status.resolved.{field}");
+        format!("{new} == {old} || (has(oldSelf.status) && has({runs}) && {new} == {runs})")
     };
+    let same_engine = is_what_was_or_runs("engine", &engines("self"), &engines("oldSelf"));
+    let same =
+        |field: &str| is_what_was_or_runs(field, &format!("self.spec.{field}"), &format!("oldSelf.spec.{field}"));
     [
         edit("spec.name", FIXED, same("name"), |old, new| {
             is_open(old, new) || is_kept(old, new, "name") || goes_back(old, new, "name")

@@ -23,15 +23,8 @@ pub fn stateful_set(turn: &mut Turn, id: &Id) {
     // Where the operator deletes pods itself, Kubernetes never calls a newer revision the current one.
     let keeps = !last.is_empty() && (set["spec"]["updateStrategy"]["type"] == "OnDelete" || !is_rolled_out);
     let current = if keeps { last } else { pods.revision.as_str() };
-    let status = json!({
-        "observedGeneration": set["metadata"]["generation"],
-        "replicas": pods.pods,
-        "readyReplicas": pods.ready,
-        "availableReplicas": pods.ready,
-        "updatedReplicas": pods.updated,
-        "currentRevision": current,
-        "updateRevision": pods.revision,
-    });
+    let mut status = pods.status(&set);
+    status["currentRevision"] = current.into();
     turn.set_status(id, status);
 }
 
@@ -40,16 +33,8 @@ pub fn deployment(turn: &mut Turn, id: &Id) {
     let mut pods = Pods::of(&deployment);
     let starts = secrets_are_there(turn, &deployment);
     pods.step(false, starts);
-    let status = json!({
-        "observedGeneration": deployment["metadata"]["generation"],
-        "replicas": pods.pods,
-        "readyReplicas": pods.ready,
-        "availableReplicas": pods.ready,
-        "updatedReplicas": pods.updated,
-        // A real one knows its revisions by its ReplicaSets.
-        "updateRevision": pods.revision,
-    });
-    turn.set_status(id, status);
+    // A real one knows its revisions by its ReplicaSets.
+    turn.set_status(id, pods.status(&deployment));
 }
 
 /// The pods of a workload.
@@ -63,6 +48,18 @@ struct Pods {
 }
 
 impl Pods {
+    /// What the workload's status says of them.
+    fn status(&self, workload: &Value) -> Value {
+        json!({
+            "observedGeneration": workload["metadata"]["generation"],
+            "replicas": self.pods,
+            "readyReplicas": self.ready,
+            "availableReplicas": self.ready,
+            "updatedReplicas": self.updated,
+            "updateRevision": self.revision,
+        })
+    }
+
     fn of(workload: &Value) -> Pods {
         let (spec, status) = (&workload["spec"], &workload["status"]);
         let count = |field: &str| status[field].as_u64().unwrap_or(0);
