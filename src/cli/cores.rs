@@ -3,23 +3,35 @@
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// So few items are done before another thread has begun.
+/// So few items are done before another thread has begun; and a core takes so many at a time, for none to wait long at the
+/// end for one that had the harder ones, or less of the machine.
 const FEW: usize = 32;
 
 pub fn on_every_core<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let share = items.len().div_ceil(cores).max(FEW);
-    if items.len() <= share {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get).min(items.len().div_ceil(FEW));
+    if cores <= 1 {
         return items.iter().map(work).collect();
     }
-    let work = &work;
-    thread::scope(|scope| {
-        let each = |items: &'_ [T]| items.iter().map(work).collect::<Vec<R>>();
-        let threads: Vec<_> = items.chunks(share).map(|items| scope.spawn(move || each(items))).collect();
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let mut done = vec![];
+        loop {
+            let from = next.fetch_add(FEW, Ordering::Relaxed);
+            let Some(share) = items.get(from..items.len().min(from + FEW)).filter(|share| !share.is_empty()) else {
+                return done;
+            };
+            done.push((from, share.iter().map(&work).collect::<Vec<R>>()));
+        }
+    };
+    let mut shares: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(take)).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
-    })
+    });
+    shares.sort_unstable_by_key(|(from, _)| *from);
+    shares.into_iter().flat_map(|(_, share)| share).collect()
 }
 
 #[cfg(test)]

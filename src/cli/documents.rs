@@ -8,14 +8,14 @@ mod node;
 
 use super::cores::on_every_core;
 use anyhow::Context;
-use function_database::map::map;
 use function_database::schema::path;
-use node::Node;
+use node::{Node, Places, Plain};
 use serde_json::Value;
 use serde_saphyr::{Options, SnippetMode, UserMessageFormatter};
-use std::collections::BTreeMap;
+use std::fs::FileType;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 /// Bytes: far above any manifest.
 const LARGEST_FILE: u64 = 16 << 20;
@@ -29,26 +29,59 @@ pub struct Document {
     /// As the user wrote it; `-` is standard input.
     pub file: String,
     pub value: Value,
-    /// By path: what kubectl reads differently, and what to write instead.
-    pub ambiguous: Vec<(String, String)>,
-    places: Places,
+    piece: Arc<Piece>,
+    /// Which one of the piece it is.
+    index: usize,
+    /// The path of an item of a `List`; empty for a document of its own.
+    item: String,
 }
 
-/// Line and column of each path, from 1.
-type Places = BTreeMap<String, (u64, u64)>;
+/// A piece of a file that is parsed at once, and nearly always a single document.
+struct Piece {
+    text: String,
+    lines_before: u64,
+    places: OnceLock<Vec<Places>>,
+}
+
+impl Piece {
+    fn places(&self, index: usize) -> Option<&Places> {
+        let read = || -> Vec<Places> {
+            let nodes: Vec<Node> = serde_saphyr::from_multiple_with_options(&self.text, options()).unwrap_or_default();
+            nodes.into_iter().map(|node| Places::of(node, &self.text)).collect()
+        };
+        self.places.get_or_init(read).get(index)
+    }
+}
 
 impl Document {
-    /// Line and column of a field such as `spec.backup.schedule`, or of the nearest one around it.
-    pub fn at(&self, mut path: &str) -> (u64, u64) {
+    /// Line and column, from 1, of a field such as `spec.backup.schedule`, or of the nearest one around it.
+    pub fn at(&self, path: &str) -> (u64, u64) {
+        let mut path = match (self.item.as_str(), path) {
+            ("", path) => path.to_owned(),
+            (item, path) if path.is_empty() || path.starts_with('[') => [item, path].concat(),
+            (item, path) => [item, ".", path].concat(),
+        };
+        let Some(places) = self.piece.places(self.index) else { return (1, 1) };
         loop {
-            if let Some(at) = self.places.get(path) {
-                return *at;
+            if let Some((line, column)) = places.at.get(&path) {
+                return (line + self.piece.lines_before, *column);
             }
-            path = path.rfind(['.', '[']).and_then(|end| path.get(..end)).unwrap_or_default();
             if path.is_empty() {
-                return self.places.get("").copied().unwrap_or((1, 1));
+                return (1, 1);
             }
+            path.truncate(path.rfind(['.', '[']).unwrap_or(0));
         }
+    }
+
+    /// By path: what kubectl reads differently, and what to write instead.
+    pub fn ambiguous(&self) -> Vec<(String, String)> {
+        if !node::may_be_ambiguous(&self.piece.text) {
+            return vec![];
+        }
+        let all = self.piece.places(self.index).into_iter().flat_map(|places| &places.ambiguous);
+        let of_this = all.filter(|(path, _)| path::is_within(path, &self.item));
+        let own = of_this.map(|(path, what)| (path.strip_prefix(&self.item).unwrap_or(path), what));
+        own.map(|(path, what)| (path.trim_start_matches('.').into(), what.clone())).collect()
     }
 }
 
@@ -99,16 +132,18 @@ pub fn read(paths: &[PathBuf]) -> Files {
 
 /// A link to a folder is not followed: it could lead in a circle.
 fn walk(folder: &Path, sources: &mut Vec<Source>) {
-    let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let mut paths: Vec<PathBuf> = match entries {
-        Ok(entries) => entries.into_iter().map(|entry| entry.path()).collect(),
+    let entries = std::fs::read_dir(folder).and_then(|entries| {
+        entries.map(|entry| entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))).collect()
+    });
+    let mut entries: Vec<(PathBuf, FileType)> = match entries {
+        Ok(entries) => entries,
         Err(error) => return sources.push(Source::Unreadable(format!("{}: {error}", folder.display()))),
     };
-    paths.sort();
-    for path in paths {
-        match path.is_dir() {
-            true if path.is_symlink() => {}
+    entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    for (path, kind) in entries {
+        match kind.is_dir() {
             true => walk(&path, sources),
+            false if kind.is_symlink() && path.is_dir() => {}
             false if is_manifest(&path) => sources.push(Source::File(path)),
             false => {}
         }
@@ -155,41 +190,28 @@ impl Files {
     }
 
     fn parse(&mut self, file: &str, lines_before: u64, text: &str) {
-        let nodes: Vec<Node> = match serde_saphyr::from_multiple_with_options(text, options()) {
-            Ok(nodes) => nodes,
+        let values: Vec<Plain> = match serde_saphyr::from_multiple_with_options(text, options()) {
+            Ok(values) => values,
             Err(error) => return self.unreadable.push(unreadable(file, lines_before, &error)),
         };
-        for node in nodes {
-            let (mut places, mut ambiguous) = (Places::new(), vec![]);
-            let value = node.settle(text, &mut places, &mut ambiguous);
-            if !value.is_null() {
-                places.values_mut().for_each(|(line, _)| *line += lines_before);
-                self.push(Document { file: file.into(), value, ambiguous, places });
-            }
+        let piece = Arc::new(Piece { text: text.into(), lines_before, places: OnceLock::new() });
+        for (index, value) in values.into_iter().map(Value::from).enumerate().filter(|(_, value)| !value.is_null()) {
+            let document = |value, item| Document { file: file.into(), value, piece: Arc::clone(&piece), index, item };
+            self.documents.extend(items(value).into_iter().map(|(value, item)| document(value, item)));
         }
     }
+}
 
-    /// The items of a `List`, as kubectl prints several objects, are documents of their own.
-    fn push(&mut self, mut document: Document) {
-        let items = match document.value.get_mut("items").map(Value::take) {
-            Some(Value::Array(items)) if document.value["kind"] == "List" => items,
-            Some(items) => {
-                document.value["items"] = items;
-                return self.documents.push(document);
-            }
-            None => return self.documents.push(document),
-        };
-        for (index, value) in items.into_iter().enumerate() {
-            let item = path::index("items", index);
-            let below = |path: &str| {
-                let rest = path.strip_prefix(&item)?;
-                (rest.is_empty() || rest.starts_with(['.', '['])).then(|| rest.trim_start_matches('.').to_owned())
-            };
-            let places = map(document.places.iter().filter_map(|(path, at)| Some((below(path)?, *at))));
-            let ambiguous = &document.ambiguous;
-            let ambiguous = ambiguous.iter().filter_map(|(path, what)| Some((below(path)?, what.clone()))).collect();
-            self.documents.push(Document { file: document.file.clone(), value, ambiguous, places });
+/// The items of a `List`, as kubectl prints several objects, are documents of their own, with their paths.
+fn items(mut value: Value) -> Vec<(Value, String)> {
+    if value["kind"] != "List" {
+        return vec![(value, String::new())];
+    }
+    match value.get_mut("items") {
+        Some(Value::Array(items)) => {
+            (0..).zip(std::mem::take(items)).map(|(index, value)| (value, path::index("items", index))).collect()
         }
+        _ => vec![(value, String::new())],
     }
 }
 

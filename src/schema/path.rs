@@ -1,6 +1,6 @@
 //! Writes the path of a value inside an object: `spec.list[0].name`, `metadata.labels["a.b/c"]`.
 //!
-//! In: the path so far and a step. Out: the longer path. The empty path is the object itself.
+//! In: the path so far and a step. Out: the longer path, or the trail that becomes one. The empty path is the object itself.
 
 use serde_json::Value;
 
@@ -17,6 +17,23 @@ pub fn key(base: &str, name: &str) -> String {
 /// The path of a list item.
 pub fn index(base: &str, index: impl std::fmt::Display) -> String {
     format!("{base}[{index}]")
+}
+
+/// The way to a value, link by link from the value up. Of most values nobody speaks, so that only this walks along.
+pub enum Trail<'a> {
+    Object,
+    Field(&'a Trail<'a>, &'a str),
+    Item(&'a Trail<'a>, usize),
+}
+
+impl Trail<'_> {
+    pub fn path(&self) -> String {
+        match self {
+            Trail::Object => String::new(),
+            Trail::Field(above, name) => key(&above.path(), name),
+            Trail::Item(above, position) => index(&above.path(), position),
+        }
+    }
 }
 
 /// Whether `inner` is the value at `outer` or a part of it.
@@ -45,6 +62,14 @@ mod tests {
             assert_eq!(key(base, name), expected);
         }
         assert_eq!(index("spec.list", 3), "spec.list[3]");
+    }
+
+    #[test]
+    fn a_trail_is_the_path_step_by_step() {
+        let spec = Trail::Field(&Trail::Object, "spec");
+        let list = Trail::Field(&spec, "my list");
+        assert_eq!(Trail::Item(&list, 2).path(), "spec[\"my list\"][2]");
+        assert_eq!(Trail::Object.path(), "");
     }
 
     #[test]

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::limit::{Limit, flag, keyword};
+use super::path::Trail;
 use super::pattern::Patterns;
-use super::{BuildError, Violation, message, path};
+use super::{BuildError, Violation, message};
 
 /// What every kind has; a schema may only add to it.
 const HEADER: [&str; 3] = ["apiVersion", "kind", "metadata"];
@@ -51,7 +52,7 @@ impl Structure {
     }
 
     pub fn check(&self, object: &Value) -> Vec<Violation> {
-        self.violations(object, "")
+        self.violations(object, &Trail::Object)
     }
 
     /// `at` is a JSON pointer into the whole schema.
@@ -104,14 +105,14 @@ impl Structure {
         Ok(structure)
     }
 
-    fn violations(&self, value: &Value, at: &str) -> Vec<Violation> {
+    fn violations(&self, value: &Value, at: &Trail) -> Vec<Violation> {
         let mut found = Vec::new();
         self.walk(value, at, &mut found);
         found
     }
 
-    fn walk(&self, value: &Value, at: &str, found: &mut Vec<Violation>) {
-        let here = |message: String| Violation { path: at.into(), message };
+    fn walk(&self, value: &Value, at: &Trail, found: &mut Vec<Violation>) {
+        let here = |message: String| Violation { path: at.path(), message };
         found.extend(self.limits.iter().filter_map(|limit| limit.broken_by(value)).map(here));
         // The API server holds a null to its type and its `enum` alone.
         if value.is_null() {
@@ -121,7 +122,7 @@ impl Structure {
         for (branches, is_choice) in [(&self.any, false), (&self.one, true)] {
             let attempts: Vec<_> = branches.iter().map(|branch| branch.violations(value, at)).collect();
             match attempts.iter().filter(|attempt| attempt.is_empty()).count() {
-                0 if !branches.is_empty() => found.push(here(message::fits_none(at, &attempts))),
+                0 if !branches.is_empty() => found.push(here(message::fits_none(&at.path(), &attempts))),
                 2.. if is_choice => found.push(here(message::FITS_SEVERAL.into())),
                 _ => {}
             }
@@ -133,28 +134,28 @@ impl Structure {
             Value::Object(fields) => self.walk_fields(fields, at, found),
             Value::Array(items) => {
                 for (position, item) in items.iter().enumerate() {
-                    self.items.iter().for_each(|node| node.walk(item, &path::index(at, position), found));
+                    self.items.iter().for_each(|node| node.walk(item, &Trail::Item(at, position), found));
                 }
             }
             _ => {}
         }
     }
 
-    fn walk_fields(&self, fields: &Map<String, Value>, at: &str, found: &mut Vec<Violation>) {
+    fn walk_fields(&self, fields: &Map<String, Value>, at: &Trail, found: &mut Vec<Violation>) {
         for (name, value) in fields {
-            let at = path::key(at, name);
+            let at = Trail::Field(at, name);
             match self.properties.get(name).or(self.others.as_deref()) {
                 Some(node) => node.walk(value, &at, found),
                 None if self.closed => {
                     let message = message::unknown_field(name, self.properties.keys());
-                    found.push(Violation { path: at, message });
+                    found.push(Violation { path: at.path(), message });
                 }
                 None => {}
             }
         }
         for name in self.required.iter().filter(|name| !fields.contains_key(*name)) {
             let allowed = self.properties.get(name).and_then(|node| node.limits.iter().find_map(Limit::allowed));
-            found.push(Violation { path: path::key(at, name), message: message::required(allowed) });
+            found.push(Violation { path: Trail::Field(at, name).path(), message: message::required(allowed) });
         }
     }
 }

@@ -58,7 +58,7 @@ fn scalars_are_read_by_the_core_schema() {
         let files = parse(&format!("a: {text}\n"));
         assert_eq!(files.documents[0].value, json!({"a": expected}), "{text}");
         let twice = ["yes", "on"].contains(&text);
-        assert_eq!(!files.documents[0].ambiguous.is_empty(), twice, "{text}");
+        assert_eq!(!files.documents[0].ambiguous().is_empty(), twice, "{text}");
     }
 }
 
@@ -82,7 +82,8 @@ fn what_kubectl_reads_differently_is_noted() {
     for (text, expected) in cases {
         // Letters of several bytes in front, so that offsets in characters would miss it.
         let document = parse(&format!("ø: åæ\na:\n- {text}\n")).documents.pop().unwrap();
-        let found: Vec<(&str, &str)> = document.ambiguous.iter().map(|(path, what)| (&**path, &**what)).collect();
+        let ambiguous = document.ambiguous();
+        let found: Vec<(&str, &str)> = ambiguous.iter().map(|(path, what)| (&**path, &**what)).collect();
         let expected: &[(&str, &str)] = if expected.is_empty() { &[] } else { &[("a[0]", expected)] };
         assert_eq!(found, expected, "{text}");
     }

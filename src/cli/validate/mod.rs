@@ -22,6 +22,7 @@ use function_database::wire::Object;
 use jiff::Timestamp;
 use output::{Format, Located};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -154,12 +155,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
 }
 
 /// Of two of the same name in one file, kubectl would keep the last and lose the other.
-fn repeated<'a>(document: &'a Document, seen: &mut BTreeMap<[&'a str; 4], u64>) -> Option<Finding> {
+fn repeated<'a>(document: &'a Document, seen: &mut BTreeMap<[&'a str; 4], &'a Document>) -> Option<Finding> {
     let metadata = &document.value["metadata"];
     let (kind, name) = (document.value["kind"].as_str()?, metadata["name"].as_str()?);
     let namespace = metadata["namespace"].as_str().unwrap_or_default();
     let path = "metadata.name";
-    let first = seen.insert([&document.file, kind, namespace, name], document.at(path).0)?;
+    let (first, _) = seen.insert([&document.file, kind, namespace, name], document)?.at(path);
     let message = format!("{path}: {kind} \"{name}\" stands in line {first} already; write another name");
     Some(Finding::new(document, path, message))
 }
@@ -201,9 +202,10 @@ pub fn findings(document: &Document, policy: &Policy) -> anyhow::Result<Option<V
     // Of a number that is read in two ways, the schema quotes the one that nobody wrote. A message begins with what is written.
     let number =
         |(_, what): &&(String, String)| what.starts_with(|first: char| first.is_ascii_digit() || "+-".contains(first));
-    let misread: Vec<_> = document.ambiguous.iter().filter(number).map(|(path, _)| document.at(path)).collect();
+    let ambiguous = document.ambiguous();
+    let misread: Vec<_> = ambiguous.iter().filter(number).map(|(path, _)| document.at(path)).collect();
     found.retain(|finding| !misread.contains(&finding.at));
-    found.extend(ambiguous(document));
+    found.extend(double_meanings(document, &ambiguous));
     found.sort();
     found.dedup();
     Ok(Some(found))
@@ -219,12 +221,12 @@ pub fn refused(document: &Document) -> anyhow::Result<Vec<Finding>> {
         Kind::Stranger => stranger(document),
         Kind::Composition | Kind::Other => return Ok(vec![]),
     };
-    found.extend(ambiguous(document));
+    found.extend(double_meanings(document, &document.ambiguous()));
     Ok(found)
 }
 
-fn ambiguous(document: &Document) -> impl Iterator<Item = Finding> {
-    document.ambiguous.iter().map(|(path, what)| Finding::new(document, path, format!("{path}: {what}")))
+fn double_meanings(document: &Document, ambiguous: &[(String, String)]) -> impl Iterator<Item = Finding> {
+    ambiguous.iter().map(|(path, what)| Finding::new(document, path, format!("{path}: {what}")))
 }
 
 fn violations(document: &Document) -> anyhow::Result<Vec<Violation>> {
@@ -235,9 +237,8 @@ fn violations(document: &Document) -> anyhow::Result<Vec<Violation>> {
         Kind::Claim | Kind::Composition | Kind::Stranger | Kind::Other => CLAIM.get_or_init(schema::claim),
     };
     // The API server drops a status before it looks: only the status of what exists can be written.
-    let mut written = document.value.clone();
-    written.as_object_mut().and_then(|fields| fields.remove("status"));
-    Ok(schema.as_ref()?.check(&written))
+    let status: &[&str] = if document.value.get("status").is_some() { &["status"] } else { &[] };
+    Ok(schema.as_ref()?.check(&without(&document.value, status)))
 }
 
 /// What the schema and the policy say against a claim, each path once: the policy knows better what would be right.
@@ -278,19 +279,19 @@ pub fn switched_off(claim: &Claim, gate: &ApprovalGate) -> Option<Problem> {
 }
 
 pub fn read(document: &Document) -> Option<Claim> {
-    claim_of(document.value.clone())
+    claim_of(Cow::Borrowed(&document.value))
 }
 
 /// As kubectl would send it, without a namespace into `default`.
-fn claim_of(mut value: Value) -> Option<Claim> {
+fn claim_of(mut value: Cow<Value>) -> Option<Claim> {
     if value["metadata"]["namespace"].is_null() && value["metadata"].is_object() {
-        value["metadata"]["namespace"] = "default".into();
+        value.to_mut()["metadata"]["namespace"] = "default".into();
     }
-    Object::try_of(&value).and_then(|object| object.decode("")).ok()
+    Object::try_of(value.as_ref()).and_then(|object| object.decode("")).ok()
 }
 
-/// A copy that lacks the fields at these paths.
-fn without(value: &Value, paths: &[&str]) -> Value {
+/// The value without the fields at these paths.
+fn without<'a>(value: &'a Value, paths: &[&str]) -> Cow<'a, Value> {
     fn copy(value: &Value, at: &str, paths: &[&str]) -> Value {
         match value {
             Value::Object(fields) => {
@@ -306,7 +307,7 @@ fn without(value: &Value, paths: &[&str]) -> Value {
             scalar => scalar.clone(),
         }
     }
-    if paths.is_empty() { value.clone() } else { copy(value, "", paths) }
+    if paths.is_empty() { Cow::Borrowed(value) } else { Cow::Owned(copy(value, "", paths)) }
 }
 
 /// Our group has few kinds; another name or version is a mistake that would leave the document unchecked.
