@@ -10,9 +10,11 @@ use crate::wire::{
     proto::{self, function_runner_service_server::FunctionRunnerService},
 };
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{
+    Deserialize,
+    de::{self, value::StrDeserializer},
+};
 use std::{
-    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
@@ -61,11 +63,10 @@ impl Runner {
         let request = wire::decode(request);
         let input =
             request.input.as_ref().and_then(|input| input.text("input", &["kind"]).ok().flatten()).unwrap_or_default();
-        let database = Database::of(&request.composite);
         if let Some(step) = Step::ALL.into_iter().find(|step| step.kind() == input) {
             source.step = step.name();
         }
-        source.engine = database.engine();
+        source.engine = engine(&request.composite);
         let response = (self.run)(&request, Timestamp::now());
         let (observed, desired) = (request.observed.len(), response.desired.resources.len());
         let fatal = response.events.iter().any(|event| event.severity == Severity::Fatal);
@@ -78,7 +79,7 @@ impl Runner {
             results: response.events.iter().map(|event| (severity(event.severity), event.reason.clone())).collect(),
             held: is_false(ConditionType::Approved),
             invalid: is_false(ConditionType::Validated),
-            deletion_refused: source.step == Step::Report.name() && database.metadata.annotations.contains_key(ATTEMPT),
+            deletion_refused: source.step == Step::Report.name() && attempted(&request.composite),
             ..Call::new(source.clone(), Duration::ZERO)
         };
         let answer = wire::encode(response);
@@ -103,34 +104,19 @@ fn severity(severity: Severity) -> &'static str {
     }
 }
 
-/// What is counted of the composite.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Database {
-    metadata: Metadata,
-    spec: Option<Spec>,
+/// Its engine, for the counters: no text that somebody made up.
+fn engine(composite: &Object) -> String {
+    let engine = match composite.text("composite", &["spec", "engine"]) {
+        Ok(Some(name)) => Engine::deserialize(StrDeserializer::<de::value::Error>::new(name)).ok(),
+        Ok(None) if !composite.is_empty() => Some(Engine::default()),
+        Ok(None) | Err(_) => None,
+    };
+    engine.map_or_else(|| UNKNOWN.into(), |engine| name_of(&engine))
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Metadata {
-    annotations: BTreeMap<String, String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Spec {
-    engine: Engine,
-}
-
-impl Database {
-    fn of(composite: &Object) -> Database {
-        composite.decode("composite").unwrap_or_default()
-    }
-
-    fn engine(&self) -> String {
-        self.spec.as_ref().map_or_else(|| UNKNOWN.into(), |spec| name_of(&spec.engine))
-    }
+/// Whether somebody tried to delete it.
+fn attempted(composite: &Object) -> bool {
+    composite.text("composite", &["metadata", "annotations", ATTEMPT]).is_ok_and(|attempt| attempt.is_some())
 }
 
 #[cfg(test)]
@@ -138,7 +124,7 @@ mod tests {
     use super::*;
     use pretty_assertions::assert_eq;
     use serde_json::{Value, json};
-    use std::fs::File;
+    use std::{collections::BTreeMap, fs::File};
 
     #[tokio::test]
     async fn logs_what_was_called_and_no_value() {
