@@ -1,7 +1,7 @@
 //! What each operator can, for people. In: the features of all of them. Out: `docs/operators.md`. Must not say more than the
 //! features do.
 
-use super::{Encryption, Features, name_of, of};
+use super::{AtRest, Encryption, Features, name_of, of};
 use crate::api::claim::Engine;
 use crate::api::plan::Operator;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ can.
 
 type Cell = fn(&Features) -> String;
 
-const ROWS: [(&str, Cell); 16] = [
+const ROWS: [(&str, Cell); 18] = [
     ("High availability", |it| members(it)),
     ("Read replicas", |it| yes(it.read_replicas)),
     ("Shards", |it| it.shards.map_or_else(|| yes(false), |shards| format!("{} to {}", shards.least, shards.most))),
@@ -26,6 +26,8 @@ const ROWS: [(&str, Cell); 16] = [
     ("Pooling", |it| yes(it.pooling)),
     ("Extensions", |it| yes(it.extensions)),
     ("Encrypted connections", |it| encryption(it).into()),
+    ("Encryption at rest", |it| at_rest(it).into()),
+    ("Pods for a restricted namespace", |it| yes(it.restricted)),
     ("Audit log", |it| yes(it.audit)),
     ("Hibernation", |it| yes(it.hibernation)),
     ("Restore", |it| yes(it.restore)),
@@ -79,6 +81,14 @@ fn encryption(features: &Features) -> &'static str {
         Encryption::Never => "no",
         Encryption::Own => "own certificates",
         Encryption::Issued => "certificates of the platform's issuer",
+    }
+}
+
+fn at_rest(features: &Features) -> &'static str {
+    match features.at_rest {
+        AtRest::Operator => "its own, key in a Secret",
+        AtRest::Service => "the service's",
+        AtRest::Volume => "the storage class's",
     }
 }
 

@@ -175,6 +175,9 @@ pub struct Features {
     pub custom_queries: bool,
     /// Further users of the claim, and so also those that Vault makes.
     pub roles: bool,
+    pub at_rest: AtRest,
+    /// Its pods fit into a namespace of the level `restricted`, and so with OpenShift's own rules.
+    pub restricted: bool,
 }
 
 /// How many shards there can be; the least is the default.
@@ -192,6 +195,17 @@ pub enum Encryption {
     Own,
     /// An issuer of the platform makes them.
     Issued,
+}
+
+/// Who encrypts what lies on disks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtRest {
+    /// The database itself, with a key that lies in a Secret.
+    Operator,
+    /// The service that runs it.
+    Service,
+    /// Whoever makes the volumes, by their storage class: the database has no key of its own, or only one beside the data.
+    Volume,
 }
 
 impl Features {

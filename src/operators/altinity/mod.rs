@@ -20,8 +20,8 @@ mod keeper;
 mod status;
 
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Shards, backup_job,
-    certificate, password,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Shards,
+    backup_job, certificate, password,
 };
 use crate::api::claim::{BackupMethod, DeletionPolicy, Topology};
 use crate::api::input::Engines;
@@ -96,6 +96,8 @@ impl Operator for Altinity {
             audit: true,
             custom_queries: false,
             roles: false,
+            at_rest: AtRest::Volume,
+            restricted: true,
         }
     }
 

@@ -22,8 +22,8 @@ mod server;
 mod sku;
 
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, backup_job, password,
-    postgresql,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, backup_job,
+    password, postgresql,
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
@@ -136,6 +136,8 @@ impl Operator for AzureFlexibleServer {
             audit: false,
             custom_queries: false,
             roles: false,
+            at_rest: AtRest::Service,
+            restricted: true,
         }
     }
 

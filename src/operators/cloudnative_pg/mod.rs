@@ -19,8 +19,8 @@ mod role;
 mod status;
 
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Facts, Features, Health, Operator, Reference, Resource, postgresql,
-    roles,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Facts, Features, Health, Operator, Reference, Resource,
+    postgresql, roles,
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
@@ -77,6 +77,8 @@ impl Operator for CloudNativePg {
             audit: true,
             custom_queries: true,
             roles: true,
+            at_rest: AtRest::Volume,
+            restricted: true,
         }
     }
 

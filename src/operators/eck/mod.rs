@@ -12,7 +12,9 @@ mod facts;
 mod health;
 mod snapshots;
 
-use super::{BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, backup_job};
+use super::{
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, backup_job,
+};
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
 use crate::api::plan::{Delivery, Plan, Terms};
@@ -87,6 +89,8 @@ impl Operator for Eck {
             audit: false,
             custom_queries: false,
             roles: false,
+            at_rest: AtRest::Volume,
+            restricted: true,
         }
     }
 

@@ -24,7 +24,7 @@ mod health;
 
 use super::roles;
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, mongodb,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, mongodb,
     percona_server_mongodb as wrapped,
 };
 use crate::api::claim::{BackupMethod, Topology};
@@ -82,6 +82,8 @@ impl Operator for Everest {
             audit: true,
             custom_queries: false,
             roles: true,
+            at_rest: AtRest::Operator,
+            restricted: false,
         }
     }
 

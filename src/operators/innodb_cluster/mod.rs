@@ -19,7 +19,8 @@ mod health;
 mod status;
 
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, aws_files, roles,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, aws_files,
+    roles,
 };
 use crate::api::claim::{BackupMethod, PoolMode, Topology};
 use crate::api::input::Engines;
@@ -91,6 +92,8 @@ impl Operator for InnoDbCluster {
             audit: false,
             custom_queries: false,
             roles: true,
+            at_rest: AtRest::Volume,
+            restricted: false,
         }
     }
 

@@ -19,7 +19,8 @@ mod server;
 use super::backup_job::{self, Dump, from_secret, text};
 use super::password::{self, Value};
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Features, Health, Holds, Operator, Reference, Resource, pods, resource,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Holds, Operator, Reference, Resource, pods,
+    resource,
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
@@ -70,6 +71,8 @@ impl Operator for LibSql {
             audit: false,
             custom_queries: false,
             roles: false,
+            at_rest: AtRest::Volume,
+            restricted: true,
         }
     }
 

@@ -21,7 +21,7 @@ mod health;
 mod replica_set;
 
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, backup_job,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, backup_job,
     certificate, mongodb, stateful_set,
 };
 use crate::api::claim::{BackupMethod, Topology};
@@ -98,6 +98,8 @@ impl Operator for MongoDbCommunity {
             audit: false,
             custom_queries: false,
             roles: false,
+            at_rest: AtRest::Volume,
+            restricted: true,
         }
     }
 

@@ -25,8 +25,8 @@ mod replication;
 mod sentinel;
 
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Shards, backup_job,
-    certificate, password, stateful_set,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Shards,
+    backup_job, certificate, password, stateful_set,
 };
 use crate::api::claim::{BackupMethod, ServiceType, Topology};
 use crate::api::input::Engines;
@@ -109,6 +109,8 @@ impl Operator for OtContainerKit {
             audit: false,
             custom_queries: false,
             roles: false,
+            at_rest: AtRest::Volume,
+            restricted: true,
         }
     }
 

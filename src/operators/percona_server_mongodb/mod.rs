@@ -15,7 +15,7 @@ mod health;
 use super::backup_job::{from_secret, text};
 use super::roles;
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Shards, mongodb,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Shards, mongodb,
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
@@ -96,6 +96,8 @@ impl Operator for PerconaServerMongoDb {
             audit: true,
             custom_queries: false,
             roles: true,
+            at_rest: AtRest::Operator,
+            restricted: true,
         }
     }
 

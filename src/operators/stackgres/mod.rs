@@ -18,7 +18,8 @@ mod health;
 mod status;
 
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, name_of, stateful_set,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, name_of,
+    stateful_set,
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
@@ -74,6 +75,8 @@ impl Operator for StackGres {
             audit: false,
             custom_queries: false,
             roles: false,
+            at_rest: AtRest::Volume,
+            restricted: false,
         }
     }
 

@@ -18,7 +18,7 @@ mod shards;
 mod status;
 
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Shards, name_of,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Shards, name_of,
 };
 use super::{aws_files, certificate, mysql};
 use crate::api::claim::{BackupMethod, DeletionPolicy, PoolMode, Topology};
@@ -84,6 +84,8 @@ impl Operator for Vitess {
             audit: false,
             custom_queries: false,
             roles: false,
+            at_rest: AtRest::Volume,
+            restricted: false,
         }
     }
 

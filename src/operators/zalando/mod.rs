@@ -16,7 +16,8 @@ mod facts;
 mod health;
 
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, backup_job, postgresql,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, backup_job,
+    postgresql,
 };
 use super::{postgresql_roles, roles};
 use crate::api::claim::{BackupMethod, Topology};
@@ -88,6 +89,8 @@ impl Operator for Zalando {
             audit: true,
             custom_queries: false,
             roles: true,
+            at_rest: AtRest::Volume,
+            restricted: false,
         }
     }
 
