@@ -79,6 +79,35 @@ fn every_composed_resource_is_valid() {
     assert_eq!(problems(crds, &golden()), Vec::<String>::new());
 }
 
+/// Pod Security Standards, level `restricted`. Containers without an image are merged into the operator's own.
+#[test]
+fn our_containers_fit_into_a_restricted_namespace() {
+    fn pods<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
+        if value["containers"][0]["image"].is_string() {
+            found.push(value);
+        }
+        value.as_array().into_iter().flatten().for_each(|item| pods(item, found));
+        value.as_object().into_iter().flat_map(|fields| fields.values()).for_each(|field| pods(field, found));
+    }
+    let mut seen = 0;
+    for (name, object) in golden() {
+        let mut found = vec![];
+        pods(&object, &mut found);
+        for pod in found {
+            let lists = ["containers", "initContainers"].map(|list| pod[list].as_array());
+            for container in lists.into_iter().flatten().flatten().filter(|container| container["image"].is_string()) {
+                let own = &container["securityContext"];
+                let non_root = [&own["runAsNonRoot"], &pod["securityContext"]["runAsNonRoot"]];
+                assert_eq!(own["allowPrivilegeEscalation"], false, "{name}: {container}");
+                assert_eq!(own["capabilities"]["drop"], json!(["ALL"]), "{name}: {container}");
+                assert!(non_root.iter().any(|it| **it == true), "{name}: {container}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 50, "{seen}");
+}
+
 #[test]
 fn examples_for_other_operators_are_valid() {
     let Some(crds) = Crds::from_environment() else { return };

@@ -3,6 +3,7 @@
 use crate::cluster::{Edition, User, golden, root};
 use crate::life::{CHANGE, DELETION, Life, Seen};
 use serde_json::{Value, json};
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
@@ -35,9 +36,14 @@ fn an_ordinary_life(life: &Life) {
     let before = seen.fingerprint();
 
     // Looked at again and again, nothing is written any more.
-    life.stays(10, "nothing changes", |now| versions(now) == versions(&seen) || now.phase() != "Ready");
-    let settled = versions(&life.look());
-    life.stays(10, "nothing changes", |now| versions(now) == settled);
+    let (last, times) = (RefCell::new(versions(&seen)), Cell::new(0));
+    life.until("it settles", |now| {
+        let now = versions(now);
+        times.set(if *last.borrow() == now { times.get() + 1 } else { 0 });
+        last.replace(now);
+        times.get() == 10
+    });
+    life.stays(10, "nothing changes", |now| versions(now) == *last.borrow());
 
     let refused = life.claim(json!({"environment": "prod", "size": "medium"})).unwrap_err();
     assert!(refused.contains("environment"), "{refused}");
