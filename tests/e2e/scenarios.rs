@@ -306,7 +306,11 @@ fn crossplane_may_do_all_that_is_composed(life: &Life) {
     let apply = ["apply", "--server-side", "--dry-run=server", "--field-manager=e2e", "--force-conflicts", "-f", "-"];
     let mut refused = vec![];
     for (operator, mut items) in by_operator(&cases) {
-        items.iter_mut().for_each(|value| value["metadata"]["namespace"] = life.namespace.as_str().into());
+        for metadata in items.iter_mut().filter_map(|value| value["metadata"].as_object_mut()) {
+            metadata.insert("namespace".into(), life.namespace.as_str().into());
+            // What has owners that are not there, the garbage collector takes away at once.
+            metadata.remove("ownerReferences");
+        }
         let list = |items: &[Value]| json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();
         let crossplane = User::Person("e2e-crossplane", "e2e");
         // Nobody may bind a role that is not there, which a dry run would leave it.
