@@ -2,7 +2,8 @@
 FROM rust:1.95 AS build
 WORKDIR /source
 COPY . .
-RUN target="$(rustc --print host-tuple)" \
+RUN target="$(uname -m)-unknown-linux-musl" \
+    && rustup target add "$target" \
     && cargo build --release --locked --config .cargo/release.toml --target "$target" \
     && cp "target/$target/release/function-database" /function-database
 

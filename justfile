@@ -23,8 +23,9 @@ update:
 
 # The binary that ships: static.
 release:
-    cargo build --release --locked --config .cargo/release.toml --target "$(rustc --print host-tuple)"
-    ls -l "target/$(rustc --print host-tuple)/release/function-database"
+    rustup target add "$(uname -m)-unknown-linux-musl"
+    cargo build --release --locked --config .cargo/release.toml --target "$(uname -m)-unknown-linux-musl"
+    ls -l "target/$(uname -m)-unknown-linux-musl/release/function-database"
 
 # What commands and steps cost, beside their budgets; for the steps, beside a plain echo in the same run.
 bench:

@@ -4,6 +4,11 @@ mod cli;
 
 use std::process::ExitCode;
 
+/// Of the static binary; a plain build has the C library's.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     cli::run()
 }

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "\
 Examples:
   function-database xpkg packages
-  function-database xpkg packages --binary amd64=target/x86_64-unknown-linux-gnu/release/function-database \\
-      --binary arm64=target/aarch64-unknown-linux-gnu/release/function-database
+  function-database xpkg packages --binary amd64=target/x86_64-unknown-linux-musl/release/function-database \\
+      --binary arm64=target/aarch64-unknown-linux-musl/release/function-database
   crossplane xpkg push -f packages/function-database-amd64.xpkg,packages/function-database-arm64.xpkg REGISTRY/NAME:TAG
 
 The same version with the same programs gives the same bytes, on every machine.")]

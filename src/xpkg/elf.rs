@@ -27,8 +27,8 @@ impl Architecture {
     /// What Rust calls a static build for it.
     fn target(self) -> &'static str {
         match self {
-            Architecture::Amd64 => "x86_64-unknown-linux-gnu",
-            Architecture::Arm64 => "aarch64-unknown-linux-gnu",
+            Architecture::Amd64 => "x86_64-unknown-linux-musl",
+            Architecture::Arm64 => "aarch64-unknown-linux-musl",
         }
     }
 }
@@ -167,20 +167,20 @@ mod tests {
         assert_eq!(
             fits(&arm64, Architecture::Amd64),
             refused(
-                "is for arm64, not for amd64; build it with --config .cargo/release.toml --target x86_64-unknown-linux-gnu"
+                "is for arm64, not for amd64; build it with --config .cargo/release.toml --target x86_64-unknown-linux-musl"
             )
         );
         assert_eq!(
             fits(&program(243, SHARED, LOAD, b""), Architecture::Arm64),
             refused(
-                "is for another machine (number 243), not for arm64; build it with --config .cargo/release.toml --target aarch64-unknown-linux-gnu"
+                "is for another machine (number 243), not for arm64; build it with --config .cargo/release.toml --target aarch64-unknown-linux-musl"
             )
         );
         assert_eq!(
             fits(&program(62, SHARED, INTERPRETER, b"/lib64/ld-linux-x86-64.so.2\0"), Architecture::Amd64),
             refused(
                 "is linked dynamically, and the image has no /lib64/ld-linux-x86-64.so.2; build it with --config .cargo/release.toml --target \
-                 x86_64-unknown-linux-gnu"
+                 x86_64-unknown-linux-musl"
             )
         );
         let object_file = program(62, 1, LOAD, b"");
@@ -188,7 +188,7 @@ mod tests {
             assert_eq!(
                 fits(nothing, Architecture::Amd64),
                 refused(
-                    "is not a program for Linux; build it with --config .cargo/release.toml --target x86_64-unknown-linux-gnu"
+                    "is not a program for Linux; build it with --config .cargo/release.toml --target x86_64-unknown-linux-musl"
                 )
             );
         }

@@ -300,6 +300,11 @@ impl Seen {
         self.get("Cluster", "orders")["spec"]["instances"].as_u64().unwrap_or(0)
     }
 
+    /// The same as the operator has it.
+    pub fn ready_members(&self) -> u64 {
+        self.get("Cluster", "orders")["status"]["readyInstances"].as_u64().unwrap_or(0)
+    }
+
     /// Whatever would be another one if the data were another's.
     pub fn fingerprint(&self) -> Vec<String> {
         let holds = |value: &&Value| value["kind"] == "Cluster" || value["kind"] == "PersistentVolumeClaim";
