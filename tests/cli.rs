@@ -57,7 +57,9 @@ fn sarif_is_of_its_schema() {
     let Some(path) = std::env::var_os("FUNCTION_DATABASE_SARIF") else {
         return eprintln!("skipped: FUNCTION_DATABASE_SARIF names no file with the schema of SARIF 2.1.0");
     };
-    let schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    // The pattern of a language closes a bracket that nothing opens.
+    let text = std::fs::read_to_string(path).unwrap().replace("{2}]?$", "{2}$");
+    let schema = serde_json::from_str(&text).unwrap();
     let schema = jsonschema::validator_for(&schema).unwrap();
     for files in ["tests/cli/files", "examples", "tests/cli/files/wrong.yaml missing.yaml"] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_function-database"));

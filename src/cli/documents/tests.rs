@@ -165,3 +165,11 @@ fn folders_are_read_in_the_order_of_names() {
     assert_eq!(read, [1, 2, 3, 4]);
     assert_eq!(files.unreadable.len(), 2, "{:?}", files.unreadable);
 }
+
+#[test]
+fn a_folder_that_cannot_be_read_is_one_line() {
+    let mut sources = vec![];
+    walk(Path::new("no-such-folder"), &mut sources);
+    let [Source::Unreadable(why)] = sources.as_slice() else { panic!("{} sources", sources.len()) };
+    assert!(why.starts_with("no-such-folder: "), "{why}");
+}
