@@ -8,7 +8,7 @@
 use super::facts::{Door, Labels, Peer, Workload, doors, labels};
 use super::health::{BackupHealth, BackupState};
 use super::{BackupRun, DATABASE, Holds, Resource, metadata, pods};
-use crate::api::plan::{Backup, DatabaseName, DestinationAccess, KeySecret, Plan};
+use crate::api::plan::{Backup, Destination, DestinationAccess, KeySecret, Plan};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::observed::{Answer, Observed, Question};
@@ -222,9 +222,13 @@ fn target(generation: &Generation, backup: &Backup) -> String {
 
 /// The database's own folder: `bucket/path`.
 pub fn folder(generation: &Generation, backup: &Backup) -> String {
-    let DatabaseName { namespace, name, .. } = generation.database();
-    let path = backup.destination.path.trim_start_matches("s3://").trim_end_matches('/');
-    format!("{path}/{namespace}/{name}/{}", generation.lineage)
+    folder_of(&backup.destination, &generation.folder())
+}
+
+/// The same of a folder that is known by name.
+pub fn folder_of(destination: &Destination, own: &str) -> String {
+    let path = destination.path.trim_start_matches("s3://").trim_end_matches('/');
+    format!("{path}/{own}")
 }
 
 /// The labels of the pods.

@@ -1,7 +1,7 @@
 //! What each operator can, for people. In: the features of all of them. Out: `docs/operators.md`. Must not say more than the
 //! features do.
 
-use super::{Encryption, Features, name_of, of};
+use super::{Encryption, Features, Restores, name_of, of};
 use crate::api::claim::Engine;
 use crate::api::plan::Operator;
 use std::fmt::Write as _;
@@ -28,7 +28,7 @@ const ROWS: [(&str, Cell); 16] = [
     ("Encrypted connections", |it| encryption(it).into()),
     ("Audit log", |it| yes(it.audit)),
     ("Hibernation", |it| yes(it.hibernation)),
-    ("Restore", |it| yes(it.restore)),
+    ("Restore", |it| restore(it).into()),
     ("Load balancer", |it| yes(it.load_balancer)),
     ("Custom metric queries", |it| yes(it.custom_queries)),
     ("Roles of the claim, users by Vault", |it| yes(it.roles)),
@@ -79,6 +79,15 @@ fn encryption(features: &Features) -> &'static str {
         Encryption::Never => "no",
         Encryption::Own => "own certificates",
         Encryption::Issued => "certificates of the platform's issuer",
+    }
+}
+
+/// What runs is put to sleep before another generation serves in its place.
+fn restore(features: &Features) -> &'static str {
+    match features.restore {
+        Restores::Never => "no",
+        Restores::Archive | Restores::Backup if features.hibernation => "yes",
+        Restores::Archive | Restores::Backup => "into a new database",
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::api::claim::{BackupMethod, CredentialSource, DatabaseSpec, Engine, ServiceType, Topology};
 use crate::api::plan::Operator;
 use crate::api::problem::Problem;
-use crate::operators::{self, Encryption, Features, name_of};
+use crate::operators::{self, Encryption, Features, Restores, name_of};
 
 type Able = fn(&Features) -> bool;
 
@@ -39,7 +39,7 @@ pub fn problems(spec: &DatabaseSpec, features: &Features, operator: Operator) ->
             |it| it.load_balancer,
         ),
         (lifecycle.hibernated, "spec.lifecycle.hibernated", "hibernation", leave, |it| it.hibernation),
-        (spec.restore.is_some(), "spec.restore", "restore", leave, |it| it.restore),
+        (spec.restore.is_some(), "spec.restore", "restore", leave, |it| it.restore != Restores::Never),
         (
             spec.restore.as_ref().is_some_and(|restore| restore.point_in_time.is_some()),
             "spec.restore.pointInTime",

@@ -6,6 +6,7 @@ mod life;
 mod failures;
 mod operators;
 mod restore;
+mod restore_back_ends;
 mod watched;
 mod random;
 

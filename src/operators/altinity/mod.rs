@@ -20,8 +20,8 @@ mod keeper;
 mod status;
 
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Shards, backup_job,
-    certificate, password,
+    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Restores, Shards,
+    backup_job, certificate, password,
 };
 use crate::api::claim::{BackupMethod, DeletionPolicy, Topology};
 use crate::api::input::Engines;
@@ -90,7 +90,7 @@ impl Operator for Altinity {
             point_in_time: false,
             extensions: false,
             hibernation: true,
-            restore: false,
+            restore: Restores::Never,
             load_balancer: true,
             encryption: Encryption::Issued,
             audit: true,

@@ -22,8 +22,8 @@ mod server;
 mod sku;
 
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, backup_job, password,
-    postgresql,
+    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Restores, backup_job,
+    password, postgresql,
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
@@ -130,7 +130,7 @@ impl Operator for AzureFlexibleServer {
             point_in_time: true,
             extensions: false,
             hibernation: false,
-            restore: false,
+            restore: Restores::Never,
             load_balancer: false,
             encryption: Encryption::Own,
             audit: false,

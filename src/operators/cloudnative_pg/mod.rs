@@ -19,8 +19,8 @@ mod role;
 mod status;
 
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Facts, Features, Health, Operator, Reference, Resource, postgresql,
-    roles,
+    BackupRun, Encryption, Engine, EngineName, Facts, Features, Health, Operator, Reference, Resource, Restores,
+    postgresql, roles,
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
@@ -71,7 +71,7 @@ impl Operator for CloudNativePg {
             point_in_time: true,
             extensions: true,
             hibernation: true,
-            restore: true,
+            restore: Restores::Archive,
             load_balancer: true,
             encryption: Encryption::Own,
             audit: true,

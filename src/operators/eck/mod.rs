@@ -12,7 +12,9 @@ mod facts;
 mod health;
 mod snapshots;
 
-use super::{BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, backup_job};
+use super::{
+    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Restores, backup_job,
+};
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
 use crate::api::plan::{Delivery, Plan, Terms};
@@ -80,7 +82,7 @@ impl Operator for Eck {
             point_in_time: false,
             extensions: false,
             hibernation: false,
-            restore: false,
+            restore: Restores::Never,
             load_balancer: true,
             encryption: Encryption::Own,
             // It takes a paid licence.

@@ -24,7 +24,7 @@ mod health;
 
 use super::roles;
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, mongodb,
+    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Restores, mongodb,
     percona_server_mongodb as wrapped,
 };
 use crate::api::claim::{BackupMethod, Topology};
@@ -76,7 +76,7 @@ impl Operator for Everest {
             point_in_time: true,
             extensions: false,
             hibernation: true,
-            restore: false,
+            restore: Restores::Never,
             load_balancer: false,
             encryption: Encryption::Own,
             audit: true,

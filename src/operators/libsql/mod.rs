@@ -19,7 +19,8 @@ mod server;
 use super::backup_job::{self, Dump, from_secret, text};
 use super::password::{self, Value};
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Features, Health, Holds, Operator, Reference, Resource, pods, resource,
+    BackupRun, Encryption, Engine, EngineName, Features, Health, Holds, Operator, Reference, Resource, Restores, pods,
+    resource,
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
@@ -63,7 +64,7 @@ impl Operator for LibSql {
             point_in_time: true,
             extensions: false,
             hibernation: true,
-            restore: false,
+            restore: Restores::Never,
             // What is not encrypted stays inside.
             load_balancer: false,
             encryption: Encryption::Never,

@@ -21,7 +21,7 @@ mod health;
 mod replica_set;
 
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, backup_job,
+    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Restores, backup_job,
     certificate, mongodb, stateful_set,
 };
 use crate::api::claim::{BackupMethod, Topology};
@@ -92,7 +92,7 @@ impl Operator for MongoDbCommunity {
             point_in_time: false,
             extensions: false,
             hibernation: false,
-            restore: false,
+            restore: Restores::Never,
             load_balancer: false,
             encryption: Encryption::Issued,
             audit: false,

@@ -25,8 +25,8 @@ mod replication;
 mod sentinel;
 
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Shards, backup_job,
-    certificate, password, stateful_set,
+    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Restores, Shards,
+    backup_job, certificate, password, stateful_set,
 };
 use crate::api::claim::{BackupMethod, ServiceType, Topology};
 use crate::api::input::Engines;
@@ -103,7 +103,7 @@ impl Operator for OtContainerKit {
             point_in_time: false,
             extensions: false,
             hibernation: false,
-            restore: false,
+            restore: Restores::Never,
             load_balancer: true,
             encryption: Encryption::Issued,
             audit: false,

@@ -2,27 +2,25 @@
 //! `SGBackup` for one outside of the schedule. In: a generation that is backed up. Out: these, and how backups stand.
 
 use super::{key, kind, label, name};
-use crate::api::plan::{Backup, DatabaseName, DestinationAccess};
-use crate::api::record::Generation;
+use crate::api::plan::{Backup, DestinationAccess};
+use crate::api::quantity::Bytes;
+use crate::api::record::{Generation, Source};
 use crate::observed::{Answer, Observed, Question};
 use crate::operators::health::{BackupHealth, BackupState};
-use crate::operators::{BackupRun, Holds, Resource, resource};
+use crate::operators::{self, BackupRun, Holds, Resource, resource};
 use crate::plan::schedule;
 use crate::wire::{Object, Undecodable};
 use serde::{Deserialize, Serialize};
 
 pub fn section<'a>(generation: &Generation, backup: &'a Backup) -> Section<'a> {
     let (_, prefix) = place(&backup.destination.path);
-    let DatabaseName { namespace, name: database, .. } = generation.database();
-    let release = &generation.plan.terms.version;
-    let own = format!("{namespace}/{database}/{}/{release}", generation.lineage);
+    let own = format!("{}/{}", generation.folder(), generation.plan.terms.version);
     Section {
         sg_object_storage: name(generation),
         // Without one there is no CronJob: nobody is there to back up, and each would fail.
         cron_schedule: (!generation.plan.terms.lifecycle.hibernated).then_some(&backup.schedule),
         retention: kept(backup),
-        // The lineage keeps a new database of an old name out of the old one's backups. Log of two releases in one folder
-        // would make it useless.
+        // Log of two releases in one folder would make it useless.
         path: if prefix.is_empty() { own } else { format!("{prefix}/{own}") },
     }
 }
@@ -51,16 +49,27 @@ pub fn once(generation: &Generation, role: &str, backup: String) -> Resource {
     resource(generation, role, kind::BACKUP, backup, Holds::Backup, spec)
 }
 
-/// The states of the operator's 1.18, `BackupStatus.java`.
 pub fn run(backup: &Object) -> Result<BackupRun, Undecodable> {
-    let Made { metadata, status: Status { process }, .. } = backup.decode("backup")?;
-    Ok(match process.status {
-        // One that goes away was made for an attempt that was taken back.
-        _ if metadata.deletion_timestamp.is_some() => BackupRun::Running,
-        Some("Completed") => BackupRun::Completed,
-        Some("Failed") => BackupRun::Failed(reason(process.failure.as_deref())),
-        _ => BackupRun::Running,
-    })
+    Ok(backup.decode::<Made>("backup")?.run())
+}
+
+/// A restore calls it by the name of its object.
+pub fn id(backup: &Object) -> Result<String, String> {
+    let made: Made = backup.decode("backup").map_err(|error| format!("cannot be read: {error}"))?;
+    match (made.run(), made.metadata.name) {
+        (BackupRun::Completed, Some(name)) => Ok(name.into()),
+        _ => Err("is not complete".into()),
+    }
+}
+
+/// What a new cluster begins with; read before there is any data, and never again.
+pub fn initial(source: &Source) -> InitialData<'_> {
+    let moment = source.point_in_time.as_deref();
+    let from_backup = FromBackup {
+        name: source.backup.as_deref().unwrap_or_default(),
+        point_in_time_recovery: moment.map(|moment| PointInTime { restore_to_timestamp: moment }),
+    };
+    InitialData { restore: Restore { from_backup } }
 }
 
 /// Those of the schedule that are kept, of all databases in the namespace: they do not carry the name as a label.
@@ -68,6 +77,19 @@ pub fn question(generation: &Generation) -> Question {
     let (api_version, kind) = kind::BACKUP;
     let labels = [(label::SCHEDULED, "true")];
     Question::by_labels(api_version, kind, &generation.database().namespace, &labels)
+}
+
+/// Those of this database.
+pub fn all(generation: &Generation, observed: &Observed) -> Result<Answer<Vec<operators::Made>>, Undecodable> {
+    let cluster = name(generation);
+    Ok(match observed.answer::<Made>(&question(generation))? {
+        Answer::NotAsked => Answer::NotAsked,
+        Answer::Nothing => Answer::Nothing,
+        Answer::Found(made) => {
+            let own = made.iter().filter(|made| made.spec.sg_cluster == Some(&cluster));
+            Answer::Found(own.map(Made::typed).collect())
+        }
+    })
 }
 
 pub fn health(generation: &Generation, backup: &Backup, observed: &Observed) -> Result<BackupHealth, Undecodable> {
@@ -190,6 +212,31 @@ struct SecretKey<'a> {
 }
 
 #[derive(Serialize)]
+pub struct InitialData<'a> {
+    restore: Restore<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Restore<'a> {
+    from_backup: FromBackup<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FromBackup<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    point_in_time_recovery: Option<PointInTime<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PointInTime<'a> {
+    restore_to_timestamp: &'a str,
+}
+
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SgBackupSpec {
     sg_cluster: String,
@@ -207,9 +254,37 @@ struct Made<'a> {
     status: Status<'a>,
 }
 
+impl Made<'_> {
+    /// The states of the operator's 1.18, `BackupStatus.java`.
+    fn run(&self) -> BackupRun {
+        let process = &self.status.process;
+        match process.status {
+            // One that goes away was made for an attempt that was taken back.
+            _ if self.metadata.deletion_timestamp.is_some() => BackupRun::Running,
+            Some("Completed") => BackupRun::Completed,
+            Some("Failed") => BackupRun::Failed(reason(process.failure.as_deref())),
+            _ => BackupRun::Running,
+        }
+    }
+
+    fn typed(&self) -> operators::Made {
+        let name = self.metadata.name.unwrap_or_default();
+        let size = self.status.backup_information.size.compressed;
+        operators::Made {
+            name: name.into(),
+            run: self.run(),
+            begun: self.metadata.creation_timestamp.map(String::from),
+            completed: self.status.process.timing.stored.map(String::from),
+            size: size.map(|bytes| Bytes(bytes.div_ceil(Bytes::MI) * Bytes::MI).to_string()),
+            id: Some(name.into()),
+        }
+    }
+}
+
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Metadata<'a> {
+    name: Option<&'a str>,
     creation_timestamp: Option<&'a str>,
     deletion_timestamp: Option<&'a str>,
 }
@@ -221,10 +296,24 @@ struct Spec<'a> {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 struct Status<'a> {
     #[serde(borrow)]
     process: Process<'a>,
+    backup_information: Information,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Information {
+    size: Size,
+}
+
+/// In bytes.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Size {
+    compressed: Option<u64>,
 }
 
 #[derive(Default, Deserialize)]

@@ -18,7 +18,8 @@ mod health;
 mod status;
 
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, name_of, stateful_set,
+    BackupRun, Encryption, Engine, EngineName, Features, Health, Made, Operator, Reference, Resource, Restores,
+    name_of, stateful_set,
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
@@ -27,7 +28,7 @@ use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::Generation;
 use crate::api::status::Class;
-use crate::observed::{Observed, Question};
+use crate::observed::{Answer, Observed, Question};
 use crate::wire::{Key, Object, Undecodable};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -67,7 +68,7 @@ impl Operator for StackGres {
             point_in_time: true,
             extensions: true,
             hibernation: true,
-            restore: false,
+            restore: Restores::Backup,
             load_balancer: true,
             encryption: Encryption::Own,
             // pgaudit is one of the extensions that members would have to download.
@@ -133,8 +134,20 @@ impl Operator for StackGres {
         name.replace('.', "-")
     }
 
+    fn backup_kind(&self) -> Option<(&'static str, &'static str)> {
+        Some(kind::BACKUP)
+    }
+
+    fn backup_id(&self, backup: &Object) -> Result<String, String> {
+        backup::id(backup)
+    }
+
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable> {
         backup::run(backup)
+    }
+
+    fn backups(&self, generation: &Generation, observed: &Observed) -> Result<Answer<Vec<Made>>, Undecodable> {
+        backup::all(generation, observed)
     }
 
     fn health(&self, generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {

@@ -18,7 +18,8 @@ mod shards;
 mod status;
 
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Shards, name_of,
+    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Restores, Shards,
+    name_of,
 };
 use super::{aws_files, certificate, mysql};
 use crate::api::claim::{BackupMethod, DeletionPolicy, PoolMode, Topology};
@@ -78,7 +79,7 @@ impl Operator for Vitess {
             point_in_time: false,
             extensions: false,
             hibernation: false,
-            restore: false,
+            restore: Restores::Never,
             load_balancer: true,
             encryption: Encryption::Issued,
             audit: false,

@@ -16,7 +16,8 @@ mod facts;
 mod health;
 
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, backup_job, postgresql,
+    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Restores, backup_job,
+    postgresql,
 };
 use super::{postgresql_roles, roles};
 use crate::api::claim::{BackupMethod, Topology};
@@ -82,7 +83,7 @@ impl Operator for Zalando {
             point_in_time: true,
             extensions: true,
             hibernation: true,
-            restore: false,
+            restore: Restores::Archive,
             load_balancer: true,
             encryption: Encryption::Own,
             audit: true,
