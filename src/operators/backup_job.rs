@@ -7,7 +7,7 @@
 
 use super::facts::{Door, Labels, Peer, Workload, doors, labels};
 use super::health::{BackupHealth, BackupState};
-use super::{BackupRun, DATABASE, Holds, Resource, metadata, pods};
+use super::{BackupRun, DATABASE, Holds, Made, Resource, metadata, pods};
 use crate::api::plan::{Backup, Destination, DestinationAccess, KeySecret, Plan};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
@@ -138,12 +138,7 @@ pub fn prune(generation: &Generation, backup: &Backup, whole: &str, settings: &S
 
 /// How such a job stands (Kubernetes, "Jobs": conditions Complete and Failed).
 pub fn run(job: &Object) -> Result<BackupRun, Undecodable> {
-    let Observation { status, .. } = job.decode("backup")?;
-    Ok(match status.ended() {
-        Some((true, _)) => BackupRun::Completed,
-        Some((false, why)) => BackupRun::Failed(why.into()),
-        None => BackupRun::Running,
-    })
+    Ok(job.decode::<Observation>("backup")?.status.run())
 }
 
 /// The jobs that were made so far; Kubernetes keeps the last ones.
@@ -151,6 +146,19 @@ pub fn question(generation: &Generation) -> Question {
     let name = generation.name();
     let labels = [(DATABASE, generation.database().name.as_str()), (WORKLOAD, ROLE), (GENERATION, name.as_str())];
     Question::by_labels("batch/v1", "Job", &generation.database().namespace, &labels)
+}
+
+/// As a list. What is in the store has no name in Kubernetes.
+pub fn all(generation: &Generation, observed: &Observed) -> Result<Answer<Vec<Made>>, Undecodable> {
+    let typed = |job: &Observation| Made {
+        name: job.metadata.name.unwrap_or_default().into(),
+        run: job.status.run(),
+        begun: job.metadata.creation_timestamp.map(String::from),
+        completed: job.status.completion_time.map(String::from),
+        size: None,
+        id: None,
+    };
+    observed.answer::<Observation>(&question(generation)).map(|answer| answer.each(typed))
 }
 
 /// When it went well last, and whether the last one failed.
@@ -387,11 +395,14 @@ struct Observation<'a> {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ObservedMetadata<'a> {
+    name: Option<&'a str>,
     creation_timestamp: Option<&'a str>,
 }
 
 #[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct JobStatus<'a> {
+    completion_time: Option<&'a str>,
     #[serde(default, borrow)]
     conditions: Vec<Condition<'a>>,
 }
@@ -412,5 +423,13 @@ impl JobStatus<'_> {
             return Some((true, ""));
         }
         holds("Failed").map(|condition| (false, condition.message.unwrap_or("no reason given")))
+    }
+
+    fn run(&self) -> BackupRun {
+        match self.ended() {
+            Some((true, _)) => BackupRun::Completed,
+            Some((false, why)) => BackupRun::Failed(why.into()),
+            None => BackupRun::Running,
+        }
     }
 }

@@ -114,9 +114,10 @@ pub trait Operator {
     /// How such a backup stands, as it says itself.
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable>;
 
-    /// Those of the schedule that are kept, in no order; asked for by `requirements`. Nothing where nobody lists them.
-    fn backups(&self, _generation: &Generation, _observed: &Observed) -> Result<Answer<Vec<Made>>, Undecodable> {
-        Ok(Answer::Nothing)
+    /// Those of the schedule that are kept, in no order; asked for by `requirements`. Where jobs of ours make them, the last
+    /// ones.
+    fn backups(&self, generation: &Generation, observed: &Observed) -> Result<Answer<Vec<Made>>, Undecodable> {
+        backup_job::all(generation, observed)
     }
 
     /// Why such a backup cannot become this database, beyond what holds for every operator.

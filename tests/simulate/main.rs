@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod back_ends;
+mod backups;
 mod life;
 mod failures;
 mod operators;

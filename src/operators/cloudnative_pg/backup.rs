@@ -2,11 +2,12 @@
 //! Out: both. The archive of the log is the `Cluster`'s, which names the store.
 
 use super::status::Backup;
-use super::{Name, key, kind, source_name};
+use super::{Name, key, kind, label, source_name};
 use crate::api::plan::{Backup as BackupPlan, DatabaseName, Destination, DestinationAccess, Terms};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::{Generation, Source};
-use crate::operators::{BackupRun, Holds, Resource, pods, resource};
+use crate::observed::{Answer, Observed, Question};
+use crate::operators::{BackupRun, Holds, Made, Resource, pods, resource};
 use crate::wire::{Object, Undecodable};
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use serde::Serialize;
@@ -93,17 +94,41 @@ pub fn once(generation: &Generation, role: &str, name: String) -> Resource {
     resource(generation, role, kind::BACKUP, name, Holds::Backup, spec)
 }
 
-/// The phases of CloudNativePG 1.30, `api/v1/backup_types.go`.
+/// Those that the schedule made and that are kept.
+pub fn question(generation: &Generation) -> Question {
+    let (api_version, kind) = kind::BACKUP;
+    let name = generation.name();
+    let labels = [(label::SCHEDULE, name.as_str())];
+    Question::by_labels(api_version, kind, &generation.database().namespace, &labels)
+}
+
+pub fn all(generation: &Generation, observed: &Observed) -> Result<Answer<Vec<Made>>, Undecodable> {
+    let text = |text: Option<&str>| text.map(String::from);
+    let typed = |backup: &Backup| Made {
+        name: backup.metadata.name.unwrap_or_default().into(),
+        run: how(backup),
+        begun: text(backup.status.started_at.or(backup.metadata.creation_timestamp)),
+        completed: text(backup.status.stopped_at),
+        size: None,
+        id: text(backup.status.backup_id),
+    };
+    observed.answer::<Backup>(&question(generation)).map(|answer| answer.each(typed))
+}
+
 pub fn run(backup: &Object) -> Result<BackupRun, Undecodable> {
-    let Backup { status, metadata } = backup.decode("backup")?;
-    Ok(match status.phase.unwrap_or_default() {
+    Ok(how(&backup.decode("backup")?))
+}
+
+/// The phases of CloudNativePG 1.30, `api/v1/backup_types.go`.
+fn how(Backup { status, metadata }: &Backup) -> BackupRun {
+    match status.phase.unwrap_or_default() {
         // One that goes away was made for an attempt that was taken back.
         _ if metadata.deletion_timestamp.is_some() => BackupRun::Running,
         "completed" => BackupRun::Completed,
         "failed" => BackupRun::Failed(status.error.unwrap_or("the operator says no more").into()),
         "walArchivingFailing" => BackupRun::Failed("the log cannot be archived".into()),
         _ => BackupRun::Running,
-    })
+    }
 }
 
 /// The lineage keeps a new database of an old name out of the old one's backups. The plugin adds the server's name.

@@ -24,8 +24,8 @@ mod health;
 
 use super::roles;
 use super::{
-    BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Restores, mongodb,
-    percona_server_mongodb as wrapped,
+    BackupRun, Encryption, Engine, EngineName, Features, Health, Made, Operator, Reference, Resource, Restores,
+    mongodb, percona_server_mongodb as wrapped,
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
@@ -34,7 +34,7 @@ use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::Generation;
 use crate::api::status::Class;
-use crate::observed::{Observed, Question};
+use crate::observed::{Answer, Observed, Question};
 use crate::operators::name_of;
 use crate::wire::{Key, Object, Undecodable};
 use schemars::JsonSchema;
@@ -129,6 +129,10 @@ impl Operator for Everest {
 
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable> {
         backup::run(backup)
+    }
+
+    fn backups(&self, generation: &Generation, observed: &Observed) -> Result<Answer<Vec<Made>>, Undecodable> {
+        wrapped::PerconaServerMongoDb.backups(generation, observed)
     }
 
     fn health(&self, generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {

@@ -120,11 +120,7 @@ pub fn all(generation: &Generation, observed: &Observed) -> Result<Answer<Vec<Ma
             id: text(status.output),
         }
     };
-    Ok(match observed.answer::<Backup>(&question::backups(generation))? {
-        Answer::NotAsked => Answer::NotAsked,
-        Answer::Nothing => Answer::Nothing,
-        Answer::Found(made) => Answer::Found(made.iter().map(typed).collect()),
-    })
+    observed.answer::<Backup>(&question::backups(generation)).map(|answer| answer.each(typed))
 }
 
 #[derive(Serialize)]

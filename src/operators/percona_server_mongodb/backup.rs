@@ -83,11 +83,7 @@ pub fn id(backup: &Object) -> Result<String, String> {
 
 /// Those of the schedule.
 pub fn all(generation: &Generation, observed: &Observed) -> Result<Answer<Vec<operators::Made>>, Undecodable> {
-    Ok(match observed.answer::<Made>(&question(generation))? {
-        Answer::NotAsked => Answer::NotAsked,
-        Answer::Nothing => Answer::Nothing,
-        Answer::Found(made) => Answer::Found(made.iter().map(Made::typed).collect()),
-    })
+    observed.answer::<Made>(&question(generation)).map(|answer| answer.each(Made::typed))
 }
 
 /// The backups of the schedule that are kept.

@@ -101,7 +101,7 @@ pub fn backup(turn: &mut Turn, id: &Id) {
     let phase = match text(&backup["status"]["phase"]) {
         "completed" | "failed" => return,
         // It waits for a member to take it from.
-        "" if cluster["status"]["readyInstances"].as_u64().unwrap_or(0) == 0 => "pending",
+        "" | "pending" if cluster["status"]["readyInstances"].as_u64().unwrap_or(0) == 0 => "pending",
         "" | "pending" => "running",
         _ if turn.outage.backups => "failed",
         _ => "completed",
@@ -181,6 +181,8 @@ pub fn scheduled_backup(turn: &mut Turn, id: &Id) {
     if is_due {
         let name = format!("{}-{}", id.name, now.strftime("%Y%m%d%H%M%S"));
         let mut backup = owned(&cluster, API_VERSION, "Backup", &name);
+        let labels = json!({"cnpg.io/cluster": spec["cluster"]["name"], "cnpg.io/scheduled-backup": id.name});
+        object(&mut backup["metadata"]).insert("labels".into(), labels);
         let what = json!({"cluster": spec["cluster"], "method": spec["method"],
             "pluginConfiguration": spec["pluginConfiguration"]});
         object(&mut backup).insert("spec".into(), what);
