@@ -8,7 +8,7 @@
 use super::facts::{Door, Labels, Peer, Workload, doors, labels};
 use super::health::{BackupHealth, BackupState};
 use super::{BackupRun, DATABASE, Holds, Made, Resource, metadata, pods};
-use crate::api::plan::{Backup, Destination, DestinationAccess, KeySecret, Plan};
+use crate::api::plan::{AzureKey, Backup, Destination, DestinationAccess, GoogleKey, KeySecret, Plan, Store};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::observed::{Answer, Observed, Question};
@@ -235,8 +235,9 @@ pub fn folder(generation: &Generation, backup: &Backup) -> String {
 
 /// The same of a folder that is known by name.
 pub fn folder_of(destination: &Destination, own: &str) -> String {
-    let path = destination.path.trim_start_matches("s3://").trim_end_matches('/');
-    format!("{path}/{own}")
+    let (bucket, folder) = destination.place();
+    let place = if folder.is_empty() { bucket.into() } else { format!("{bucket}/{folder}") };
+    format!("{place}/{own}")
 }
 
 /// The labels of the pods.
@@ -337,14 +338,29 @@ fn container(
 /// rclone is told by variables where and how (<https://rclone.org/docs/#environment-variables>).
 fn store(generation: &Generation, backup: &Backup) -> Vec<EnvVar> {
     let destination = &backup.destination;
-    let provider = if destination.endpoint.is_some() { "Other" } else { "AWS" };
-    let mut variables = vec![
-        text("TARGET", &target(generation, backup)),
-        text("RCLONE_CONFIG_STORE_TYPE", "s3"),
-        text("RCLONE_CONFIG_STORE_PROVIDER", provider),
-        // Whoever may write objects there may not make buckets.
-        text("RCLONE_CONFIG_STORE_NO_CHECK_BUCKET", "true"),
-    ];
+    let mut variables = vec![text("TARGET", &target(generation, backup))];
+    match destination.store() {
+        Store::S3 => {
+            let provider = if destination.endpoint.is_some() { "Other" } else { "AWS" };
+            variables.extend([
+                text("RCLONE_CONFIG_STORE_TYPE", "s3"),
+                text("RCLONE_CONFIG_STORE_PROVIDER", provider),
+                // Whoever may write objects there may not make buckets.
+                text("RCLONE_CONFIG_STORE_NO_CHECK_BUCKET", "true"),
+            ]);
+        }
+        Store::Google => variables.extend([
+            text("RCLONE_CONFIG_STORE_TYPE", "google cloud storage"),
+            // Who may do what is said of the bucket alone.
+            text("RCLONE_CONFIG_STORE_BUCKET_POLICY_ONLY", "true"),
+            text("RCLONE_CONFIG_STORE_NO_CHECK_BUCKET", "true"),
+        ]),
+        Store::Azure => variables.extend([
+            text("RCLONE_CONFIG_STORE_TYPE", "azureblob"),
+            text("RCLONE_CONFIG_STORE_ACCOUNT", destination.account()),
+            text("RCLONE_CONFIG_STORE_NO_CHECK_CONTAINER", "true"),
+        ]),
+    }
     variables.extend(destination.endpoint.iter().map(|endpoint| text("RCLONE_CONFIG_STORE_ENDPOINT", endpoint)));
     variables.extend(destination.region.iter().map(|region| text("RCLONE_CONFIG_STORE_REGION", region)));
     match &destination.access {
@@ -353,6 +369,12 @@ fn store(generation: &Generation, backup: &Backup) -> Vec<EnvVar> {
             from_secret("RCLONE_CONFIG_STORE_ACCESS_KEY_ID", name, access_key_id),
             from_secret("RCLONE_CONFIG_STORE_SECRET_ACCESS_KEY", name, secret_access_key),
         ]),
+        DestinationAccess::GoogleKey(GoogleKey { name, key }) => {
+            variables.push(from_secret("RCLONE_CONFIG_STORE_SERVICE_ACCOUNT_CREDENTIALS", name, key));
+        }
+        DestinationAccess::AzureKey(AzureKey { name, storage_key, .. }) => {
+            variables.push(from_secret("RCLONE_CONFIG_STORE_KEY", name, storage_key));
+        }
     }
     variables
 }

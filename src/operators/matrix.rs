@@ -15,12 +15,13 @@ can.
 
 type Cell = fn(&Features) -> String;
 
-const ROWS: [(&str, Cell); 16] = [
+const ROWS: [(&str, Cell); 17] = [
     ("High availability", |it| members(it)),
     ("Read replicas", |it| yes(it.read_replicas)),
     ("Shards", |it| it.shards.map_or_else(|| yes(false), |shards| format!("{} to {}", shards.least, shards.most))),
     ("Topologies", |it| listed(it.topologies)),
     ("Automated backup", |it| methods(it)),
+    ("Object stores", |it| listed(it.stores)),
     ("Backup on demand", |it| yes(it.backup_on_demand)),
     ("Point-in-time recovery", |it| yes(it.point_in_time)),
     ("Pooling", |it| yes(it.pooling)),

@@ -37,7 +37,7 @@ pub mod stackgres;
 
 use crate::api::claim::{self, BackupMethod, DeletionPolicy, Engine as EngineName, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Operator as OperatorName, Plan, Terms};
+use crate::api::plan::{Operator as OperatorName, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::{ENVIRONMENT, Generation};
@@ -180,6 +180,8 @@ pub struct Features {
     pub hibernation: bool,
     /// A backup can become a new database; where the old one can hibernate meanwhile, also a new generation.
     pub restore: Restores,
+    /// The object stores that backups can be in.
+    pub stores: &'static [Store],
     pub load_balancer: bool,
     pub encryption: Encryption,
     pub audit: bool,

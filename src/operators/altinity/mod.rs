@@ -25,7 +25,7 @@ use super::{
 };
 use crate::api::claim::{BackupMethod, DeletionPolicy, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, Plan, Terms};
+use crate::api::plan::{Delivery, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::Amounts;
 use crate::api::record::Generation;
@@ -91,6 +91,7 @@ impl Operator for Altinity {
             extensions: false,
             hibernation: true,
             restore: Restores::Never,
+            stores: &[Store::S3],
             load_balancer: true,
             encryption: Encryption::Issued,
             audit: true,

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Plan, Terms};
+use crate::api::plan::{Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::Generation;
@@ -131,6 +131,7 @@ impl Operator for AzureFlexibleServer {
             extensions: false,
             hibernation: false,
             restore: Restores::Never,
+            stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: false,
             encryption: Encryption::Own,
             audit: false,

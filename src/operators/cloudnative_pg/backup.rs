@@ -3,7 +3,9 @@
 
 use super::status::Backup;
 use super::{Name, key, kind, label, source_name};
-use crate::api::plan::{Backup as BackupPlan, DatabaseName, Destination, DestinationAccess, Terms};
+use crate::api::plan::{
+    AzureKey, Backup as BackupPlan, DatabaseName, Destination, DestinationAccess, GoogleKey, Store, Terms,
+};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::{Generation, Source};
 use crate::observed::{Answer, Observed, Question};
@@ -63,7 +65,7 @@ fn store<'a>(
         configuration: Configuration {
             destination_path,
             endpoint_url: destination.endpoint.as_deref(),
-            s3_credentials: credentials(&destination.access),
+            credentials: credentials(destination),
             wal: Wal { compression: "gzip", max_parallel: 4 },
             data: Data { compression: "gzip", jobs: 2 },
         },
@@ -143,13 +145,26 @@ pub fn sidecar(terms: &Terms) -> Amounts {
     Amounts { cpu, memory: SIDECAR_MEMORY, storage: Bytes(0) }
 }
 
-fn credentials(access: &DestinationAccess) -> S3Credentials<'_> {
-    match access {
-        DestinationAccess::WorkloadIdentity {} => S3Credentials::Identity { inherit: true },
-        DestinationAccess::Secret(secret) => S3Credentials::Keys {
+fn credentials(destination: &Destination) -> Credentials<'_> {
+    match &destination.access {
+        DestinationAccess::WorkloadIdentity {} => match destination.store() {
+            Store::S3 => Credentials::S3(S3Credentials::Identity { inherit: true }),
+            Store::Google => Credentials::Google(GoogleCredentials::Identity { gke_environment: true }),
+            Store::Azure => Credentials::Azure(AzureCredentials::Identity { use_default_azure_credentials: true }),
+        },
+        DestinationAccess::Secret(secret) => Credentials::S3(S3Credentials::Keys {
             access_key_id: SecretKey { name: &secret.name, key: &secret.access_key_id },
             secret_access_key: SecretKey { name: &secret.name, key: &secret.secret_access_key },
-        },
+        }),
+        DestinationAccess::GoogleKey(GoogleKey { name, key }) => {
+            Credentials::Google(GoogleCredentials::Key { application_credentials: SecretKey { name, key } })
+        }
+        DestinationAccess::AzureKey(AzureKey { name, storage_account, storage_key }) => {
+            Credentials::Azure(AzureCredentials::Keys {
+                storage_account: SecretKey { name, key: storage_account },
+                storage_key: SecretKey { name, key: storage_key },
+            })
+        }
     }
 }
 
@@ -176,9 +191,34 @@ struct Configuration<'a> {
     destination_path: String,
     #[serde(rename = "endpointURL", skip_serializing_if = "Option::is_none")]
     endpoint_url: Option<&'a str>,
-    s3_credentials: S3Credentials<'a>,
+    #[serde(flatten)]
+    credentials: Credentials<'a>,
     wal: Wal,
     data: Data,
+}
+
+#[derive(Serialize)]
+enum Credentials<'a> {
+    #[serde(rename = "s3Credentials")]
+    S3(S3Credentials<'a>),
+    #[serde(rename = "googleCredentials")]
+    Google(GoogleCredentials<'a>),
+    #[serde(rename = "azureCredentials")]
+    Azure(AzureCredentials<'a>),
+}
+
+#[derive(Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+enum GoogleCredentials<'a> {
+    Identity { gke_environment: bool },
+    Key { application_credentials: SecretKey<'a> },
+}
+
+#[derive(Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+enum AzureCredentials<'a> {
+    Identity { use_default_azure_credentials: bool },
+    Keys { storage_account: SecretKey<'a>, storage_key: SecretKey<'a> },
 }
 
 #[derive(Serialize)]

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, Plan, Terms};
+use crate::api::plan::{Delivery, Plan, Store, Terms};
 use crate::api::quantity::Amounts;
 use crate::api::record::Generation;
 use crate::api::status::Class;
@@ -72,6 +72,7 @@ impl Operator for CloudNativePg {
             extensions: true,
             hibernation: true,
             restore: Restores::Archive,
+            stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: true,
             encryption: Encryption::Own,
             audit: true,

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, Plan, Terms};
+use crate::api::plan::{Delivery, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::Amounts;
 use crate::api::record::Generation;
@@ -83,6 +83,7 @@ impl Operator for Eck {
             extensions: false,
             hibernation: false,
             restore: Restores::Never,
+            stores: &[Store::S3],
             load_balancer: true,
             encryption: Encryption::Own,
             // It takes a paid licence.

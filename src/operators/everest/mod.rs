@@ -29,7 +29,7 @@ use super::{
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, DestinationAccess, Plan, Terms};
+use crate::api::plan::{Delivery, DestinationAccess, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::Generation;
@@ -77,6 +77,7 @@ impl Operator for Everest {
             extensions: false,
             hibernation: true,
             restore: Restores::Never,
+            stores: &[Store::S3],
             load_balancer: false,
             encryption: Encryption::Own,
             audit: true,

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::api::claim::{self, BackupMethod, PoolMode, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, DestinationAccess, Plan, Terms};
+use crate::api::plan::{Delivery, DestinationAccess, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::Amounts;
 use crate::api::record::Generation;
@@ -87,6 +87,7 @@ impl Operator for InnoDbCluster {
             extensions: false,
             hibernation: false,
             restore: Restores::Backup,
+            stores: &[Store::S3],
             load_balancer: true,
             encryption: Encryption::Own,
             audit: false,

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, DestinationAccess, Plan, Terms};
+use crate::api::plan::{Delivery, DestinationAccess, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::Amounts;
 use crate::api::record::Generation;
@@ -65,6 +65,7 @@ impl Operator for LibSql {
             extensions: false,
             hibernation: true,
             restore: Restores::Never,
+            stores: &[Store::S3],
             // What is not encrypted stays inside.
             load_balancer: false,
             encryption: Encryption::Never,

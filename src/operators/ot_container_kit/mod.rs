@@ -30,7 +30,7 @@ use super::{
 };
 use crate::api::claim::{BackupMethod, ServiceType, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, Plan, Terms};
+use crate::api::plan::{Delivery, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::Generation;
@@ -104,6 +104,7 @@ impl Operator for OtContainerKit {
             extensions: false,
             hibernation: false,
             restore: Restores::Never,
+            stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: true,
             encryption: Encryption::Issued,
             audit: false,

@@ -36,8 +36,8 @@ pub fn section<'a>(generation: &Generation, backup: &'a Backup, settings: &'a Se
             region: destination.region.as_deref(),
             endpoint_url: destination.endpoint.as_deref(),
             credentials_secret: match &destination.access {
-                DestinationAccess::WorkloadIdentity {} => None,
                 DestinationAccess::Secret(secret) => Some(&secret.name),
+                _ => None,
             },
         },
     };

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::api::claim::{self, BackupMethod, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, Plan, Terms};
+use crate::api::plan::{Delivery, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::Generation;
@@ -94,6 +94,7 @@ impl Operator for PerconaServerMongoDb {
             extensions: false,
             hibernation: true,
             restore: Restores::Backup,
+            stores: &[Store::S3],
             load_balancer: true,
             encryption: Encryption::Own,
             audit: true,

@@ -39,8 +39,8 @@ pub fn compose(generation: &Generation, observed: &Observed) -> Option<Resource>
                 region: source.destination.region.as_deref(),
                 endpoint_url: source.destination.endpoint.as_deref(),
                 credentials_secret: match &source.destination.access {
-                    DestinationAccess::WorkloadIdentity {} => None,
                     DestinationAccess::Secret(secret) => Some(&secret.name),
+                    _ => None,
                 },
             },
         },

@@ -2,7 +2,7 @@
 //! `SGBackup` for one outside of the schedule. In: a generation that is backed up. Out: these, and how backups stand.
 
 use super::{key, kind, label, name};
-use crate::api::plan::{Backup, DestinationAccess};
+use crate::api::plan::{AzureKey, Backup, DestinationAccess, GoogleKey, Store};
 use crate::api::quantity::Bytes;
 use crate::api::record::{Generation, Source};
 use crate::observed::{Answer, Observed, Question};
@@ -13,7 +13,7 @@ use crate::wire::{Object, Undecodable};
 use serde::{Deserialize, Serialize};
 
 pub fn section<'a>(generation: &Generation, backup: &'a Backup) -> Section<'a> {
-    let (_, prefix) = place(&backup.destination.path);
+    let (_, prefix) = backup.destination.place();
     let own = format!("{}/{}", generation.folder(), generation.plan.terms.version);
     Section {
         sg_object_storage: name(generation),
@@ -27,18 +27,35 @@ pub fn section<'a>(generation: &Generation, backup: &'a Backup) -> Section<'a> {
 
 pub fn storage(generation: &Generation, backup: &Backup) -> Resource {
     let destination = &backup.destination;
-    let (bucket, _) = place(&destination.path);
-    let store = |path_style| Store {
+    let (bucket, _) = destination.place();
+    let store = |path_style| AmazonStore {
         bucket,
         endpoint: destination.endpoint.as_deref(),
         enable_path_style_addressing: path_style,
         region: destination.region.as_deref(),
         aws_credentials: credentials(&destination.access),
     };
-    let spec = match destination.endpoint {
-        None => SgObjectStorageSpec::Amazon { r#type: "s3", s3: store(None) },
+    let spec = match (&destination.access, &destination.endpoint) {
+        (DestinationAccess::GoogleKey(GoogleKey { name, key }), _) => google(
+            bucket,
+            GoogleCredentials::Keys {
+                secret_key_selectors: GoogleSelectors { service_account_json: SecretKey { name, key } },
+            },
+        ),
+        (DestinationAccess::AzureKey(AzureKey { name, storage_account, storage_key }), _) => {
+            let secret_key_selectors = AzureSelectors {
+                storage_account: SecretKey { name, key: storage_account },
+                access_key: SecretKey { name, key: storage_key },
+            };
+            let azure_blob = AzureStore { bucket, azure_credentials: AzureCredentials { secret_key_selectors } };
+            SgObjectStorageSpec::Azure { r#type: "azureBlob", azure_blob }
+        }
+        (_, _) if destination.store() == Store::Google => {
+            google(bucket, GoogleCredentials::Identity { fetch_credentials_from_metadata_service: true })
+        }
+        (_, None) => SgObjectStorageSpec::Amazon { r#type: "s3", s3: store(None) },
         // Few of them have a name for each bucket.
-        Some(_) => SgObjectStorageSpec::Compatible { r#type: "s3Compatible", s3_compatible: store(Some(true)) },
+        (_, Some(_)) => SgObjectStorageSpec::Compatible { r#type: "s3Compatible", s3_compatible: store(Some(true)) },
     };
     resource(generation, key::STORAGE, kind::STORAGE, name(generation), Holds::Archive, spec)
 }
@@ -139,21 +156,19 @@ fn kept(backup: &Backup) -> u32 {
     schedule::most_runs(&backup.schedule, days).saturating_add(1)
 }
 
-/// `s3://bucket/prefix` as bucket and prefix.
-fn place(path: &str) -> (&str, &str) {
-    let path = path.trim_start_matches("s3://").trim_end_matches('/');
-    path.split_once('/').unwrap_or((path, ""))
+fn google<'a>(bucket: &'a str, gcp_credentials: GoogleCredentials<'a>) -> SgObjectStorageSpec<'a> {
+    SgObjectStorageSpec::Google { r#type: "gcs", gcs: GoogleStore { bucket, gcp_credentials } }
 }
 
 fn credentials(access: &DestinationAccess) -> Credentials<'_> {
     match access {
-        DestinationAccess::WorkloadIdentity {} => Credentials::Identity { use_iam_role: true },
         DestinationAccess::Secret(secret) => Credentials::Keys {
             secret_key_selectors: Selectors {
                 access_key_id: SecretKey { name: &secret.name, key: &secret.access_key_id },
                 secret_access_key: SecretKey { name: &secret.name, key: &secret.secret_access_key },
             },
         },
+        _ => Credentials::Identity { use_iam_role: true },
     }
 }
 
@@ -170,13 +185,55 @@ pub struct Section<'a> {
 #[derive(Serialize)]
 #[serde(untagged, rename_all_fields = "camelCase")]
 enum SgObjectStorageSpec<'a> {
-    Amazon { r#type: &'static str, s3: Store<'a> },
-    Compatible { r#type: &'static str, s3_compatible: Store<'a> },
+    Amazon { r#type: &'static str, s3: AmazonStore<'a> },
+    Compatible { r#type: &'static str, s3_compatible: AmazonStore<'a> },
+    Google { r#type: &'static str, gcs: GoogleStore<'a> },
+    Azure { r#type: &'static str, azure_blob: AzureStore<'a> },
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Store<'a> {
+struct GoogleStore<'a> {
+    bucket: &'a str,
+    gcp_credentials: GoogleCredentials<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+enum GoogleCredentials<'a> {
+    Identity { fetch_credentials_from_metadata_service: bool },
+    Keys { secret_key_selectors: GoogleSelectors<'a> },
+}
+
+#[derive(Serialize)]
+struct GoogleSelectors<'a> {
+    #[serde(rename = "serviceAccountJSON")]
+    service_account_json: SecretKey<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AzureStore<'a> {
+    bucket: &'a str,
+    azure_credentials: AzureCredentials<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AzureCredentials<'a> {
+    secret_key_selectors: AzureSelectors<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AzureSelectors<'a> {
+    storage_account: SecretKey<'a>,
+    access_key: SecretKey<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AmazonStore<'a> {
     bucket: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     endpoint: Option<&'a str>,

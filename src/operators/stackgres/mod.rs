@@ -23,7 +23,7 @@ use super::{
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, DestinationAccess, Plan, Terms};
+use crate::api::plan::{Delivery, DestinationAccess, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::Generation;
@@ -69,6 +69,7 @@ impl Operator for StackGres {
             extensions: true,
             hibernation: true,
             restore: Restores::Backup,
+            stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: true,
             encryption: Encryption::Own,
             // pgaudit is one of the extensions that members would have to download.
@@ -253,11 +254,11 @@ fn problems(terms: &Terms) -> Vec<Problem> {
     }
     let destination = terms.backup.as_ref().map(|backup| &backup.destination);
     if let Some(destination) = destination
-        && destination.endpoint.is_some()
+        && (destination.endpoint.is_some() || destination.store() == Store::Azure)
         && destination.access == (DestinationAccess::WorkloadIdentity {})
     {
         let path = format!("TierDefaults.environments.{environment}.backup.destination");
-        let wrong = "StackGres signs in by the pods' own identity at Amazon only";
+        let wrong = "StackGres signs in by the pods' own identity at Amazon and Google only";
         refuse(path, wrong.into(), "the platform team gives the destination keys, or no endpoint".into());
     }
     if terms.delivery != Delivery::Direct {

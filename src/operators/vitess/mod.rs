@@ -24,7 +24,7 @@ use super::{
 use super::{aws_files, certificate, mysql};
 use crate::api::claim::{BackupMethod, DeletionPolicy, PoolMode, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{DatabaseName, Delivery, Destination, DestinationAccess, Plan, Terms};
+use crate::api::plan::{DatabaseName, Delivery, Destination, DestinationAccess, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::Amounts;
 use crate::api::record::Generation;
@@ -80,6 +80,7 @@ impl Operator for Vitess {
             extensions: false,
             hibernation: false,
             restore: Restores::Never,
+            stores: &[Store::S3],
             load_balancer: true,
             encryption: Encryption::Issued,
             audit: false,

@@ -22,7 +22,7 @@ use super::{
 use super::{postgresql_roles, roles};
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, Plan, Terms};
+use crate::api::plan::{Delivery, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
@@ -84,6 +84,7 @@ impl Operator for Zalando {
             extensions: true,
             hibernation: true,
             restore: Restores::Archive,
+            stores: &[Store::S3],
             load_balancer: true,
             encryption: Encryption::Own,
             audit: true,
