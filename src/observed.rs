@@ -26,6 +26,17 @@ pub enum Answer<T> {
     Found(T),
 }
 
+impl<T> Answer<Vec<T>> {
+    /// The same of what each is.
+    pub fn each<U>(self, of: impl FnMut(&T) -> U) -> Answer<Vec<U>> {
+        match self {
+            Answer::NotAsked => Answer::NotAsked,
+            Answer::Nothing => Answer::Nothing,
+            Answer::Found(found) => Answer::Found(found.iter().map(of).collect()),
+        }
+    }
+}
+
 impl Question {
     pub fn by_name(api_version: &str, kind: &str, namespace: &str, name: &str) -> Question {
         Question::of(api_version, kind, Some(namespace), Match::Name(name.into()))

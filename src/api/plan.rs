@@ -166,8 +166,14 @@ pub struct Backup {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Destination {
-    /// The bucket and a prefix, such as `s3://company-backups/databases`; namespace, name and lineage are added to it.
-    #[schemars(regex(pattern = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._/-]*)?$"), length(max = 256))]
+    /// The bucket and a prefix, such as `s3://company-backups/databases`, `gs://company-backups/databases`, or
+    /// `https://ACCOUNT.blob.core.windows.net/CONTAINER/databases`; namespace, name and lineage are added to it.
+    #[schemars(
+        regex(
+            pattern = r"^((s3|gs)://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|https://[a-z0-9]{3,24}\.blob\.core\.windows\.net/[a-z0-9][a-z0-9-]{1,61}[a-z0-9])(/[A-Za-z0-9._/-]*)?$"
+        ),
+        length(max = 256)
+    )]
     pub path: String,
     /// The address of a store that is compatible with S3; Amazon's if left out.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -186,8 +192,71 @@ pub struct Destination {
 pub enum DestinationAccess {
     /// The pods' own cloud identity.
     WorkloadIdentity {},
-    /// The keys of a secret in the database's namespace.
+    /// The keys of a secret in the database's namespace, for S3.
     Secret(KeySecret),
+    /// The same for Google Cloud Storage.
+    GoogleKey(GoogleKey),
+    /// The same for Azure Blob Storage.
+    AzureKey(AzureKey),
+}
+
+/// A secret with the key of a service account of Google Cloud.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GoogleKey {
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// The key that holds the service account's file, in JSON.
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+/// A secret with the name and the key of a storage account of Azure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AzureKey {
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// The key that holds the storage account's name.
+    #[schemars(length(min = 1, max = 253))]
+    pub storage_account: String,
+    /// The key that holds the storage account's key.
+    #[schemars(length(min = 1, max = 253))]
+    pub storage_key: String,
+}
+
+/// What kind of object store a destination is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Store {
+    S3,
+    #[serde(rename = "Google Cloud Storage")]
+    Google,
+    #[serde(rename = "Azure Blob Storage")]
+    Azure,
+}
+
+impl Destination {
+    pub fn store(&self) -> Store {
+        match self.path.split_once("://") {
+            Some(("gs", _)) => Store::Google,
+            Some(("https", _)) => Store::Azure,
+            _ => Store::S3,
+        }
+    }
+
+    /// The bucket or container, and the folder in it.
+    pub fn place(&self) -> (&str, &str) {
+        let (_, path) = self.path.split_once("://").unwrap_or_default();
+        let path = path.trim_end_matches('/');
+        let path = if self.store() == Store::Azure { path.split_once('/').unwrap_or_default().1 } else { path };
+        path.split_once('/').unwrap_or((path, ""))
+    }
+
+    /// The storage account of Azure.
+    pub fn account(&self) -> &str {
+        let (_, path) = self.path.split_once("://").unwrap_or_default();
+        path.split('.').next().unwrap_or_default()
+    }
 }
 
 /// A secret with the two keys of an S3 account.

@@ -71,6 +71,9 @@ pub struct Generation {
     /// Where its data came from; none where it began empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
+    /// The data of `source` is in it: from now on nothing may be restored into it again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restored: bool,
 }
 
 /// A backup outside of the schedule.
@@ -190,12 +193,17 @@ impl Source {
     pub fn generation(&self) -> String {
         numbered(&self.name, self.number)
     }
+
+    /// The folder of that generation, see `Generation::folder`.
+    pub fn folder(&self) -> String {
+        folder(&self.namespace, &self.name, &self.lineage, self.number)
+    }
 }
 
 impl Generation {
     /// What begins empty.
     pub fn first(lineage: impl Into<String>, plan: Plan) -> Generation {
-        Generation { number: 1, lineage: lineage.into(), plan, source: None }
+        Generation { number: 1, lineage: lineage.into(), plan, source: None, restored: false }
     }
 
     /// The name of its main resource: the claim's, with `-g2` and so on for what a restore made.
@@ -211,6 +219,23 @@ impl Generation {
     pub fn database(&self) -> &DatabaseName {
         &self.plan.terms.database
     }
+
+    /// Its own folder below the path of a destination, `NAMESPACE/NAME/LINEAGE`, with `-g2` and so on for what a restore
+    /// made. The lineage keeps a new database of an old name out of the old one's backups, the number two generations that
+    /// write at the same time out of each other's. Permanent.
+    pub fn folder(&self) -> String {
+        let DatabaseName { namespace, name, .. } = self.database();
+        folder(namespace, name, &self.lineage, self.number)
+    }
+
+    /// What is still to be restored into it.
+    pub fn awaited(&self) -> Option<&Source> {
+        self.source.as_ref().filter(|_| !self.restored)
+    }
+}
+
+fn folder(namespace: &str, name: &str, lineage: &str, number: u32) -> String {
+    format!("{namespace}/{name}/{}", numbered(lineage, number))
 }
 
 fn is_zero(number: &u32) -> bool {

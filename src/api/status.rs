@@ -121,12 +121,39 @@ pub struct BackupStatus {
     pub last_success: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<String>,
+    /// Why the last one that failed did, in the operator's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_failure_message: Option<String>,
     /// The earliest moment that can be restored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_recoverable: Option<String>,
+    /// The latest moment that can be restored; none where backups are continuous, since it is nearly now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_recoverable: Option<String>,
+    /// The latest of the schedule, the newest first, where the operator lists them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub latest: Vec<ScheduledBackup>,
     /// Those that spec.backup.request asked for, as long as they are kept.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub on_demand: Vec<OnDemandBackup>,
+}
+
+/// One backup of the schedule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduledBackup {
+    /// Of the object that stands for it, which spec.restore.backup takes where the operator restores by name.
+    pub name: String,
+    pub state: OnDemandState,
+    /// When it was whole, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completed: Option<String>,
+    /// As the operator says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<String>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]

@@ -149,7 +149,12 @@ pub struct Origin {
 
 /// The record from now on; `None` where nothing may run. `ready`: whether the data is ready at this moment.
 pub fn settle(outcome: &Outcome, record: Option<Record>, origin: &Origin, ready: bool) -> Option<Record> {
-    let record = record.map(|record| Record { was_ready: record.was_ready || ready, ..record });
+    let record = record.map(|mut record| {
+        record.was_ready |= ready;
+        // What serves was restored before it did.
+        record.serving.restored |= record.was_ready && record.serving.source.is_some();
+        record
+    });
     match (outcome, record) {
         (Outcome::Fatal(_) | Outcome::Hold | Outcome::Nothing(_), _) => None,
         (Outcome::Keep(_) | Outcome::Restore(..) | Outcome::Lost, None) => None,
@@ -174,7 +179,7 @@ pub fn settle(outcome: &Outcome, record: Option<Record>, origin: &Origin, ready:
                 Some(restore::Origin::Backup(source)) if !found => Some(*source),
                 _ => None,
             };
-            let serving = Generation { number, lineage, plan: (*plan).clone(), source };
+            let serving = Generation { number, lineage, plan: (*plan).clone(), source, restored: false };
             // Of data that is there nobody knows which restores it has seen: all that was asked for.
             let restores = plan.requests.restore.iter().map(|restore| restore.id.clone()).collect();
             let (was_ready, approved_by) = (ready || found, people.to_vec());

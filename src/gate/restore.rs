@@ -11,7 +11,7 @@ use crate::api::plan::{DatabaseName, Plan};
 use crate::api::problem::Problem;
 use crate::api::quantity::Bytes;
 use crate::api::record::{Beside, Fate, Generation, Record, Source};
-use crate::operators::{self, name_of};
+use crate::operators::{self, BackupRun, Made, name_of};
 use jiff::{SignedDuration, Timestamp};
 
 /// So long can be gone back to what served before.
@@ -79,7 +79,8 @@ pub fn begun(mut record: Record, plan: &Plan, restore: &Restore, origin: &Origin
             let number = numbers.max().unwrap_or_default().max(record.highest) + 1;
             record.highest = number;
             let lineage = record.serving.lineage.clone();
-            let generation = Generation { number, lineage, plan: plan.clone(), source: Some((**source).clone()) };
+            let source = Some((**source).clone());
+            let generation = Generation { number, lineage, plan: plan.clone(), source, restored: false };
             record.beside.push(Beside { generation, fate });
         }
     }
@@ -103,7 +104,8 @@ pub fn advanced(mut record: Record, seen: impl Fn(&Generation) -> Seen, lost: bo
     if record.was_ready && !lost && !seen(&record.serving).asleep {
         return (record, true);
     }
-    let Beside { generation, fate } = record.beside.remove(next);
+    let Beside { mut generation, fate } = record.beside.remove(next);
+    generation.restored = generation.source.is_some();
     let before = std::mem::replace(&mut record.serving, generation);
     let until = now.checked_add(KEPT).unwrap_or(now).to_string();
     let kept = if record.was_ready && !lost { Fate::Kept { until } } else { Fate::Released };
@@ -163,13 +165,37 @@ pub fn problems(
     fixed("spec.version", theirs.version.clone(), ours.version.clone());
     fixed("TierDefaults operator", name_of(&theirs.operator), name_of(&ours.operator));
     fixed("spec.environment", name_of(&theirs.environment), name_of(&ours.environment));
+    fixed("spec.shards", theirs.shards.to_string(), ours.shards.to_string());
     problems.extend(too_small(theirs.storage, ours.storage));
     if theirs.backup.is_none() {
         let wrong = format!("{name} has no backups");
         problems.push(Problem::new("spec.restore.database", wrong, "write another database, or leave restore out"));
     }
     problems.extend(moment(restore, recoverable, now));
+    if theirs.operator == ours.operator {
+        problems.extend(operators::of(ours.operator).unrestorable(restore, theirs, ours));
+    }
     problems
+}
+
+/// The newest that is whole, and from before the point in time.
+pub fn newest<'a>(made: &'a [Made], restore: &Restore) -> Option<&'a Made> {
+    let moment = restore.point_in_time.as_ref().and_then(|moment| moment.parse::<Timestamp>().ok());
+    let whole = made.iter().filter(|made| made.run == BackupRun::Completed && made.id.is_some()).filter_map(|made| {
+        let completed = made.completed.as_ref()?.parse::<Timestamp>().ok()?;
+        Some((completed, made))
+    });
+    let before = whole.filter(|(completed, _)| moment.is_none_or(|moment| *completed < moment));
+    before.max_by_key(|(completed, _)| *completed).map(|(_, made)| made)
+}
+
+/// Why nothing can take the place of what runs: nobody may write to it meanwhile.
+pub fn unfenced(runs: &Plan) -> Option<Problem> {
+    let operator = runs.terms.operator;
+    let wrong =
+        format!("{} cannot put a database to sleep, and nobody may write to what is replaced", name_of(&operator));
+    let right = "restore into a new database, by another claim with this one's name in spec.restore.database";
+    (!operators::of(operator).features().hibernation).then(|| Problem::new("spec.restore", wrong, right))
 }
 
 fn too_small(theirs: Bytes, ours: Bytes) -> Option<Problem> {
@@ -212,11 +238,6 @@ pub fn words(restore: &Restore, own: &DatabaseName, kept: Option<u32>, replaces:
     };
     let loss = if replaces { format!("; {since} is lost") } else { String::new() };
     format!("restore {id} from {from}{at}{loss}")
-}
-
-/// Whether the operator's own data and this one's may become one another at all.
-pub fn able(plan: &Plan) -> bool {
-    operators::of(plan.terms.operator).features().restore
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ pub fn compose(generation: &Generation, backup: &Backup, observed: &Observed) ->
 fn key_secret(backup: &Backup) -> Option<&KeySecret> {
     match &backup.destination.access {
         DestinationAccess::Secret(secret) => Some(secret),
-        DestinationAccess::WorkloadIdentity {} => None,
+        _ => None,
     }
 }
 

@@ -7,8 +7,8 @@
 
 use super::facts::{Door, Labels, Peer, Workload, doors, labels};
 use super::health::{BackupHealth, BackupState};
-use super::{BackupRun, DATABASE, Holds, Resource, metadata, pods};
-use crate::api::plan::{Backup, DatabaseName, DestinationAccess, KeySecret, Plan};
+use super::{BackupRun, DATABASE, Holds, Made, Resource, metadata, pods};
+use crate::api::plan::{AzureKey, Backup, Destination, DestinationAccess, GoogleKey, KeySecret, Plan, Store};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::observed::{Answer, Observed, Question};
@@ -138,12 +138,7 @@ pub fn prune(generation: &Generation, backup: &Backup, whole: &str, settings: &S
 
 /// How such a job stands (Kubernetes, "Jobs": conditions Complete and Failed).
 pub fn run(job: &Object) -> Result<BackupRun, Undecodable> {
-    let Observation { status, .. } = job.decode("backup")?;
-    Ok(match status.ended() {
-        Some((true, _)) => BackupRun::Completed,
-        Some((false, why)) => BackupRun::Failed(why.into()),
-        None => BackupRun::Running,
-    })
+    Ok(job.decode::<Observation>("backup")?.status.run())
 }
 
 /// The jobs that were made so far; Kubernetes keeps the last ones.
@@ -151,6 +146,19 @@ pub fn question(generation: &Generation) -> Question {
     let name = generation.name();
     let labels = [(DATABASE, generation.database().name.as_str()), (WORKLOAD, ROLE), (GENERATION, name.as_str())];
     Question::by_labels("batch/v1", "Job", &generation.database().namespace, &labels)
+}
+
+/// As a list. What is in the store has no name in Kubernetes.
+pub fn all(generation: &Generation, observed: &Observed) -> Result<Answer<Vec<Made>>, Undecodable> {
+    let typed = |job: &Observation| Made {
+        name: job.metadata.name.unwrap_or_default().into(),
+        run: job.status.run(),
+        begun: job.metadata.creation_timestamp.map(String::from),
+        completed: job.status.completion_time.map(String::from),
+        size: None,
+        id: None,
+    };
+    observed.answer::<Observation>(&question(generation)).map(|answer| answer.each(typed))
 }
 
 /// When it went well last, and whether the last one failed.
@@ -222,9 +230,14 @@ fn target(generation: &Generation, backup: &Backup) -> String {
 
 /// The database's own folder: `bucket/path`.
 pub fn folder(generation: &Generation, backup: &Backup) -> String {
-    let DatabaseName { namespace, name, .. } = generation.database();
-    let path = backup.destination.path.trim_start_matches("s3://").trim_end_matches('/');
-    format!("{path}/{namespace}/{name}/{}", generation.lineage)
+    folder_of(&backup.destination, &generation.folder())
+}
+
+/// The same of a folder that is known by name.
+pub fn folder_of(destination: &Destination, own: &str) -> String {
+    let (bucket, folder) = destination.place();
+    let place = if folder.is_empty() { bucket.into() } else { format!("{bucket}/{folder}") };
+    format!("{place}/{own}")
 }
 
 /// The labels of the pods.
@@ -325,14 +338,29 @@ fn container(
 /// rclone is told by variables where and how (<https://rclone.org/docs/#environment-variables>).
 fn store(generation: &Generation, backup: &Backup) -> Vec<EnvVar> {
     let destination = &backup.destination;
-    let provider = if destination.endpoint.is_some() { "Other" } else { "AWS" };
-    let mut variables = vec![
-        text("TARGET", &target(generation, backup)),
-        text("RCLONE_CONFIG_STORE_TYPE", "s3"),
-        text("RCLONE_CONFIG_STORE_PROVIDER", provider),
-        // Whoever may write objects there may not make buckets.
-        text("RCLONE_CONFIG_STORE_NO_CHECK_BUCKET", "true"),
-    ];
+    let mut variables = vec![text("TARGET", &target(generation, backup))];
+    match destination.store() {
+        Store::S3 => {
+            let provider = if destination.endpoint.is_some() { "Other" } else { "AWS" };
+            variables.extend([
+                text("RCLONE_CONFIG_STORE_TYPE", "s3"),
+                text("RCLONE_CONFIG_STORE_PROVIDER", provider),
+                // Whoever may write objects there may not make buckets.
+                text("RCLONE_CONFIG_STORE_NO_CHECK_BUCKET", "true"),
+            ]);
+        }
+        Store::Google => variables.extend([
+            text("RCLONE_CONFIG_STORE_TYPE", "google cloud storage"),
+            // Who may do what is said of the bucket alone.
+            text("RCLONE_CONFIG_STORE_BUCKET_POLICY_ONLY", "true"),
+            text("RCLONE_CONFIG_STORE_NO_CHECK_BUCKET", "true"),
+        ]),
+        Store::Azure => variables.extend([
+            text("RCLONE_CONFIG_STORE_TYPE", "azureblob"),
+            text("RCLONE_CONFIG_STORE_ACCOUNT", destination.account()),
+            text("RCLONE_CONFIG_STORE_NO_CHECK_CONTAINER", "true"),
+        ]),
+    }
     variables.extend(destination.endpoint.iter().map(|endpoint| text("RCLONE_CONFIG_STORE_ENDPOINT", endpoint)));
     variables.extend(destination.region.iter().map(|region| text("RCLONE_CONFIG_STORE_REGION", region)));
     match &destination.access {
@@ -341,6 +369,12 @@ fn store(generation: &Generation, backup: &Backup) -> Vec<EnvVar> {
             from_secret("RCLONE_CONFIG_STORE_ACCESS_KEY_ID", name, access_key_id),
             from_secret("RCLONE_CONFIG_STORE_SECRET_ACCESS_KEY", name, secret_access_key),
         ]),
+        DestinationAccess::GoogleKey(GoogleKey { name, key }) => {
+            variables.push(from_secret("RCLONE_CONFIG_STORE_SERVICE_ACCOUNT_CREDENTIALS", name, key));
+        }
+        DestinationAccess::AzureKey(AzureKey { name, storage_key, .. }) => {
+            variables.push(from_secret("RCLONE_CONFIG_STORE_KEY", name, storage_key));
+        }
     }
     variables
 }
@@ -383,11 +417,14 @@ struct Observation<'a> {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ObservedMetadata<'a> {
+    name: Option<&'a str>,
     creation_timestamp: Option<&'a str>,
 }
 
 #[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct JobStatus<'a> {
+    completion_time: Option<&'a str>,
     #[serde(default, borrow)]
     conditions: Vec<Condition<'a>>,
 }
@@ -408,5 +445,13 @@ impl JobStatus<'_> {
             return Some((true, ""));
         }
         holds("Failed").map(|condition| (false, condition.message.unwrap_or("no reason given")))
+    }
+
+    fn run(&self) -> BackupRun {
+        match self.ended() {
+            Some((true, _)) => BackupRun::Completed,
+            Some((false, why)) => BackupRun::Failed(why.into()),
+            None => BackupRun::Running,
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What each operator can, for people. In: the features of all of them. Out: `docs/operators.md`. Must not say more than the
 //! features do.
 
-use super::{AtRest, Encryption, Features, name_of, of};
+use super::{AtRest, Encryption, Features, Restores, name_of, of};
 use crate::api::claim::Engine;
 use crate::api::plan::Operator;
 use std::fmt::Write as _;
@@ -15,12 +15,13 @@ can.
 
 type Cell = fn(&Features) -> String;
 
-const ROWS: [(&str, Cell); 18] = [
+const ROWS: [(&str, Cell); 19] = [
     ("High availability", |it| members(it)),
     ("Read replicas", |it| yes(it.read_replicas)),
     ("Shards", |it| it.shards.map_or_else(|| yes(false), |shards| format!("{} to {}", shards.least, shards.most))),
     ("Topologies", |it| listed(it.topologies)),
     ("Automated backup", |it| methods(it)),
+    ("Object stores", |it| listed(it.stores)),
     ("Backup on demand", |it| yes(it.backup_on_demand)),
     ("Point-in-time recovery", |it| yes(it.point_in_time)),
     ("Pooling", |it| yes(it.pooling)),
@@ -30,7 +31,7 @@ const ROWS: [(&str, Cell); 18] = [
     ("Pods for a restricted namespace", |it| yes(it.restricted)),
     ("Audit log", |it| yes(it.audit)),
     ("Hibernation", |it| yes(it.hibernation)),
-    ("Restore", |it| yes(it.restore)),
+    ("Restore", |it| restore(it).into()),
     ("Load balancer", |it| yes(it.load_balancer)),
     ("Custom metric queries", |it| yes(it.custom_queries)),
     ("Roles of the claim, users by Vault", |it| yes(it.roles)),
@@ -89,6 +90,15 @@ fn at_rest(features: &Features) -> &'static str {
         AtRest::Operator => "its own, key in a Secret",
         AtRest::Service => "the service's",
         AtRest::Volume => "the storage class's",
+    }
+}
+
+/// What runs is put to sleep before another generation serves in its place.
+fn restore(features: &Features) -> &'static str {
+    match features.restore {
+        Restores::Never => "no",
+        Restores::Archive | Restores::Backup if features.hibernation => "yes",
+        Restores::Archive | Restores::Backup => "into a new database",
     }
 }
 

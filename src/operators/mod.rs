@@ -35,15 +35,15 @@ pub mod azure_flexible_server;
 pub mod vitess;
 pub mod stackgres;
 
-use crate::api::claim::{BackupMethod, DeletionPolicy, Engine as EngineName, Topology};
+use crate::api::claim::{self, BackupMethod, DeletionPolicy, Engine as EngineName, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Operator as OperatorName, Plan, Terms};
+use crate::api::plan::{Operator as OperatorName, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::{ENVIRONMENT, Generation};
 use crate::api::status::Class;
 use crate::map::map;
-use crate::observed::{Observed, Question};
+use crate::observed::{Answer, Observed, Question};
 use crate::wire::{Key, Object, Undecodable};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
@@ -114,6 +114,17 @@ pub trait Operator {
     /// How such a backup stands, as it says itself.
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable>;
 
+    /// Those of the schedule that are kept, in no order; asked for by `requirements`. Where jobs of ours make them, the last
+    /// ones.
+    fn backups(&self, generation: &Generation, observed: &Observed) -> Result<Answer<Vec<Made>>, Undecodable> {
+        backup_job::all(generation, observed)
+    }
+
+    /// Why such a backup cannot become this database, beyond what holds for every operator.
+    fn unrestorable(&self, _restore: &claim::Restore, _from: &Terms, _to: &Terms) -> Vec<Problem> {
+        vec![]
+    }
+
     /// What the operator says, held against the plan. A status that cannot be read is an error, never "ready".
     fn health(&self, generation: &Generation, observed: &Observed) -> Result<Health, Undecodable>;
 }
@@ -167,8 +178,10 @@ pub struct Features {
     pub point_in_time: bool,
     pub extensions: bool,
     pub hibernation: bool,
-    /// A backup can become a new generation, or a new database.
-    pub restore: bool,
+    /// A backup can become a new database; where the old one can hibernate meanwhile, also a new generation.
+    pub restore: Restores,
+    /// The object stores that backups can be in.
+    pub stores: &'static [Store],
     pub load_balancer: bool,
     pub encryption: Encryption,
     pub audit: bool,
@@ -185,6 +198,16 @@ pub struct Features {
 pub struct Shards {
     pub least: u32,
     pub most: u32,
+}
+
+/// What a restore begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restores {
+    Never,
+    /// An archive, in which the operator finds the newest backup that will do, and what was written after it.
+    Archive,
+    /// One backup by its name.
+    Backup,
 }
 
 /// Of the connections of clients.
@@ -256,6 +279,21 @@ pub enum BackupRun {
     Running,
     Completed,
     Failed(String),
+}
+
+/// One backup of the schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// Of the object that stands for it.
+    pub name: String,
+    pub run: BackupRun,
+    /// When it began, and when it was whole, RFC 3339 in UTC.
+    pub begun: Option<String>,
+    pub completed: Option<String>,
+    /// In the operator's words.
+    pub size: Option<String>,
+    /// What a restore calls it.
+    pub id: Option<String>,
 }
 
 /// One object by its kind and name, in the database's namespace.

@@ -256,6 +256,9 @@ impl<'request> Evidence<'request> {
         (self.course, self.waiting) = (Course::Restore, None);
         let runs = &record.serving.plan;
         plan::transition(runs, plan)?;
+        if let Some(problem) = gate::restore::unfenced(runs).filter(|_| record.was_ready && !self.lost) {
+            return Err(Problems(vec![problem]));
+        }
         let Some(origin) = restore::origin(self, Some(record), plan, asked)? else {
             return Ok((plan, Permission::NotAsked));
         };

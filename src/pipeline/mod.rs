@@ -54,7 +54,7 @@ pub fn run(request: &Request, now: Timestamp) -> Response {
         Step::ApprovalGate => production_approval::run(request, &input(request, step)?, now),
         Step::Engines => compose_engine::run(request, &input(request, step)?),
         Step::Integrations => integrate::run(request, &input(request, step)?),
-        Step::Report => report::run(request, &input(request, step)?),
+        Step::Report => report::run(request, &input(request, step)?, now),
     });
     response.unwrap_or_else(|stop| stopped(request, &stop))
 }

@@ -6,12 +6,16 @@ use super::stop::Stop;
 use super::{AWAIT, health, observe, put};
 use crate::api::claim::Composite;
 use crate::api::input::{Report, Step};
+use crate::api::record::Generation;
 use crate::gate::Standing;
-use crate::operators::Health;
+use crate::observed::Answer;
+use crate::operators::{self, Health, State};
 use crate::report::{self, View, guard};
 use crate::wire::{Object, Ready, Request, Response};
+use jiff::Timestamp;
+use std::time::Duration;
 
-pub fn run(request: &Request, _settings: &Report) -> Result<Response, Stop> {
+pub fn run(request: &Request, _settings: &Report, now: Timestamp) -> Result<Response, Stop> {
     let mut response = Response::to(request);
     let ruling: Ruling = Ruling::take(&request.context, Step::Report)?;
     let Integrated { access } = Integrated::take(&request.context, Step::Report)?;
@@ -29,12 +33,21 @@ pub fn run(request: &Request, _settings: &Report) -> Result<Response, Stop> {
             resource.ready = if *ready { Ready::True } else { Ready::False };
         }
     }
+    let serving = ruling.record.as_ref().map(|record| &record.serving);
+    let made = match serving.map(|serving| operators::of(serving.plan.terms.operator).backups(serving, &observed)) {
+        Some(Ok(Answer::Found(made))) => made,
+        // What cannot be read is not shown; the health says why.
+        Some(Ok(Answer::NotAsked | Answer::Nothing) | Err(_)) | None => vec![],
+    };
+    let stale_at = serving.zip(health.as_ref()).and_then(|(serving, health)| stale_at(serving, health));
     let view = View {
         composite: &composite,
         ruling: &ruling,
         access: access.as_ref(),
         health: health.as_ref(),
         next: next.as_ref(),
+        made: &made,
+        stale: stale_at.is_some_and(|at| at <= now),
         desired: &response.desired.resources,
         observed: &observed,
     };
@@ -56,6 +69,14 @@ pub fn run(request: &Request, _settings: &Report) -> Result<Response, Stop> {
     // The gate says itself when a window opens.
     let waits = !matches!(ruling.standing, Standing::Applied | Standing::Waiting);
     let awaited = waits || !health.is_some_and(|health| health.is_settled());
-    response.ttl = awaited.then_some(AWAIT);
+    let stales =
+        stale_at.and_then(|at| at.duration_since(now).try_into().ok()).filter(|left: &Duration| !left.is_zero());
+    response.ttl = awaited.then_some(AWAIT).or(stales);
     Ok(response)
+}
+
+/// When the last backup will be too old; nobody makes any while it sleeps.
+fn stale_at(serving: &Generation, health: &Health) -> Option<Timestamp> {
+    let backup = serving.plan.terms.backup.as_ref().filter(|_| health.state != State::Hibernated)?;
+    report::backups::stale_at(backup, health.backup.last_success.as_deref()?)
 }

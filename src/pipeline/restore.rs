@@ -5,12 +5,12 @@ use super::evidence::{Evidence, mark, read_record};
 use super::others;
 use super::{ask, health};
 use crate::api::claim::Restore;
-use crate::api::plan::Plan;
+use crate::api::plan::{Delivery, Plan};
 use crate::api::problem::{Problem, Problems};
 use crate::api::record::{self, Beside, Fate, Generation, Record, Source};
 use crate::gate::restore::{self, Origin, Seen};
 use crate::observed::{Answer, Question};
-use crate::operators::{self, GENERATION, LINEAGE, STATEFUL, State, VERSION};
+use crate::operators::{self, GENERATION, LINEAGE, Restores, STATEFUL, State, VERSION};
 use crate::wire::Object;
 
 /// Where the data comes from; `None`: Crossplane has not answered yet.
@@ -32,6 +32,10 @@ pub fn origin(
         return Err(Problems(problems));
     }
     let Some(mut source) = Source::of(&from, None, restore.point_in_time.clone()) else { return Ok(None) };
+    if restore.backup.is_none() && operators::of(plan.terms.operator).features().restore == Restores::Backup {
+        let Some(newest) = newest(evidence, &from, restore)? else { return Ok(None) };
+        source.backup = Some(newest);
+    }
     if let Some(name) = &restore.backup {
         let Some(found) = backup(evidence, plan, &source.namespace, name)? else { return Ok(None) };
         let id = operators::of(plan.terms.operator).backup_id(&found);
@@ -46,6 +50,33 @@ pub fn origin(
         source.number = text(GENERATION).and_then(|number| number.parse().ok()).unwrap_or(source.number);
     }
     Ok(Some(Origin::Backup(Box::new(source))))
+}
+
+/// What a restore calls the newest backup that will do; `None`: Crossplane has not answered yet.
+fn newest(evidence: &mut Evidence, from: &Generation, restore: &Restore) -> Result<Option<String>, Problems> {
+    let terms = &from.plan.terms;
+    let problem = |wrong: String, right| Problems(vec![Problem::new("spec.restore", wrong, right)]);
+    let name = &terms.database.name;
+    if terms.delivery != Delivery::Direct {
+        let wrong = format!("the backups of {name} are in another cluster, where nobody can look for the newest");
+        return Err(problem(wrong, "leave it out"));
+    }
+    let operator = operators::of(terms.operator);
+    operator.requirements(from).iter().for_each(|question| ask(&mut evidence.response, question));
+    let made = match operator.backups(from, &evidence.observed) {
+        Ok(Answer::NotAsked) => return Ok(None),
+        Ok(Answer::Nothing) => vec![],
+        Ok(Answer::Found(made)) => made,
+        Err(why) => return Err(problem(format!("the backups of {name} cannot be read: {why}"), "try it later")),
+    };
+    match restore::newest(&made, restore) {
+        Some(newest) => Ok(newest.id.clone()),
+        None => {
+            let before = restore.point_in_time.as_ref().map(|moment| format!(" from before {moment}"));
+            let wrong = format!("{name} has no backup of its schedule{}", before.unwrap_or_default());
+            Err(problem(wrong, "write the name of one in spec.restore.backup, or wait for the first"))
+        }
+    }
 }
 
 /// What served before, if it is that which is asked for.

@@ -1,10 +1,11 @@
 //! Backups of a plan. In: claim, tier and what the operator can. Out: when, how long and where to, or the problems.
 
+use super::capability;
 use super::schedule::days;
 use crate::api::claim::{BackupMethod, DatabaseSpec};
 use crate::api::input::TierDefaults;
 use crate::api::input::tier_defaults::{Continuous, Tier};
-use crate::api::plan::Backup;
+use crate::api::plan::{Backup, Destination, DestinationAccess, Operator, Store};
 use crate::api::problem::Problem;
 use crate::operators::{Features, name_of};
 
@@ -15,6 +16,7 @@ pub fn resolve(
     tier: &Tier,
     destination: &str,
     features: &Features,
+    operator: Operator,
     problems: &mut Vec<Problem>,
 ) -> Option<Backup> {
     let asked = spec.backup.clone().unwrap_or_default();
@@ -49,12 +51,15 @@ pub fn resolve(
         (Continuous::Off, asked) => asked.unwrap_or(false),
         (Continuous::WhereSupported, Some(asked)) => asked,
     };
+    let name = destination;
     let Some(destination) = policy.destinations.get(destination) else {
         let path = format!("TierDefaults.environments.{environment}.backup.destination");
         let wrong = format!("there is no destination {destination:?}");
         problems.push(Problem::new(path, wrong, "the platform team adds it to destinations"));
         return None;
     };
+    problems.extend(access_problem(name, destination));
+    problems.extend(capability::store_problem(&environment, destination.store(), features, operator));
     Some(Backup {
         schedule: asked.schedule.unwrap_or_else(|| tier.backup.schedule.clone()),
         retention,
@@ -63,4 +68,23 @@ pub fn resolve(
         method: if method == BackupMethod::Auto { features.best_backup_method() } else { method },
         destination: destination.clone(),
     })
+}
+
+/// Whoever may write to one kind of store is nobody to another.
+fn access_problem(name: &str, destination: &Destination) -> Option<Problem> {
+    let Destination { endpoint, region, access, .. } = destination;
+    let store = destination.store();
+    let (fits, right) = match store {
+        Store::S3 => (matches!(access, DestinationAccess::Secret(_)), "secret"),
+        Store::Google => (matches!(access, DestinationAccess::GoogleKey(_)), "googleKey"),
+        Store::Azure => (matches!(access, DestinationAccess::AzureKey(_)), "azureKey"),
+    };
+    let path = format!("TierDefaults.destinations.{name}");
+    if !fits && *access != (DestinationAccess::WorkloadIdentity {}) {
+        let wrong = format!("{} does not take these keys", name_of(&store));
+        return Some(Problem::new(path + ".access", wrong, format!("write {right}, or workloadIdentity")));
+    }
+    let elsewhere = store != Store::S3 && (endpoint.is_some() || region.is_some());
+    let wrong = format!("{} has one address for all", name_of(&store));
+    elsewhere.then(|| Problem::new(path, wrong, "leave endpoint and region out"))
 }

@@ -2,9 +2,9 @@
 //! asked for and not there, with the operators that have it. Must not name an operator: features are data.
 
 use crate::api::claim::{BackupMethod, CredentialSource, DatabaseSpec, Engine, ServiceType, Topology};
-use crate::api::plan::Operator;
+use crate::api::plan::{Operator, Store};
 use crate::api::problem::Problem;
-use crate::operators::{self, Encryption, Features, name_of};
+use crate::operators::{self, Encryption, Features, Restores, name_of};
 
 type Able = fn(&Features) -> bool;
 
@@ -39,7 +39,7 @@ pub fn problems(spec: &DatabaseSpec, features: &Features, operator: Operator) ->
             |it| it.load_balancer,
         ),
         (lifecycle.hibernated, "spec.lifecycle.hibernated", "hibernation", leave, |it| it.hibernation),
-        (spec.restore.is_some(), "spec.restore", "restore", leave, |it| it.restore),
+        (spec.restore.is_some(), "spec.restore", "restore", leave, |it| it.restore != Restores::Never),
         (
             spec.restore.as_ref().is_some_and(|restore| restore.point_in_time.is_some()),
             "spec.restore.pointInTime",
@@ -92,6 +92,18 @@ fn method_problem(method: BackupMethod, features: &Features, operator: Operator)
     let able = able_operators(features.engine, |features| features.backup_methods.contains(&method));
     let wrong = format!("{} makes no backups by {}", name_of(&operator), name_of(&method));
     Some(Problem::new("spec.backup.method", wrong, format!("write {known}{}", hint(&able))))
+}
+
+/// Where the platform's backups go is its own choice.
+pub fn store_problem(environment: &str, store: Store, features: &Features, operator: Operator) -> Option<Problem> {
+    if features.stores.contains(&store) {
+        return None;
+    }
+    let path = format!("TierDefaults.environments.{environment}.backup.destination");
+    let wrong = format!("{} makes no backups to {}", name_of(&operator), name_of(&store));
+    let known = features.stores.iter().map(name_of).collect::<Vec<_>>().join(" or ");
+    let able = able_operators(features.engine, |features| features.stores.contains(&store));
+    Some(Problem::new(path, wrong, format!("the platform team names one in {known}{}", hint(&able))))
 }
 
 fn able_operators(engine: Engine, able: impl Fn(&Features) -> bool) -> Vec<String> {

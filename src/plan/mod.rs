@@ -143,7 +143,7 @@ fn resolve_with(
     let Tables { tier, engine, operator, features, size, version, .. } = tables;
     let storage = storage(spec, tables, &mut problems);
     let replicas = replicas(spec, tables, &mut problems);
-    let backup = backup::resolve(spec, policy, tier, &tables.destination, features, &mut problems);
+    let backup = backup::resolve(spec, policy, tier, &tables.destination, features, *operator, &mut problems);
     let storage_class = storage_class(spec, policy, tier, &mut problems);
     let out_of_bounds = parameters::problems(spec, engine);
     // A sum over what is refused anyway would be a second error for the same mistake.

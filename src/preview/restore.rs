@@ -5,6 +5,7 @@ use crate::api::claim::Restore;
 use crate::api::plan::Plan;
 use crate::api::problem::Problem;
 use crate::gate::restore;
+use crate::operators::name_of;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -58,7 +59,11 @@ fn unknown(restore: &Restore, from: Option<&Plan>, to: &Plan) -> String {
     let fits = (from.is_none() || *name != own.name).then(|| "whether it fits".to_owned());
     let reaches = point_in_time.as_ref().map(|moment| format!("whether {moment} can still be restored"));
     let begun = from.map(|_| format!("whether restore {id} has run before"));
-    let whether: Vec<String> = [Some(is_there), fits, reaches, begun].into_iter().flatten().collect();
+    let lost = from.filter(|runs| restore::unfenced(runs).is_some()).map(|runs| {
+        let operator = name_of(&runs.terms.operator);
+        format!("whether the data that runs is lost, since otherwise {operator} cannot replace it")
+    });
+    let whether: Vec<String> = [Some(is_there), fits, reaches, begun, lost].into_iter().flatten().collect();
     format!("only the cluster knows {}", whether.join(", "))
 }
 

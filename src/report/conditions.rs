@@ -38,6 +38,10 @@ pub fn conditions(view: &View) -> Vec<Condition> {
             (Truth::False, "LastBackupFailed", format!("{name}: {why}"))
         }
         (None, _) => (Truth::False, "Off", "the claim switches backups off".into()),
+        (Some(_), BackupState::AsPlanned) if view.stale => {
+            let last = health.backup.last_success.as_deref().unwrap_or_default();
+            (Truth::False, "TooOld", format!("{name}: the last backup is of {last}, and two more were due since"))
+        }
         (Some(_), BackupState::AsPlanned) => (Truth::True, "Configured", String::new()),
         (Some(_), BackupState::NotYet(why)) => (Truth::False, "NotYet", format!("{name}: {why}")),
         (Some(_), BackupState::Trouble(why)) => (Truth::False, "Trouble", format!("{name}: {why}")),
@@ -87,7 +91,7 @@ fn monitored(view: &View, metrics: &str, alerts: &str) -> (Truth, &'static str, 
 }
 
 /// What deserves a warning when it begins, by the reason of the condition.
-const WARNINGS: [&str; 6] = ["Invalid", "AwaitingApproval", "Lost", "Failed", "Trouble", "LastBackupFailed"];
+const WARNINGS: [&str; 7] = ["Invalid", "AwaitingApproval", "Lost", "Failed", "Trouble", "TooOld", "LastBackupFailed"];
 
 /// One warning for each condition that begins to say something bad. What is observed may be forged, which then costs its
 /// author an event, and nobody a database: a status that cannot be read has said nothing.

@@ -3,22 +3,19 @@
 
 pub mod guard;
 pub mod conditions;
+pub mod backups;
 
 use crate::api::claim::{Composite, CredentialSource, DeletionPolicy};
 use crate::api::plan::Plan;
 use crate::api::record::{Beside, Fate, Generation, Record};
-use crate::api::status::{
-    BackupStatus, Binding, OnDemandBackup, OnDemandState, Phase, Resolved, RestoreState, RestoreStatus, RoleStatus,
-    Stage, Status, Waiting,
-};
+use crate::api::status::{Binding, Phase, Resolved, RestoreState, RestoreStatus, RoleStatus, Stage, Status, Waiting};
 use crate::gate::Standing;
 use crate::integrations::Access;
 use crate::observed::Observed;
 use crate::operators::health::Storage;
 use crate::operators::roles::{self, May};
-use crate::operators::{self, BackupRun, Health, State, name_of};
+use crate::operators::{Health, Made, State, name_of};
 use crate::pipeline::documents::Ruling;
-use crate::pipeline::requested_backup;
 use crate::wire::{DesiredResource, Key};
 use std::collections::BTreeMap;
 
@@ -33,6 +30,10 @@ pub struct View<'a> {
     pub health: Option<&'a Health>,
     /// Of the generation that a restore makes ready.
     pub next: Option<&'a Health>,
+    /// The backups of the one that serves.
+    pub made: &'a [Made],
+    /// The last of them is older than it should be.
+    pub stale: bool,
     pub desired: &'a BTreeMap<Key, DesiredResource>,
     pub observed: &'a Observed,
 }
@@ -83,14 +84,7 @@ pub fn status(view: &View) -> Status {
             status.ready_replicas = health.ready_replicas;
             status.current_version = health.version.clone();
             status.last_backup = health.backup.last_success.clone();
-            status.backup = terms.backup.as_ref().map(|backup| BackupStatus {
-                schedule: backup.schedule.clone(),
-                retention: backup.retention.clone(),
-                last_success: health.backup.last_success.clone(),
-                last_failure: health.backup.last_failure.clone(),
-                first_recoverable: health.backup.first_recoverable.clone(),
-                on_demand: on_demand(view),
-            });
+            status.backup = terms.backup.as_ref().map(|backup| backups::status(view, backup, &health.backup));
         }
     }
     status
@@ -195,26 +189,6 @@ fn waiting(view: &View, what: &str) -> Option<String> {
         Standing::AwaitingApproval => Some(format!("{what} waits for an approval; see status.approval.pending")),
         Standing::Asking | Standing::Applied | Standing::Waiting | Standing::Restoring | Standing::Lost => None,
     }
-}
-
-fn on_demand(view: &View) -> Vec<OnDemandBackup> {
-    let Some(record) = view.record() else { return vec![] };
-    let asked = record.asked.iter().filter_map(|asked| {
-        let generation = record.generations().find(|generation| generation.number == asked.generation)?;
-        let (role, name) = requested_backup(generation, &asked.token);
-        let operator = operators::of(generation.plan.terms.operator);
-        let run = match view.observed.composed.get(&Key(generation.key(&role))) {
-            None => BackupRun::Running,
-            Some(backup) => operator.backed_up(backup).unwrap_or_else(|why| BackupRun::Failed(why.to_string())),
-        };
-        let (state, message) = match run {
-            BackupRun::Running => (OnDemandState::Running, None),
-            BackupRun::Completed => (OnDemandState::Completed, None),
-            BackupRun::Failed(why) => (OnDemandState::Failed, Some(why)),
-        };
-        Some(OnDemandBackup { request: asked.token.clone(), name, state, until: asked.until.clone()?, message })
-    });
-    asked.collect()
 }
 
 fn restores(view: &View) -> Vec<RestoreStatus> {

@@ -2,10 +2,12 @@
 #![cfg(test)]
 
 mod back_ends;
+mod backups;
 mod life;
 mod failures;
 mod operators;
 mod restore;
+mod restore_back_ends;
 mod watched;
 mod random;
 

@@ -20,12 +20,12 @@ mod keeper;
 mod status;
 
 use super::{
-    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Shards,
-    backup_job, certificate, password,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Restores,
+    Shards, backup_job, certificate, password,
 };
 use crate::api::claim::{BackupMethod, DeletionPolicy, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, Plan, Terms};
+use crate::api::plan::{Delivery, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::Amounts;
 use crate::api::record::Generation;
@@ -90,7 +90,8 @@ impl Operator for Altinity {
             point_in_time: false,
             extensions: false,
             hibernation: true,
-            restore: false,
+            restore: Restores::Never,
+            stores: &[Store::S3],
             load_balancer: true,
             encryption: Encryption::Issued,
             audit: true,

@@ -22,12 +22,12 @@ mod server;
 mod sku;
 
 use super::{
-    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, backup_job,
-    password, postgresql,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Restores,
+    backup_job, password, postgresql,
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Plan, Terms};
+use crate::api::plan::{Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::Generation;
@@ -130,7 +130,8 @@ impl Operator for AzureFlexibleServer {
             point_in_time: true,
             extensions: false,
             hibernation: false,
-            restore: false,
+            restore: Restores::Never,
+            stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: false,
             encryption: Encryption::Own,
             audit: false,

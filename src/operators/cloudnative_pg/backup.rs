@@ -2,11 +2,14 @@
 //! Out: both. The archive of the log is the `Cluster`'s, which names the store.
 
 use super::status::Backup;
-use super::{Name, key, kind, source_name};
-use crate::api::plan::{Backup as BackupPlan, DatabaseName, Destination, DestinationAccess, Terms};
+use super::{Name, key, kind, label, source_name};
+use crate::api::plan::{
+    AzureKey, Backup as BackupPlan, DatabaseName, Destination, DestinationAccess, GoogleKey, Store, Terms,
+};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::{Generation, Source};
-use crate::operators::{BackupRun, Holds, Resource, pods, resource};
+use crate::observed::{Answer, Observed, Question};
+use crate::operators::{BackupRun, Holds, Made, Resource, pods, resource};
 use crate::wire::{Object, Undecodable};
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use serde::Serialize;
@@ -62,7 +65,7 @@ fn store<'a>(
         configuration: Configuration {
             destination_path,
             endpoint_url: destination.endpoint.as_deref(),
-            s3_credentials: credentials(&destination.access),
+            credentials: credentials(destination),
             wal: Wal { compression: "gzip", max_parallel: 4 },
             data: Data { compression: "gzip", jobs: 2 },
         },
@@ -93,17 +96,41 @@ pub fn once(generation: &Generation, role: &str, name: String) -> Resource {
     resource(generation, role, kind::BACKUP, name, Holds::Backup, spec)
 }
 
-/// The phases of CloudNativePG 1.30, `api/v1/backup_types.go`.
+/// Those that the schedule made and that are kept.
+pub fn question(generation: &Generation) -> Question {
+    let (api_version, kind) = kind::BACKUP;
+    let name = generation.name();
+    let labels = [(label::SCHEDULE, name.as_str())];
+    Question::by_labels(api_version, kind, &generation.database().namespace, &labels)
+}
+
+pub fn all(generation: &Generation, observed: &Observed) -> Result<Answer<Vec<Made>>, Undecodable> {
+    let text = |text: Option<&str>| text.map(String::from);
+    let typed = |backup: &Backup| Made {
+        name: backup.metadata.name.unwrap_or_default().into(),
+        run: how(backup),
+        begun: text(backup.status.started_at.or(backup.metadata.creation_timestamp)),
+        completed: text(backup.status.stopped_at),
+        size: None,
+        id: text(backup.status.backup_id),
+    };
+    observed.answer::<Backup>(&question(generation)).map(|answer| answer.each(typed))
+}
+
 pub fn run(backup: &Object) -> Result<BackupRun, Undecodable> {
-    let Backup { status, metadata } = backup.decode("backup")?;
-    Ok(match status.phase.unwrap_or_default() {
+    Ok(how(&backup.decode("backup")?))
+}
+
+/// The phases of CloudNativePG 1.30, `api/v1/backup_types.go`.
+fn how(Backup { status, metadata }: &Backup) -> BackupRun {
+    match status.phase.unwrap_or_default() {
         // One that goes away was made for an attempt that was taken back.
         _ if metadata.deletion_timestamp.is_some() => BackupRun::Running,
         "completed" => BackupRun::Completed,
         "failed" => BackupRun::Failed(status.error.unwrap_or("the operator says no more").into()),
         "walArchivingFailing" => BackupRun::Failed("the log cannot be archived".into()),
         _ => BackupRun::Running,
-    })
+    }
 }
 
 /// The lineage keeps a new database of an old name out of the old one's backups. The plugin adds the server's name.
@@ -118,13 +145,26 @@ pub fn sidecar(terms: &Terms) -> Amounts {
     Amounts { cpu, memory: SIDECAR_MEMORY, storage: Bytes(0) }
 }
 
-fn credentials(access: &DestinationAccess) -> S3Credentials<'_> {
-    match access {
-        DestinationAccess::WorkloadIdentity {} => S3Credentials::Identity { inherit: true },
-        DestinationAccess::Secret(secret) => S3Credentials::Keys {
+fn credentials(destination: &Destination) -> Credentials<'_> {
+    match &destination.access {
+        DestinationAccess::WorkloadIdentity {} => match destination.store() {
+            Store::S3 => Credentials::S3(S3Credentials::Identity { inherit: true }),
+            Store::Google => Credentials::Google(GoogleCredentials::Identity { gke_environment: true }),
+            Store::Azure => Credentials::Azure(AzureCredentials::Identity { use_default_azure_credentials: true }),
+        },
+        DestinationAccess::Secret(secret) => Credentials::S3(S3Credentials::Keys {
             access_key_id: SecretKey { name: &secret.name, key: &secret.access_key_id },
             secret_access_key: SecretKey { name: &secret.name, key: &secret.secret_access_key },
-        },
+        }),
+        DestinationAccess::GoogleKey(GoogleKey { name, key }) => {
+            Credentials::Google(GoogleCredentials::Key { application_credentials: SecretKey { name, key } })
+        }
+        DestinationAccess::AzureKey(AzureKey { name, storage_account, storage_key }) => {
+            Credentials::Azure(AzureCredentials::Keys {
+                storage_account: SecretKey { name, key: storage_account },
+                storage_key: SecretKey { name, key: storage_key },
+            })
+        }
     }
 }
 
@@ -151,9 +191,34 @@ struct Configuration<'a> {
     destination_path: String,
     #[serde(rename = "endpointURL", skip_serializing_if = "Option::is_none")]
     endpoint_url: Option<&'a str>,
-    s3_credentials: S3Credentials<'a>,
+    #[serde(flatten)]
+    credentials: Credentials<'a>,
     wal: Wal,
     data: Data,
+}
+
+#[derive(Serialize)]
+enum Credentials<'a> {
+    #[serde(rename = "s3Credentials")]
+    S3(S3Credentials<'a>),
+    #[serde(rename = "googleCredentials")]
+    Google(GoogleCredentials<'a>),
+    #[serde(rename = "azureCredentials")]
+    Azure(AzureCredentials<'a>),
+}
+
+#[derive(Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+enum GoogleCredentials<'a> {
+    Identity { gke_environment: bool },
+    Key { application_credentials: SecretKey<'a> },
+}
+
+#[derive(Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+enum AzureCredentials<'a> {
+    Identity { use_default_azure_credentials: bool },
+    Keys { storage_account: SecretKey<'a>, storage_key: SecretKey<'a> },
 }
 
 #[derive(Serialize)]

@@ -81,7 +81,7 @@ fn members(generation: &Generation) -> Workload {
     }
     accepts.extend(scraped(terms, METRICS));
     let mut reaches = doors([(own(), postgresql::PORT), (own(), INSTANCE_MANAGER), (Peer::ApiServer, HTTPS)]);
-    if terms.backup.is_some() {
+    if terms.backup.is_some() || generation.source.is_some() {
         reaches.extend(doors([(Peer::ObjectStore, HTTPS)]));
     }
     let pods = labels([(label::CLUSTER, &generation.name()), (label::WORKLOAD, workload::MEMBERS)]);

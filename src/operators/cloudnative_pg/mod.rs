@@ -19,16 +19,16 @@ mod role;
 mod status;
 
 use super::{
-    AtRest, BackupRun, Encryption, Engine, EngineName, Facts, Features, Health, Operator, Reference, Resource,
-    postgresql, roles,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Facts, Features, Health, Made, Operator, Reference, Resource,
+    Restores, postgresql, roles,
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, Plan, Terms};
+use crate::api::plan::{Delivery, Plan, Store, Terms};
 use crate::api::quantity::Amounts;
 use crate::api::record::Generation;
 use crate::api::status::Class;
-use crate::observed::{Observed, Question};
+use crate::observed::{Answer, Observed, Question};
 use crate::wire::{Key, Object, Undecodable};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -71,7 +71,8 @@ impl Operator for CloudNativePg {
             point_in_time: true,
             extensions: true,
             hibernation: true,
-            restore: true,
+            restore: Restores::Archive,
+            stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: true,
             encryption: Encryption::Own,
             audit: true,
@@ -94,7 +95,10 @@ impl Operator for CloudNativePg {
 
     fn requirements(&self, generation: &Generation) -> Vec<Question> {
         match generation.plan.terms.delivery {
-            Delivery::Direct => vec![volumes(generation)],
+            Delivery::Direct => {
+                let backups = generation.plan.terms.backup.as_ref().map(|_| backup::question(generation));
+                [volumes(generation)].into_iter().chain(backups).collect()
+            }
             // They are in another cluster, where Crossplane does not look.
             Delivery::Object(_) => vec![],
         }
@@ -141,6 +145,10 @@ impl Operator for CloudNativePg {
         backup::run(backup)
     }
 
+    fn backups(&self, generation: &Generation, observed: &Observed) -> Result<Answer<Vec<Made>>, Undecodable> {
+        backup::all(generation, observed)
+    }
+
     fn health(&self, generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {
         health::health(generation, observed)
     }
@@ -178,6 +186,8 @@ mod label {
     /// `instance` on the pods of members, `pooler` on those of a Pooler; the pods of jobs have none.
     pub const POD_ROLE: &str = "cnpg.io/podRole";
     pub const POOLER: &str = "cnpg.io/poolerName";
+    /// On backups: the name of the schedule that made them.
+    pub const SCHEDULE: &str = "cnpg.io/scheduled-backup";
     /// `PG_DATA` on the volumes that hold the data.
     pub const VOLUME_ROLE: &str = "cnpg.io/pvcRole";
     /// The workload that a pod belongs to, see `Workload::role`. Ours, because a new member starts as the pod of a job,

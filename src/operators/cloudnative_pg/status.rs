@@ -163,15 +163,18 @@ pub struct DatabaseStatus<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Backup<'a> {
-    pub metadata: BackupMetadata,
+    #[serde(borrow)]
+    pub metadata: BackupMetadata<'a>,
     #[serde(borrow)]
     pub status: BackupStatus<'a>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct BackupMetadata {
-    pub deletion_timestamp: Option<String>,
+pub struct BackupMetadata<'a> {
+    pub name: Option<&'a str>,
+    pub creation_timestamp: Option<&'a str>,
+    pub deletion_timestamp: Option<&'a str>,
 }
 
 #[derive(Default, Deserialize)]
@@ -180,4 +183,6 @@ pub struct BackupStatus<'a> {
     pub phase: Option<&'a str>,
     pub error: Option<&'a str>,
     pub backup_id: Option<&'a str>,
+    pub started_at: Option<&'a str>,
+    pub stopped_at: Option<&'a str>,
 }

@@ -311,13 +311,14 @@ fn only_the_cluster_holds_data() {
 }
 
 #[test]
-fn volumes_are_asked_for_where_they_can_be_seen() {
+fn volumes_and_backups_are_asked_for_where_they_can_be_seen() {
     let mut generation = example::generation("dev", json!({}));
     let names = |generation: &Generation| -> Vec<String> {
         CloudNativePg.requirements(generation).iter().map(Question::name).collect()
     };
-    let expected = "core/PersistentVolumeClaim/checkout/cnpg.io/cluster=orders,cnpg.io/pvcRole=PG_DATA";
-    assert_eq!(names(&generation), [expected]);
+    let volumes = "core/PersistentVolumeClaim/checkout/cnpg.io/cluster=orders,cnpg.io/pvcRole=PG_DATA";
+    let backups = "postgresql.cnpg.io/Backup/checkout/cnpg.io/scheduled-backup=orders";
+    assert_eq!(names(&generation), [volumes, backups]);
     generation.plan.terms.delivery = serde_json::from_value(json!({"object": {"providerConfig": "other"}})).unwrap();
     assert_eq!(names(&generation), Vec::<String>::new());
 }

@@ -109,7 +109,6 @@ fn store(destination: &Destination) -> Vec<(String, String)> {
 /// The keys of the object store, which Elasticsearch reads from its keystore only.
 fn keys(backup: &Backup) -> Option<SecretSource<'_>> {
     match &backup.destination.access {
-        DestinationAccess::WorkloadIdentity {} => None,
         DestinationAccess::Secret(KeySecret { name, access_key_id, secret_access_key }) => Some(SecretSource {
             secret_name: name,
             entries: [
@@ -117,6 +116,7 @@ fn keys(backup: &Backup) -> Option<SecretSource<'_>> {
                 Entry { key: secret_access_key, path: "s3.client.default.secret_key" },
             ],
         }),
+        _ => None,
     }
 }
 

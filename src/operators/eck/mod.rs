@@ -13,11 +13,12 @@ mod health;
 mod snapshots;
 
 use super::{
-    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, backup_job,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Restores,
+    backup_job,
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, Plan, Terms};
+use crate::api::plan::{Delivery, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::Amounts;
 use crate::api::record::Generation;
@@ -82,7 +83,8 @@ impl Operator for Eck {
             point_in_time: false,
             extensions: false,
             hibernation: false,
-            restore: false,
+            restore: Restores::Never,
+            stores: &[Store::S3],
             load_balancer: true,
             encryption: Encryption::Own,
             // It takes a paid licence.

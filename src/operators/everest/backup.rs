@@ -25,9 +25,9 @@ pub fn storage(generation: &Generation, backup: &Backup) -> Resource {
         region: destination.region.as_deref(),
         endpoint_url: destination.endpoint.as_deref(),
         credentials_secret_name: match &destination.access {
-            // Refused before.
-            DestinationAccess::WorkloadIdentity {} => "",
             DestinationAccess::Secret(secret) => &secret.name,
+            // Refused before.
+            _ => "",
         },
     };
     resource(generation, key::STORAGE, kind::STORAGE, name(generation), Holds::Archive, spec)

@@ -24,17 +24,17 @@ mod health;
 
 use super::roles;
 use super::{
-    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, mongodb,
-    percona_server_mongodb as wrapped,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Made, Operator, Reference, Resource, Restores,
+    mongodb, percona_server_mongodb as wrapped,
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, DestinationAccess, Plan, Terms};
+use crate::api::plan::{Delivery, DestinationAccess, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::Generation;
 use crate::api::status::Class;
-use crate::observed::{Observed, Question};
+use crate::observed::{Answer, Observed, Question};
 use crate::operators::name_of;
 use crate::wire::{Key, Object, Undecodable};
 use schemars::JsonSchema;
@@ -76,7 +76,8 @@ impl Operator for Everest {
             point_in_time: true,
             extensions: false,
             hibernation: true,
-            restore: false,
+            restore: Restores::Never,
+            stores: &[Store::S3],
             load_balancer: false,
             encryption: Encryption::Own,
             audit: true,
@@ -131,6 +132,10 @@ impl Operator for Everest {
 
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable> {
         backup::run(backup)
+    }
+
+    fn backups(&self, generation: &Generation, observed: &Observed) -> Result<Answer<Vec<Made>>, Undecodable> {
+        wrapped::PerconaServerMongoDb.backups(generation, observed)
     }
 
     fn health(&self, generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {

@@ -2,14 +2,15 @@
 //! the schedule's part of the `InnoDBCluster`, the keys of the object store, and a job that removes old backups, which the
 //! operator never does.
 
-use super::kind;
 use super::status::Backup;
+use super::{kind, question};
 use crate::api::input::Engines;
-use crate::api::plan::Backup as BackupPlan;
-use crate::api::record::Generation;
-use crate::observed::Observed;
+use crate::api::plan::{Backup as BackupPlan, Destination, Terms};
+use crate::api::problem::Problem;
+use crate::api::record::{Generation, Source};
+use crate::observed::{Answer, Observed};
 use crate::operators::facts::Labels;
-use crate::operators::{BackupRun, Holds, Resource, aws_files, backup_job, resource};
+use crate::operators::{BackupRun, Holds, Made, Resource, aws_files, backup_job, resource};
 use crate::wire::{Object, Undecodable};
 use serde::Serialize;
 
@@ -24,21 +25,36 @@ pub fn compose(generation: &Generation, backup: &BackupPlan, settings: &Engines,
 }
 
 pub fn profile(generation: &Generation, backup: &BackupPlan) -> Profile {
-    let folder = backup_job::folder(generation, backup);
-    let (bucket, prefix) = folder.split_once('/').unwrap_or((&folder, ""));
-    Profile {
-        name: NAME,
-        pod_labels: backup_job::own(generation),
-        dump_instance: DumpInstance {
-            storage: Storage {
-                s3: S3 {
-                    bucket_name: bucket.into(),
-                    prefix: prefix.into(),
-                    config: aws_files::secret(generation),
-                    profile: aws_files::PROFILE,
-                    endpoint: backup.destination.endpoint.clone(),
-                },
-            },
+    let storage = storage(generation, &backup.destination, &backup_job::folder(generation, backup));
+    Profile { name: NAME, pod_labels: backup_job::own(generation), dump_instance: DumpInstance { storage } }
+}
+
+/// The dump that a new cluster begins with; read before there is any data, and never again. Its users stay behind: the
+/// operator and our jobs make them, with this database's passwords.
+pub fn initial(generation: &Generation, source: &Source) -> InitDb {
+    let folder = backup_job::folder_of(&source.destination, &source.folder());
+    let dump = source.backup.as_deref().unwrap_or_default();
+    InitDb { dump: Dump { storage: storage(generation, &source.destination, &format!("{folder}/{dump}")) } }
+}
+
+/// What cannot be loaded so.
+pub fn problems(from: &Terms, to: &Terms) -> Vec<Problem> {
+    let keys = |terms: &Terms| terms.backup.as_ref().map(|backup| backup.destination.access.clone());
+    let wrong = "MySQL Shell reads a dump with the keys that backups are made with, and this has others";
+    let right = "have the backups of both go to one destination";
+    let differs = keys(to).is_none() || keys(from) != keys(to);
+    differs.then(|| Problem::new("spec.backup", wrong, right)).into_iter().collect()
+}
+
+fn storage(generation: &Generation, destination: &Destination, folder: &str) -> Storage {
+    let (bucket, prefix) = folder.split_once('/').unwrap_or((folder, ""));
+    Storage {
+        s3: S3 {
+            bucket_name: bucket.into(),
+            prefix: prefix.into(),
+            config: aws_files::secret(generation),
+            profile: aws_files::PROFILE,
+            endpoint: destination.endpoint.clone(),
         },
     }
 }
@@ -66,16 +82,45 @@ pub fn once(generation: &Generation, role: &str, name: String) -> Resource {
     resource(generation, role, kind::BACKUP, name, Holds::Backup, spec)
 }
 
-/// The states that the operator writes (`backup_api.py` of its release).
 pub fn run(backup: &Object) -> Result<BackupRun, Undecodable> {
-    let Backup { status, metadata } = backup.decode("backup")?;
-    Ok(match status.status.unwrap_or_default() {
+    Ok(how(&backup.decode("backup")?))
+}
+
+/// The states that the operator writes (`backup_api.py` of its release).
+fn how(Backup { status, metadata }: &Backup) -> BackupRun {
+    match status.status.unwrap_or_default() {
         // One that goes away was made for an attempt that was taken back.
         _ if metadata.deletion_timestamp.is_some() => BackupRun::Running,
         "Completed" => BackupRun::Completed,
         "Error" => BackupRun::Failed(status.message.unwrap_or("the operator says no more").into()),
         _ => BackupRun::Running,
-    })
+    }
+}
+
+/// The folder of the dump within that of all of them.
+pub fn id(backup: &Object) -> Result<String, String> {
+    let made: Backup = backup.decode("backup").map_err(|error| format!("cannot be read: {error}"))?;
+    match (how(&made), made.status.output) {
+        (BackupRun::Completed, Some(output)) => Ok(output.into()),
+        _ => Err("is not complete".into()),
+    }
+}
+
+/// Those of the schedule.
+pub fn all(generation: &Generation, observed: &Observed) -> Result<Answer<Vec<Made>>, Undecodable> {
+    let typed = |backup: &Backup| {
+        let text = |text: Option<&str>| text.map(String::from);
+        let status = &backup.status;
+        Made {
+            name: backup.metadata.name.unwrap_or_default().into(),
+            run: how(backup),
+            begun: text(status.start_time),
+            completed: text(status.completion_time),
+            size: None,
+            id: text(status.output),
+        }
+    };
+    observed.answer::<Backup>(&question::backups(generation)).map(|answer| answer.each(typed))
 }
 
 #[derive(Serialize)]
@@ -88,6 +133,16 @@ pub struct Profile {
 
 #[derive(Serialize)]
 struct DumpInstance {
+    storage: Storage,
+}
+
+#[derive(Serialize)]
+pub struct InitDb {
+    dump: Dump,
+}
+
+#[derive(Serialize)]
+struct Dump {
     storage: Storage,
 }
 

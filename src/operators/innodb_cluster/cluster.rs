@@ -1,7 +1,7 @@
 //! The `InnoDBCluster`: the members, MySQL Router before them, and when they are backed up. In: a generation. Out: one
 //! resource, the only one here that holds data. The structs read like the operator's manual.
 
-use super::backup::{Profile, Schedule};
+use super::backup::{InitDb, Profile, Schedule};
 use super::{ADMINISTRATOR, Settings, backup, key, kind, members, router};
 use crate::api::plan::{Placement, Plan, Terms};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
@@ -43,6 +43,7 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
             set_rights_using_init_container: false,
             fs_group_change_policy: "OnRootMismatch",
         },
+        init_db: generation.source.as_ref().map(|source| backup::initial(generation, source)),
         mycnf: mycnf(&generation.plan),
         pod_spec: member_pods(generation, settings),
         router: Router {
@@ -117,6 +118,8 @@ struct InnoDbClusterSpec<'a> {
     instances: u32,
     datadir_volume_claim_template: VolumeClaim<'a>,
     datadir_permissions: DatadirPermissions,
+    #[serde(rename = "initDB", skip_serializing_if = "Option::is_none")]
+    init_db: Option<InitDb>,
     mycnf: String,
     pod_spec: PodSpec,
     router: Router<'a>,

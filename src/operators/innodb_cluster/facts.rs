@@ -84,6 +84,9 @@ fn of_members(generation: &Generation) -> Workload {
     accepts.extend(scraped(terms, METRICS));
     let mut reaches: Vec<Door> = group.into_iter().map(|port| Door { peer: own(), port }).collect();
     reaches.extend(doors([(Peer::ApiServer, HTTPS)]));
+    if generation.source.is_some() {
+        reaches.extend(doors([(Peer::ObjectStore, HTTPS)]));
+    }
     Workload {
         role: workload::MEMBERS.into(),
         pods: members(generation),

@@ -19,17 +19,17 @@ mod health;
 mod status;
 
 use super::{
-    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, aws_files,
-    roles,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Made, Operator, Reference, Resource, Restores,
+    aws_files, roles,
 };
-use crate::api::claim::{BackupMethod, PoolMode, Topology};
+use crate::api::claim::{self, BackupMethod, PoolMode, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, DestinationAccess, Plan, Terms};
+use crate::api::plan::{Delivery, DestinationAccess, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::Amounts;
 use crate::api::record::Generation;
 use crate::api::status::Class;
-use crate::observed::{Observed, Question};
+use crate::observed::{Answer, Observed, Question};
 use crate::operators::facts::{Labels, labels};
 use crate::wire::{Key, Object, Undecodable};
 use schemars::JsonSchema;
@@ -86,7 +86,8 @@ impl Operator for InnoDbCluster {
             point_in_time: false,
             extensions: false,
             hibernation: false,
-            restore: false,
+            restore: Restores::Backup,
+            stores: &[Store::S3],
             load_balancer: true,
             encryption: Encryption::Own,
             audit: false,
@@ -147,8 +148,24 @@ impl Operator for InnoDbCluster {
         generation.plan.terms.backup.as_ref().map(|_| backup::once(generation, role, name))
     }
 
+    fn backup_kind(&self) -> Option<(&'static str, &'static str)> {
+        Some(kind::BACKUP)
+    }
+
+    fn backup_id(&self, backup: &Object) -> Result<String, String> {
+        backup::id(backup)
+    }
+
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable> {
         backup::run(backup)
+    }
+
+    fn backups(&self, generation: &Generation, observed: &Observed) -> Result<Answer<Vec<Made>>, Undecodable> {
+        backup::all(generation, observed)
+    }
+
+    fn unrestorable(&self, _restore: &claim::Restore, from: &Terms, to: &Terms) -> Vec<Problem> {
+        backup::problems(from, to)
     }
 
     fn health(&self, generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {

@@ -92,5 +92,6 @@ pub struct BackupStatus<'a> {
     pub status: Option<&'a str>,
     pub start_time: Option<&'a str>,
     pub completion_time: Option<&'a str>,
+    pub output: Option<&'a str>,
     pub message: Option<&'a str>,
 }

@@ -19,12 +19,12 @@ mod server;
 use super::backup_job::{self, Dump, from_secret, text};
 use super::password::{self, Value};
 use super::{
-    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Holds, Operator, Reference, Resource, pods,
-    resource,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Holds, Operator, Reference, Resource,
+    Restores, pods, resource,
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, DestinationAccess, Plan, Terms};
+use crate::api::plan::{Delivery, DestinationAccess, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::Amounts;
 use crate::api::record::Generation;
@@ -64,7 +64,8 @@ impl Operator for LibSql {
             point_in_time: true,
             extensions: false,
             hibernation: true,
-            restore: false,
+            restore: Restores::Never,
+            stores: &[Store::S3],
             // What is not encrypted stays inside.
             load_balancer: false,
             encryption: Encryption::Never,

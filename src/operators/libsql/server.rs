@@ -161,13 +161,12 @@ fn continuous(generation: &Generation, backup: &Backup) -> Vec<EnvVar> {
         text("LIBSQL_BOTTOMLESS_AWS_DEFAULT_REGION", destination.region.as_deref().unwrap_or(REGION)),
     ];
     variables.extend(destination.endpoint.iter().map(|endpoint| text("LIBSQL_BOTTOMLESS_ENDPOINT", endpoint)));
-    match &destination.access {
-        // Refused before.
-        DestinationAccess::WorkloadIdentity {} => {}
-        DestinationAccess::Secret(KeySecret { name, access_key_id, secret_access_key }) => variables.extend([
+    // Others are refused before.
+    if let DestinationAccess::Secret(KeySecret { name, access_key_id, secret_access_key }) = &destination.access {
+        variables.extend([
             from_secret("LIBSQL_BOTTOMLESS_AWS_ACCESS_KEY_ID", name, access_key_id),
             from_secret("LIBSQL_BOTTOMLESS_AWS_SECRET_ACCESS_KEY", name, secret_access_key),
-        ]),
+        ]);
     }
     variables
 }

@@ -21,12 +21,12 @@ mod health;
 mod replica_set;
 
 use super::{
-    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, backup_job,
-    certificate, mongodb, stateful_set,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Restores,
+    backup_job, certificate, mongodb, stateful_set,
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, Plan, Terms};
+use crate::api::plan::{Delivery, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::Amounts;
 use crate::api::record::Generation;
@@ -92,7 +92,8 @@ impl Operator for MongoDbCommunity {
             point_in_time: false,
             extensions: false,
             hibernation: false,
-            restore: false,
+            restore: Restores::Never,
+            stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: false,
             encryption: Encryption::Issued,
             audit: false,

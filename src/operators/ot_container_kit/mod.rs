@@ -25,12 +25,12 @@ mod replication;
 mod sentinel;
 
 use super::{
-    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Shards,
-    backup_job, certificate, password, stateful_set,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Restores,
+    Shards, backup_job, certificate, password, stateful_set,
 };
 use crate::api::claim::{BackupMethod, ServiceType, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, Plan, Terms};
+use crate::api::plan::{Delivery, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::Generation;
@@ -103,7 +103,8 @@ impl Operator for OtContainerKit {
             point_in_time: false,
             extensions: false,
             hibernation: false,
-            restore: false,
+            restore: Restores::Never,
+            stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: true,
             encryption: Encryption::Issued,
             audit: false,

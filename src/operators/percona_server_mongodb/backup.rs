@@ -3,13 +3,13 @@
 
 use super::{Settings, kind, label};
 use crate::api::claim::BackupMethod;
-use crate::api::plan::{Backup, DatabaseName, Delivery, DestinationAccess};
+use crate::api::plan::{Backup, Delivery, DestinationAccess};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::map::map;
 use crate::observed::{Answer, Observed, Question};
 use crate::operators::health::{BackupHealth, BackupState};
-use crate::operators::{BackupRun, Holds, Resource, pods, resource};
+use crate::operators::{self, BackupRun, Holds, Resource, pods, resource};
 use crate::plan::schedule;
 use crate::wire::{Object, Undecodable};
 use k8s_openapi::api::core::v1::{ResourceRequirements, SecurityContext};
@@ -26,7 +26,7 @@ const TASK: &str = "scheduled";
 pub fn section<'a>(generation: &Generation, backup: &'a Backup, settings: &'a Settings) -> Section<'a> {
     let terms = &generation.plan.terms;
     let destination = &backup.destination;
-    let (bucket, prefix) = place(generation, &destination.path);
+    let (bucket, prefix) = place(&generation.folder(), &destination.path);
     let storage = Storage {
         r#type: "s3",
         main: true,
@@ -36,8 +36,8 @@ pub fn section<'a>(generation: &Generation, backup: &'a Backup, settings: &'a Se
             region: destination.region.as_deref(),
             endpoint_url: destination.endpoint.as_deref(),
             credentials_secret: match &destination.access {
-                DestinationAccess::WorkloadIdentity {} => None,
                 DestinationAccess::Secret(secret) => Some(&secret.name),
+                _ => None,
             },
         },
     };
@@ -67,16 +67,23 @@ pub fn once(generation: &Generation, backup: &Backup, role: &str, name: String) 
     resource(generation, role, kind::BACKUP, name, Holds::Backup, spec)
 }
 
-/// The states of the operator's 1.22, `perconaservermongodbbackup_types.go`.
 pub fn run(backup: &Object) -> Result<BackupRun, Undecodable> {
-    let Made { metadata, status } = backup.decode("backup")?;
-    Ok(match status.state {
-        // One that goes away was made for an attempt that was taken back.
-        _ if metadata.deletion_timestamp.is_some() => BackupRun::Running,
-        Some("ready") => BackupRun::Completed,
-        Some("error") => BackupRun::Failed(reason(status.error)),
-        _ => BackupRun::Running,
-    })
+    Ok(backup.decode::<Made>("backup")?.run())
+}
+
+/// Where a restore finds it.
+pub fn id(backup: &Object) -> Result<String, String> {
+    let made: Made = backup.decode("backup").map_err(|error| format!("cannot be read: {error}"))?;
+    match (made.run(), made.id()) {
+        (BackupRun::Completed, Some(id)) => Ok(id),
+        (BackupRun::Completed, None) => Err("is no dump, and only a dump can be restored into another cluster".into()),
+        _ => Err("is not complete".into()),
+    }
+}
+
+/// Those of the schedule.
+pub fn all(generation: &Generation, observed: &Observed) -> Result<Answer<Vec<operators::Made>>, Undecodable> {
+    observed.answer::<Made>(&question(generation)).map(|answer| answer.each(Made::typed))
 }
 
 /// The backups of the schedule that are kept.
@@ -140,14 +147,12 @@ fn kind_of(backup: &Backup) -> &'static str {
     }
 }
 
-/// The bucket, and the folder within it. The lineage keeps a new database of an old name out of the old one's backups.
-fn place<'a>(generation: &Generation, path: &'a str) -> (&'a str, String) {
-    let DatabaseName { namespace, name, .. } = generation.database();
+/// The bucket, and the folder within it; `own` is the generation's.
+fn place<'a>(own: &str, path: &'a str) -> (&'a str, String) {
     let path = path.trim_start_matches("s3://");
     let (bucket, folder) = path.split_once('/').unwrap_or((path, ""));
-    let own = format!("{namespace}/{name}/{}", generation.lineage);
     let folder = folder.trim_end_matches('/');
-    (bucket, if folder.is_empty() { own } else { format!("{folder}/{own}") })
+    (bucket, if folder.is_empty() { own.into() } else { format!("{folder}/{own}") })
 }
 
 #[derive(Serialize)]
@@ -223,9 +228,40 @@ struct Made<'a> {
     status: MadeStatus<'a>,
 }
 
+impl Made<'_> {
+    /// The states of the operator's 1.22, `perconaservermongodbbackup_types.go`.
+    fn run(&self) -> BackupRun {
+        match self.status.state {
+            // One that goes away was made for an attempt that was taken back.
+            _ if self.metadata.deletion_timestamp.is_some() => BackupRun::Running,
+            Some("ready") => BackupRun::Completed,
+            Some("error") => BackupRun::Failed(reason(self.status.error)),
+            _ => BackupRun::Running,
+        }
+    }
+
+    fn id(&self) -> Option<String> {
+        let dumped = matches!(self.status.r#type, None | Some("" | "logical"));
+        self.status.destination.filter(|_| dumped).map(String::from)
+    }
+
+    fn typed(&self) -> operators::Made {
+        let text = |text: Option<&str>| text.map(String::from);
+        operators::Made {
+            name: self.metadata.name.unwrap_or_default().into(),
+            run: self.run(),
+            begun: text(self.metadata.creation_timestamp),
+            completed: text(self.status.completed),
+            size: text(self.status.size),
+            id: self.id(),
+        }
+    }
+}
+
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct MadeMetadata<'a> {
+    name: Option<&'a str>,
     creation_timestamp: Option<&'a str>,
     deletion_timestamp: Option<&'a str>,
 }
@@ -236,6 +272,9 @@ struct MadeStatus<'a> {
     state: Option<&'a str>,
     error: Option<&'a str>,
     completed: Option<&'a str>,
+    destination: Option<&'a str>,
+    r#type: Option<&'a str>,
+    size: Option<&'a str>,
 }
 
 #[cfg(test)]
@@ -259,7 +298,7 @@ mod tests {
             ("s3://company", "company", "checkout/orders/u-1"),
         ];
         for (path, bucket, prefix) in cases {
-            assert_eq!(place(&generation, path), (bucket, prefix.to_string()), "{path}");
+            assert_eq!(place(&generation.folder(), path), (bucket, prefix.to_string()), "{path}");
         }
     }
 

@@ -1,11 +1,10 @@
 //! How the operator says that a database is. In: the observed resources of a generation. Out: its health, held against the
 //! plan. A status that is missing was not written yet, and is never ready. States are the operator's 1.22 (`AppState`).
 
-use super::{CONFIG, backup, cluster, is_sharded, key, label, replica_sets, volumes};
+use super::{CONFIG, backup, cluster, is_sharded, key, label, replica_sets, restore, volumes};
 use crate::api::plan::{Delivery, Plan, Terms};
 use crate::api::quantity::Bytes;
 use crate::api::record::Generation;
-use crate::map::map;
 use crate::observed::{Answer, Observed};
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
 use crate::operators::pod_template::Resources;
@@ -17,14 +16,20 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
     let Plan { terms, notes, .. } = &generation.plan;
     let cluster: Option<Cluster> = observed.get(&generation.key(key::CLUSTER))?;
     let image = Some(notes.release.as_str());
-    let state = cluster.as_ref().map_or(State::Absent, |cluster| state(&generation.plan, cluster, image));
+    let mut state = cluster.as_ref().map_or(State::Absent, |cluster| state(&generation.plan, cluster, image));
+    let mut resources = BTreeMap::new();
+    if generation.awaited().is_some() {
+        state = restore::state(generation, state, observed)?;
+        resources.insert(Key(generation.key(key::RESTORE)), state == State::Ready);
+    }
     let storage = storage(generation, observed)?;
     let backup = backup_health(generation, &state, observed)?;
     let whole = matches!(state, State::Ready | State::Hibernated) && !matches!(storage, Storage::NotYet(_));
+    resources.insert(Key(generation.key(key::CLUSTER)), whole);
     Ok(Health {
         ready_replicas: cluster.as_ref().map_or(0, |cluster| cluster.members(terms)),
         version: cluster.as_ref().and_then(Cluster::release).map(String::from),
-        resources: map([(Key(generation.key(key::CLUSTER)), whole)]),
+        resources,
         state,
         storage,
         backup,

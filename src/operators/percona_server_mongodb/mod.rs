@@ -1,5 +1,6 @@
 //! MongoDB on Percona Server for MongoDB's operator 1.22, backed up by Percona Backup for MongoDB 2.12. In: a generation.
-//! Out: one `PerconaServerMongoDB`, a `PerconaServerMongoDBBackup` where one is asked for; facts; health.
+//! Out: one `PerconaServerMongoDB`, a `PerconaServerMongoDBBackup` where one is asked for, a `PerconaServerMongoDBRestore`
+//! where it begins with a backup; facts; health.
 //! <https://docs.percona.com/percona-operator-for-mongodb/>
 //!
 //! A sharded database has one replica set for each shard, one of config servers, and mongos routers in front.
@@ -11,20 +12,22 @@ mod change;
 mod cluster;
 mod facts;
 mod health;
+mod restore;
 
 use super::backup_job::{from_secret, text};
 use super::roles;
 use super::{
-    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Shards, mongodb,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Made, Operator, Reference, Resource, Restores,
+    Shards, mongodb,
 };
-use crate::api::claim::{BackupMethod, Topology};
+use crate::api::claim::{self, BackupMethod, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, Plan, Terms};
+use crate::api::plan::{Delivery, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::Generation;
 use crate::api::status::Class;
-use crate::observed::{Observed, Question};
+use crate::observed::{Answer, Observed, Question};
 use crate::wire::{Key, Object, Undecodable};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -90,7 +93,8 @@ impl Operator for PerconaServerMongoDb {
             point_in_time: true,
             extensions: false,
             hibernation: true,
-            restore: false,
+            restore: Restores::Backup,
+            stores: &[Store::S3],
             load_balancer: true,
             encryption: Encryption::Own,
             audit: true,
@@ -135,7 +139,8 @@ impl Operator for PerconaServerMongoDb {
 
     fn compose(&self, generation: &Generation, settings: &Engines, observed: &Observed) -> Engine {
         let settings = &settings.percona_server_mongodb;
-        let resources = vec![cluster::compose(generation, settings)];
+        let mut resources = vec![cluster::compose(generation, settings)];
+        resources.extend(restore::compose(generation, observed));
         let mut engine = Engine { resources, facts: facts::facts(generation, settings) };
         roles::add(&mut engine, generation, client(generation, settings), observed);
         engine
@@ -145,8 +150,24 @@ impl Operator for PerconaServerMongoDb {
         generation.plan.terms.backup.as_ref().map(|backup| backup::once(generation, backup, role, name))
     }
 
+    fn backup_kind(&self) -> Option<(&'static str, &'static str)> {
+        Some(kind::BACKUP)
+    }
+
+    fn backup_id(&self, backup: &Object) -> Result<String, String> {
+        backup::id(backup)
+    }
+
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable> {
         backup::run(backup)
+    }
+
+    fn backups(&self, generation: &Generation, observed: &Observed) -> Result<Answer<Vec<Made>>, Undecodable> {
+        backup::all(generation, observed)
+    }
+
+    fn unrestorable(&self, restore: &claim::Restore, from: &Terms, to: &Terms) -> Vec<Problem> {
+        restore::problems(restore, from, to)
     }
 
     fn health(&self, generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {
@@ -157,12 +178,14 @@ impl Operator for PerconaServerMongoDb {
 /// The permanent keys; a generation adds its number.
 mod key {
     pub const CLUSTER: &str = "mongodb";
+    pub const RESTORE: &str = "restore";
 }
 
 /// API version and kind.
 mod kind {
     pub const CLUSTER: (&str, &str) = ("psmdb.percona.com/v1", "PerconaServerMongoDB");
     pub const BACKUP: (&str, &str) = ("psmdb.percona.com/v1", "PerconaServerMongoDBBackup");
+    pub const RESTORE: (&str, &str) = ("psmdb.percona.com/v1", "PerconaServerMongoDBRestore");
 }
 
 /// Labels that the operator sets on pods and volumes (its 1.22, `pkg/naming/labels.go`).

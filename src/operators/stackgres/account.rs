@@ -76,7 +76,13 @@ pub fn position(extension: &str) -> Option<u32> {
 /// The ids of all entries that are to be applied.
 pub fn entries(generation: &Generation) -> Vec<u32> {
     let extensions = generation.plan.terms.extensions.values().filter_map(|name| position(name));
-    [ROLE, DATABASE].into_iter().chain(extensions.map(|place| EXTENSIONS + place)).collect()
+    let database = makes_database(generation).then_some(DATABASE);
+    [ROLE].into_iter().chain(database).chain(extensions.map(|place| EXTENSIONS + place)).collect()
+}
+
+/// What was restored has it.
+fn makes_database(generation: &Generation) -> bool {
+    generation.source.is_none()
 }
 
 pub fn compose(generation: &Generation) -> Vec<Resource> {
@@ -85,22 +91,18 @@ pub fn compose(generation: &Generation) -> Vec<Resource> {
     let values = [
         (USERNAME, Value::Text(owner.clone())),
         (PASSWORD, Value::Password),
-        (STATEMENT, Value::Text(create_role(&owner))),
+        (STATEMENT, Value::Text(create_role(&owner, generation.source.is_some()))),
     ];
-    let mut scripts = vec![
-        Entry {
-            name: "role",
-            id: ROLE,
-            text: Text::Secret { secret_key_ref: SecretKey { name: password::secret(generation), key: STATEMENT } },
-            ..entry()
-        },
-        Entry {
-            name: "database",
-            id: DATABASE,
-            text: Text::Script(format!("CREATE DATABASE \"{database}\" OWNER \"{owner}\"")),
-            ..entry()
-        },
-    ];
+    let mut scripts = vec![Entry {
+        name: "role",
+        id: ROLE,
+        text: Text::Secret { secret_key_ref: SecretKey { name: password::secret(generation), key: STATEMENT } },
+        ..entry()
+    }];
+    if makes_database(generation) {
+        let text = Text::Script(format!("CREATE DATABASE \"{database}\" OWNER \"{owner}\""));
+        scripts.push(Entry { name: "database", id: DATABASE, text, ..entry() });
+    }
     for name in generation.plan.terms.extensions.values() {
         scripts.extend(position(name).map(|place| Entry {
             name,
@@ -118,14 +120,17 @@ pub fn compose(generation: &Generation) -> Vec<Resource> {
     resources
 }
 
-/// Also where the operator has forgotten that it ran before.
-fn create_role(owner: &str) -> String {
+/// Also where the operator has forgotten that it ran before. `restored`: the role that is there may have the password of
+/// another database.
+fn create_role(owner: &str, restored: bool) -> String {
     let password = password::placeholder(PASSWORD);
+    let otherwise =
+        if restored { format!("ELSE\nALTER ROLE \"{owner}\" LOGIN PASSWORD '{password}';\n") } else { String::new() };
     format!(
         "DO $create$ BEGIN\n\
          IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{owner}') THEN\n\
          CREATE ROLE \"{owner}\" LOGIN PASSWORD '{password}';\n\
-         END IF;\n\
+         {otherwise}END IF;\n\
          END $create$\n"
     )
 }

@@ -26,6 +26,7 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
             backups: terms.backup.iter().map(|backup| backup::section(generation, backup)).collect(),
             patroni: Patroni { dynamic_config: DynamicConfig { postgresql: Rules { pg_hba: rules(terms) } } },
         },
+        initial_data: generation.source.as_ref().map(backup::initial),
         managed_sql: account::managed(generation),
         // It keeps all members of a namespace apart, also those of other databases; ours only keeps this one's apart.
         non_production_options: NonProductionOptions { disable_cluster_pod_anti_affinity: true },
@@ -87,6 +88,8 @@ struct SgClusterSpec<'a> {
     sg_instance_profile: String,
     pods: Pods<'a>,
     configurations: Configurations<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    initial_data: Option<backup::InitialData<'a>>,
     managed_sql: account::ManagedSql,
     non_production_options: NonProductionOptions,
 }

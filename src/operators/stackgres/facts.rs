@@ -80,7 +80,7 @@ fn members(generation: &Generation) -> Workload {
     accepts.extend(doors([(own_pods(), postgresql::PORT), (own_pods(), PATRONI), (Peer::Operator, PATRONI)]));
     accepts.extend(scraped(terms, METRICS));
     let mut reaches = doors([(own_pods(), postgresql::PORT), (own_pods(), PATRONI), (Peer::ApiServer, HTTPS)]);
-    if terms.backup.is_some() {
+    if terms.backup.is_some() || generation.source.is_some() {
         reaches.extend(doors([(Peer::ObjectStore, HTTPS)]));
     }
     Workload {

@@ -18,17 +18,17 @@ mod health;
 mod status;
 
 use super::{
-    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, name_of,
-    stateful_set,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Made, Operator, Reference, Resource, Restores,
+    name_of, stateful_set,
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, DestinationAccess, Plan, Terms};
+use crate::api::plan::{Delivery, DestinationAccess, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::Generation;
 use crate::api::status::Class;
-use crate::observed::{Observed, Question};
+use crate::observed::{Answer, Observed, Question};
 use crate::wire::{Key, Object, Undecodable};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -68,7 +68,8 @@ impl Operator for StackGres {
             point_in_time: true,
             extensions: true,
             hibernation: true,
-            restore: false,
+            restore: Restores::Backup,
+            stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: true,
             encryption: Encryption::Own,
             // pgaudit is one of the extensions that members would have to download.
@@ -136,8 +137,20 @@ impl Operator for StackGres {
         name.replace('.', "-")
     }
 
+    fn backup_kind(&self) -> Option<(&'static str, &'static str)> {
+        Some(kind::BACKUP)
+    }
+
+    fn backup_id(&self, backup: &Object) -> Result<String, String> {
+        backup::id(backup)
+    }
+
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable> {
         backup::run(backup)
+    }
+
+    fn backups(&self, generation: &Generation, observed: &Observed) -> Result<Answer<Vec<Made>>, Undecodable> {
+        backup::all(generation, observed)
     }
 
     fn health(&self, generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {
@@ -243,11 +256,11 @@ fn problems(terms: &Terms) -> Vec<Problem> {
     }
     let destination = terms.backup.as_ref().map(|backup| &backup.destination);
     if let Some(destination) = destination
-        && destination.endpoint.is_some()
+        && (destination.endpoint.is_some() || destination.store() == Store::Azure)
         && destination.access == (DestinationAccess::WorkloadIdentity {})
     {
         let path = format!("TierDefaults.environments.{environment}.backup.destination");
-        let wrong = "StackGres signs in by the pods' own identity at Amazon only";
+        let wrong = "StackGres signs in by the pods' own identity at Amazon and Google only";
         refuse(path, wrong.into(), "the platform team gives the destination keys, or no endpoint".into());
     }
     if terms.delivery != Delivery::Direct {

@@ -18,12 +18,13 @@ mod shards;
 mod status;
 
 use super::{
-    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Shards, name_of,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Restores,
+    Shards, name_of,
 };
 use super::{aws_files, certificate, mysql};
 use crate::api::claim::{BackupMethod, DeletionPolicy, PoolMode, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{DatabaseName, Delivery, Destination, DestinationAccess, Plan, Terms};
+use crate::api::plan::{DatabaseName, Delivery, Destination, DestinationAccess, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::Amounts;
 use crate::api::record::Generation;
@@ -78,7 +79,8 @@ impl Operator for Vitess {
             point_in_time: false,
             extensions: false,
             hibernation: false,
-            restore: false,
+            restore: Restores::Never,
+            stores: &[Store::S3],
             load_balancer: true,
             encryption: Encryption::Issued,
             audit: false,

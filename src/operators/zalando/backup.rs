@@ -5,32 +5,55 @@
 use super::{Settings, secret};
 use crate::api::input::Engines;
 use crate::api::plan::{Backup, Destination, DestinationAccess, KeySecret};
-use crate::api::record::Generation;
+use crate::api::record::{Generation, Source};
 use crate::operators::backup_job::{self, Dump, FOLDER, from_secret, text};
 use crate::operators::{Resource, postgresql};
 use crate::plan::schedule::days;
 use k8s_openapi::api::core::v1::EnvVar;
 
-/// Spilo's path is `s3://BUCKET/spilo/PREFIX SCOPE SUFFIX/wal/RELEASE`, where the scope is the database's name: so it
+/// Spilo's path is `s3://BUCKET/spilo/PREFIX SCOPE SUFFIX/wal/RELEASE`, where the scope is the generation's name: so it
 /// carries namespace, name and lineage, and an upgrade begins a new folder.
 pub fn variables(generation: &Generation, backup: &Backup) -> Vec<EnvVar> {
-    let Destination { path, endpoint, region, access } = &backup.destination;
-    let namespace = &generation.database().namespace;
+    let mut variables = vec![text("USE_WALG_BACKUP", "true"), text("USE_WALG_RESTORE", "true")];
+    variables.extend(place("", &backup.destination, &generation.database().namespace, &generation.lineage));
+    variables
+        .extend([text("BACKUP_SCHEDULE", &backup.schedule), text("BACKUP_NUM_TO_RETAIN", &kept(backup).to_string())]);
+    variables.extend(access("", &backup.destination));
+    variables
+}
+
+/// The archive that it begins with, to the end of it or to a point in time. They are read before there is any data, and never
+/// again. The operator's own section for it would have the keys in plain text.
+pub fn clone(source: &Source) -> Vec<EnvVar> {
     let mut variables = vec![
-        text("USE_WALG_BACKUP", "true"),
-        text("USE_WALG_RESTORE", "true"),
-        text("WAL_S3_BUCKET", path.trim_start_matches("s3://").trim_end_matches('/')),
-        text("WAL_BUCKET_SCOPE_PREFIX", &format!("{namespace}/")),
-        text("WAL_BUCKET_SCOPE_SUFFIX", &format!("/{}", generation.lineage)),
-        text("BACKUP_SCHEDULE", &backup.schedule),
-        text("BACKUP_NUM_TO_RETAIN", &kept(backup).to_string()),
+        text("CLONE_METHOD", "CLONE_WITH_WALE"),
+        text("CLONE_SCOPE", &source.generation()),
+        text("CLONE_PGVERSION", &source.version),
     ];
-    variables.extend(endpoint.iter().map(|endpoint| text("AWS_ENDPOINT", endpoint)));
-    variables.extend(region.iter().map(|region| text("AWS_REGION", region)));
+    variables.extend(place("CLONE_", &source.destination, &source.namespace, &source.lineage));
+    variables.extend(source.point_in_time.iter().map(|moment| text("CLONE_TARGET_TIME", moment)));
+    variables.extend(access("CLONE_", &source.destination));
+    variables
+}
+
+fn place(prefix: &str, destination: &Destination, namespace: &str, lineage: &str) -> [EnvVar; 3] {
+    let bucket = destination.path.trim_start_matches("s3://").trim_end_matches('/');
+    [
+        text(&format!("{prefix}WAL_S3_BUCKET"), bucket),
+        text(&format!("{prefix}WAL_BUCKET_SCOPE_PREFIX"), &format!("{namespace}/")),
+        text(&format!("{prefix}WAL_BUCKET_SCOPE_SUFFIX"), &format!("/{lineage}")),
+    ]
+}
+
+fn access(prefix: &str, destination: &Destination) -> Vec<EnvVar> {
+    let Destination { endpoint, region, access, .. } = destination;
+    let mut variables = vec![];
+    variables.extend(endpoint.iter().map(|endpoint| text(&format!("{prefix}AWS_ENDPOINT"), endpoint)));
+    variables.extend(region.iter().map(|region| text(&format!("{prefix}AWS_REGION"), region)));
     if let DestinationAccess::Secret(KeySecret { name, access_key_id, secret_access_key }) = access {
         variables.extend([
-            from_secret("AWS_ACCESS_KEY_ID", name, access_key_id),
-            from_secret("AWS_SECRET_ACCESS_KEY", name, secret_access_key),
+            from_secret(&format!("{prefix}AWS_ACCESS_KEY_ID"), name, access_key_id),
+            from_secret(&format!("{prefix}AWS_SECRET_ACCESS_KEY"), name, secret_access_key),
         ]);
     }
     variables

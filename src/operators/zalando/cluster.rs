@@ -36,7 +36,7 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
         users: map([(owner.clone(), [])]),
         databases: map([(database.as_str(), owner)]),
         prepared_databases: prepared(terms),
-        env: terms.backup.iter().flat_map(|backup| backup::variables(generation, backup)).collect(),
+        env: environment(generation),
         sidecars: if terms.monitoring.off { vec![] } else { vec![exporter(terms, settings)] },
         // Nobody is there to connect to.
         enable_connection_pooler: awake && terms.pooling.is_some(),
@@ -56,6 +56,13 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
         spilo_fs_group: GROUP,
     };
     resource(generation, KEY, KIND, generation.name(), Holds::Data(terms.storage), spec)
+}
+
+fn environment(generation: &Generation) -> Vec<EnvVar> {
+    let backup = generation.plan.terms.backup.as_ref();
+    let mut variables = backup.map(|backup| backup::variables(generation, backup)).unwrap_or_default();
+    variables.extend(generation.source.iter().flat_map(backup::clone));
+    variables
 }
 
 /// The plan's settings, what is logged below them, and the library for the audit.

@@ -97,6 +97,8 @@ fn members(generation: &Generation) -> Workload {
     let mut reaches = doors([(own(), postgresql::PORT), (own(), PATRONI), (Peer::ApiServer, HTTPS)]);
     if terms.backup.is_some() {
         accepts.push(backup_job::door(postgresql::PORT));
+    }
+    if terms.backup.is_some() || generation.source.is_some() {
         reaches.extend(doors([(Peer::ObjectStore, HTTPS)]));
     }
     accepts.extend(scraped(terms, METRICS));

@@ -16,13 +16,13 @@ mod facts;
 mod health;
 
 use super::{
-    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, backup_job,
-    postgresql,
+    AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Restores,
+    backup_job, postgresql,
 };
 use super::{postgresql_roles, roles};
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, Plan, Terms};
+use crate::api::plan::{Delivery, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
@@ -83,7 +83,8 @@ impl Operator for Zalando {
             point_in_time: true,
             extensions: true,
             hibernation: true,
-            restore: false,
+            restore: Restores::Archive,
+            stores: &[Store::S3],
             load_balancer: true,
             encryption: Encryption::Own,
             audit: true,

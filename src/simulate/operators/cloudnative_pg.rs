@@ -27,7 +27,7 @@ pub fn cluster(turn: &mut Turn, id: &Id) {
     let sleeps = cluster["metadata"]["annotations"][HIBERNATION] == "on";
     let mut resizing = vec![];
     let small: Vec<&Id> = volumes.iter().filter(|volume| capacity(turn.store, volume) < bytes(size)).collect();
-    let phase = if volumes.is_empty() && !recoverable(turn.store, &cluster) {
+    let phase = if volumes.is_empty() && !recoverable(turn, &cluster) {
         "Setting up primary"
     } else if volumes.is_empty() {
         members = Members { ready: 0, rolled_out: pods };
@@ -101,7 +101,7 @@ pub fn backup(turn: &mut Turn, id: &Id) {
     let phase = match text(&backup["status"]["phase"]) {
         "completed" | "failed" => return,
         // It waits for a member to take it from.
-        "" if cluster["status"]["readyInstances"].as_u64().unwrap_or(0) == 0 => "pending",
+        "" | "pending" if cluster["status"]["readyInstances"].as_u64().unwrap_or(0) == 0 => "pending",
         "" | "pending" => "running",
         _ if turn.outage.backups => "failed",
         _ => "completed",
@@ -129,9 +129,13 @@ pub fn backup(turn: &mut Turn, id: &Id) {
 }
 
 /// Whether there is a backup where the Cluster is to begin from; one that begins empty needs none.
-fn recoverable(store: &Store, cluster: &Value) -> bool {
+fn recoverable(turn: &Turn, cluster: &Value) -> bool {
+    let store = &turn.store;
     if !cluster["spec"]["bootstrap"]["recovery"].is_object() {
         return true;
+    }
+    if turn.outage.backups {
+        return false;
     }
     let from = &cluster["spec"]["externalClusters"][0]["plugin"]["parameters"];
     let (namespace, server) = (text(&cluster["metadata"]["namespace"]), text(&from["serverName"]));
@@ -177,6 +181,8 @@ pub fn scheduled_backup(turn: &mut Turn, id: &Id) {
     if is_due {
         let name = format!("{}-{}", id.name, now.strftime("%Y%m%d%H%M%S"));
         let mut backup = owned(&cluster, API_VERSION, "Backup", &name);
+        let labels = json!({"cnpg.io/cluster": spec["cluster"]["name"], "cnpg.io/scheduled-backup": id.name});
+        object(&mut backup["metadata"]).insert("labels".into(), labels);
         let what = json!({"cluster": spec["cluster"], "method": spec["method"],
             "pluginConfiguration": spec["pluginConfiguration"]});
         object(&mut backup).insert("spec".into(), what);

@@ -3,7 +3,7 @@
 //! schedule, statuses (its `diagnose.py` and `cluster_api.py`: ClusterDiagStatus, createTime; `backup_api.py`).
 
 use super::Turn;
-use super::objects::{Rollout, owned, stateful_set, with_volume};
+use super::objects::{Rollout, all_beside, owned, stateful_set, with_volume};
 use crate::render::object;
 use crate::simulate::store::{Id, text};
 use serde_json::{Value, json};
@@ -16,6 +16,14 @@ pub fn cluster(turn: &mut Turn, id: &Id) {
     // It waits for the administrator's without a word.
     if turn.beside(id, "v1", "Secret", text(&spec["secretName"])).is_null() {
         return say(turn, id, "PENDING", 0);
+    }
+    let initial = &spec["initDB"]["dump"]["storage"]["s3"]["prefix"];
+    if initial.is_string() && cluster["status"]["createTime"].is_null() {
+        let made = all_beside(turn, &cluster, &id.group, "MySQLBackup");
+        let is_there = |made: &Value| made["status"]["output"].as_str() == text(initial).rsplit('/').next();
+        if turn.outage.backups || !made.iter().any(is_there) {
+            return say(turn, id, "INITIALIZING", 0);
+        }
     }
     let instances = spec["instances"].as_u64().unwrap_or(1);
     let image = |what: &str| format!("{}/{what}:{}", text(&spec["imageRepository"]), text(&spec["version"]));

@@ -34,7 +34,7 @@ use std::collections::BTreeMap;
 type StandIn = (&'static str, &'static str, fn(&mut Turn, &Id));
 
 /// In the order of their turns: operators first, then who makes what operators ask for.
-const STAND_INS: [StandIn; 38] = [
+const STAND_INS: [StandIn; 39] = [
     ("postgresql.cnpg.io", "Cluster", cloudnative_pg::cluster),
     ("postgresql.cnpg.io", "Backup", cloudnative_pg::backup),
     ("postgresql.cnpg.io", "ScheduledBackup", cloudnative_pg::scheduled_backup),
@@ -54,6 +54,7 @@ const STAND_INS: [StandIn; 38] = [
     ("everest.percona.com", "DatabaseClusterBackup", everest::backup),
     ("psmdb.percona.com", "PerconaServerMongoDB", percona_server_mongodb::cluster),
     ("psmdb.percona.com", "PerconaServerMongoDBBackup", percona_server_mongodb::backup),
+    ("psmdb.percona.com", "PerconaServerMongoDBRestore", percona_server_mongodb::restore),
     ("mongodbcommunity.mongodb.com", "MongoDBCommunity", mongodb_community::replica_set),
     ("mysql.oracle.com", "InnoDBCluster", innodb_cluster::cluster),
     ("mysql.oracle.com", "MySQLBackup", innodb_cluster::backup),

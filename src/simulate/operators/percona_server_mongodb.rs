@@ -1,4 +1,4 @@
-//! Percona's operator for MongoDB 1.22. In: `PerconaServerMongoDB`, `PerconaServerMongoDBBackup`. Out: a StatefulSet for each
+//! Percona's operator for MongoDB 1.22. In: `PerconaServerMongoDB`, `PerconaServerMongoDBBackup` and `-Restore`. Out: a StatefulSet for each
 //! replica set and for the routers, volumes, secrets, backups on schedule, statuses (its `psmdb_types.go`: AppState,
 //! ReplsetStatus; `perconaservermongodbbackup_types.go`: BackupState; labels in `pkg/naming/labels.go`).
 
@@ -143,9 +143,38 @@ pub fn backup(turn: &mut Turn, id: &Id) {
     match state {
         "running" => _ = fields.insert("start".into(), now.into()),
         "error" => _ = fields.insert("error".into(), "the store does not answer".into()),
-        "ready" => _ = fields.insert("completed".into(), now.into()),
+        "ready" => {
+            let storage = &cluster["spec"]["backup"]["storages"][text(&backup["spec"]["storageName"])]["s3"];
+            let destination = format!("s3://{}/{}/{now}", text(&storage["bucket"]), text(&storage["prefix"]));
+            fields.extend([
+                ("completed".into(), now.into()),
+                ("destination".into(), destination.into()),
+                ("type".into(), backup["spec"]["type"].clone()),
+                ("size".into(), "1.21GB".into()),
+            ]);
+        }
         _ => {}
     }
+    turn.set_status(id, status);
+}
+
+/// It gives up at once where there is no cluster or no such backup, and never tries again.
+pub fn restore(turn: &mut Turn, id: &Id) {
+    let restore = turn.get(id);
+    let spec = &restore["spec"];
+    let cluster = turn.beside(id, API_VERSION, "PerconaServerMongoDB", text(&spec["clusterName"]));
+    let made = all_beside(turn, &restore, &id.group, "PerconaServerMongoDBBackup");
+    let is_there = |made: &Value| made["status"]["destination"] == spec["backupSource"]["destination"];
+    let status = match restore["status"]["state"].as_str() {
+        Some("ready" | "error") => return,
+        _ if cluster.is_null() => json!({"state": "error", "error": "get cluster: not found"}),
+        _ if !made.iter().any(is_there) => json!({"state": "error", "error": "failed to validate backup"}),
+        None => json!({"state": "waiting"}),
+        Some("waiting") => json!({"state": "requested"}),
+        Some("requested") => json!({"state": "running"}),
+        Some(_) if turn.outage.backups => json!({"state": "error", "error": "the store does not answer"}),
+        Some(_) => json!({"state": "ready", "completed": turn.now.to_string()}),
+    };
     turn.set_status(id, status);
 }
 

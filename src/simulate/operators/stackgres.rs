@@ -17,6 +17,13 @@ pub fn cluster(turn: &mut Turn, id: &Id) {
     if profile.is_null() {
         return;
     }
+    let initial = &spec["initialData"]["restore"]["fromBackup"]["name"];
+    if initial.is_string() && turn.beside(id, "apps/v1", "StatefulSet", &id.name).is_null() {
+        let backup = turn.beside(id, API_VERSION, "SGBackup", text(initial));
+        if backup["status"]["process"]["status"] != "Completed" || turn.outage.backups {
+            return;
+        }
+    }
     let sizes = json!({"cpu": profile["spec"]["cpu"], "memory": profile["spec"]["memory"]});
     let patroni = json!({"name": "patroni", "resources": {"limits": sizes, "requests": sizes}});
     let labels =

@@ -15,6 +15,11 @@ pub fn postgresql(turn: &mut Turn, id: &Id) {
         let name = format!("{}.{}.credentials.postgresql.acid.zalan.do", role.replace('_', "-"), id.name);
         turn.apply(secret(&cluster, &name, &[("username", role), ("password", MADE_UP)]));
     }
+    // Whoever begins with an archive gets no member before it can be read.
+    let clones = spec["env"].as_array().into_iter().flatten().any(|variable| variable["name"] == "CLONE_METHOD");
+    if clones && turn.outage.backups && turn.beside(id, "apps/v1", "StatefulSet", &id.name).is_null() {
+        return turn.set_status(id, json!({"PostgresClusterStatus": "Creating"}));
+    }
     // Settings stand for the restart of each member that Patroni makes of them.
     let postgres = json!({"name": "postgres", "image": spec["dockerImage"], "resources": spec["resources"],
         "env": spec["env"], "parameters": spec["postgresql"]});

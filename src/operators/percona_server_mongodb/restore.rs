@@ -1,0 +1,187 @@
+//! A restore: a `PerconaServerMongoDBRestore` into a cluster that is there and still empty. In: a generation that begins with
+//! a backup. Out: the resource, and how far it has come.
+//!
+//! Only the application's database is restored, without users: with all of it the system's users of the old cluster would
+//! come too, with passwords that the new one's operator does not know. So it takes a dump, and of shards no point in time
+//! (Percona Backup for MongoDB 2.12, "Known limitations").
+
+use super::health::Cluster;
+use super::{health, key, kind};
+use crate::api::claim::{self, BackupMethod};
+use crate::api::plan::{DestinationAccess, Terms};
+use crate::api::problem::Problem;
+use crate::api::record::{Generation, Source};
+use crate::observed::Observed;
+use crate::operators::health::State;
+use crate::operators::{Holds, Resource, resource};
+use crate::wire::{Key, Undecodable};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Once the cluster is ready: the operator gives a restore up whose cluster it does not find. One that is there stays until
+/// it has done its work.
+pub fn compose(generation: &Generation, observed: &Observed) -> Option<Resource> {
+    let source = generation.awaited()?;
+    let key = generation.key(key::RESTORE);
+    if !observed.composed.contains_key(&Key(key)) && !is_ready(generation, observed) {
+        return None;
+    }
+    let destination = source.backup.as_deref().unwrap_or_default();
+    let (bucket, prefix) = place(destination);
+    let spec = Spec {
+        cluster_name: generation.name(),
+        backup_source: BackupSource {
+            r#type: "logical",
+            destination,
+            s3: S3 {
+                bucket,
+                prefix,
+                region: source.destination.region.as_deref(),
+                endpoint_url: source.destination.endpoint.as_deref(),
+                credentials_secret: match &source.destination.access {
+                    DestinationAccess::Secret(secret) => Some(&secret.name),
+                    _ => None,
+                },
+            },
+        },
+        pitr: point_in_time(source).map(|date| PointInTime { r#type: "date", date }),
+        selective: Selective { namespaces: [format!("{}.*", generation.database().inside)] },
+    };
+    let name = format!("{}-restore", generation.name());
+    Some(resource(generation, key::RESTORE, kind::RESTORE, name, Holds::Nothing, spec))
+}
+
+/// What cannot be restored so.
+pub fn problems(restore: &claim::Restore, from: &Terms, to: &Terms) -> Vec<Problem> {
+    let mut problems = vec![];
+    let mut check = |wrong: bool, path: &str, what: &str, right: &str| {
+        if wrong {
+            problems.push(Problem::new(path, what, right));
+        }
+    };
+    let physical = from.backup.as_ref().is_some_and(|backup| backup.method == BackupMethod::Physical);
+    let what = "the backups are copies of files, which only the cluster that made them can read";
+    check(
+        physical && restore.backup.is_none(),
+        "spec.restore",
+        what,
+        "write the name of a dump in spec.restore.backup",
+    );
+    let what = "the agents that restore are there only where there are backups";
+    check(to.backup.is_none(), "spec.backup.enabled", what, "leave it out, or write true");
+    let moment = restore.point_in_time.is_some();
+    let continuous = from.backup.as_ref().is_some_and(|backup| backup.continuous);
+    let what = "the log of what was written after a backup is not kept there";
+    let right = "leave it out: the newest backup is restored, or the one in spec.restore.backup";
+    check(moment && !continuous, "spec.restore.pointInTime", what, right);
+    let what = "a database of several shards cannot be restored to a point in time, only as a backup has it";
+    check(moment && continuous && from.shards > 1, "spec.restore.pointInTime", what, "leave it out");
+    problems
+}
+
+/// How the database is while it is restored: nothing of it serves before that has ended.
+pub fn state(generation: &Generation, state: State, observed: &Observed) -> Result<State, Undecodable> {
+    let begun: Option<Restore> = observed.get(&generation.key(key::RESTORE))?;
+    Ok(match (state, begun) {
+        (State::Ready, Some(Restore { status: Status { state: Some("ready"), .. } })) => State::Ready,
+        (_, Some(Restore { status: Status { state: Some("error" | "rejected"), error } })) => {
+            State::Failed(format!("the restore failed: {}", error.unwrap_or("the operator says no more")))
+        }
+        (State::Ready, Some(Restore { status })) => {
+            State::Progressing(format!("its data is being restored: {}", status.state.unwrap_or("not begun yet")))
+        }
+        (State::Ready, None) => State::Progressing("its data is not being restored yet".into()),
+        (State::Hibernated, _) => State::Progressing("it sleeps, and its data is not restored yet".into()),
+        (State::Degraded(why), _) => State::Progressing(why),
+        (other, _) => other,
+    })
+}
+
+fn is_ready(generation: &Generation, observed: &Observed) -> bool {
+    let cluster: Option<Cluster> = observed.get(&generation.key(key::CLUSTER)).ok().flatten();
+    let image = generation.plan.notes.release.as_str();
+    cluster.is_some_and(|cluster| health::state(&generation.plan, &cluster, Some(image)) == State::Ready)
+}
+
+/// Bucket and folder of `s3://BUCKET/FOLDER/NAME`.
+fn place(destination: &str) -> (&str, &str) {
+    let (folder, _) = destination.trim_start_matches("s3://").rsplit_once('/').unwrap_or_default();
+    folder.split_once('/').unwrap_or((folder, ""))
+}
+
+/// In UTC, as the operator writes it.
+fn point_in_time(source: &Source) -> Option<String> {
+    let moment: Timestamp = source.point_in_time.as_ref()?.parse().ok()?;
+    Some(moment.strftime("%Y-%m-%d %H:%M:%S").to_string())
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Spec<'a> {
+    cluster_name: String,
+    backup_source: BackupSource<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pitr: Option<PointInTime>,
+    selective: Selective,
+}
+
+#[derive(Serialize)]
+struct BackupSource<'a> {
+    r#type: &'static str,
+    destination: &'a str,
+    s3: S3<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct S3<'a> {
+    bucket: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    prefix: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credentials_secret: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct PointInTime {
+    r#type: &'static str,
+    date: String,
+}
+
+#[derive(Serialize)]
+struct Selective {
+    namespaces: [String; 1],
+}
+
+#[derive(Deserialize)]
+struct Restore<'a> {
+    #[serde(borrow, default)]
+    status: Status<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Status<'a> {
+    state: Option<&'a str>,
+    error: Option<&'a str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_lies_in_a_bucket_and_a_folder() {
+        let cases = [
+            ("s3://company/a/checkout/orders/u-1/2026-11-19T02:00:21Z", ("company", "a/checkout/orders/u-1")),
+            ("s3://company/2026-11-19T02:00:21Z", ("company", "")),
+        ];
+        for (destination, expected) in cases {
+            assert_eq!(place(destination), expected, "{destination}");
+        }
+    }
+}
