@@ -59,7 +59,7 @@ const metrics = { createCounter: counter, createHistogram: counter, createUpDown
 let tasks = 0;
 
 /** The pull request that comes of it. */
-async function play(file, template, parameters) {
+async function play(file, template, parameters, user = 'jo') {
   const refusals = refused(template.spec.parameters, parameters);
   if (refusals.length > 0) throw new Error(`the form does not take it: ${refusals.join('; ')}`);
   const made = [];
@@ -71,7 +71,7 @@ async function play(file, template, parameters) {
   const spec = {
     apiVersion: template.apiVersion, parameters, output: template.spec.output,
     steps: template.spec.steps.map((step, index) => ({ ...step, id: step.id ?? `step-${index}`, name: step.name ?? step.action })),
-    user: { ref: 'user:default/jo', entity: { metadata: { name: 'jo' } } },
+    user: { ref: `user:default/${user}`, entity: { metadata: { name: user } } },
     templateInfo: { entityRef: `template:default/${template.metadata.name}`, baseUrl: `file://${file}` },
   };
   const { output } = await runner.execute({
@@ -209,7 +209,7 @@ for (const name of (await readdir(templates)).filter(name => name !== 'create'))
     const target = first[`${of}/${name === 'rotate'}`] ?? first[`${of}/false`] ?? first[`${of}/true`];
     const data = { ...combination, database: `resource:default/checkout.${target.name}` };
     try {
-      const request = await play(file, template, data);
+      const request = await play(file, template, data, 'kim');
       edits += 1;
       if (name === 'delete') {
         if (Object.keys(request.changes[0].files).length !== 3) throw new Error('not all is deleted');
@@ -219,6 +219,8 @@ for (const name of (await readdir(templates)).filter(name => name !== 'create'))
       const claim = yaml.parse(Buffer.from(text.content, text.encoding).toString());
       const wrong = wanted[name](claim.spec, data);
       if (wrong) throw new Error(wrong);
+      const by = claim.metadata.annotations['db.platform.io/requested-by'];
+      if (by !== 'kim') throw new Error(`requested by ${by}`);
       // Each under a name of its own, so that all of them are checked at once.
       claim.metadata.name = `edited${index}`;
       const place = `${edited}/${index}.yaml`;
