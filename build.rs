@@ -16,8 +16,8 @@ use std::{
 
 const PROTOCOL: &str = "proto/fn/v1/run_function.proto";
 
-/// What packages hold and `schema` prints.
-const CARRIED: [&str; 22] = [
+/// What packages hold and `schema` prints or fills in.
+const CARRIED: [&str; 25] = [
     "apis/database.yaml",
     "compositions/database.yaml",
     "crossplane.yaml",
@@ -40,13 +40,17 @@ const CARRIED: [&str; 22] = [
     "package/input/integrations.yaml",
     "package/input/reports.yaml",
     "package/input/tierdefaults.yaml",
+    "src/portal/skeleton/catalog-info.yaml.njk",
+    "src/portal/skeleton/database.yaml.njk",
+    "src/portal/skeleton/kustomization.yaml",
 ];
 
 /// What commands read at each start, of which YAML would be more than half of a `render`; and the names of the same as JSON.
-const READ: [(&str, &str); 3] = [
+const READ: [(&str, &str); 4] = [
     ("compositions/database.yaml", "composition.json"),
     ("apis/database.yaml", "claim.json"),
     ("deploy/crds/databaseapprovals.yaml", "approval.json"),
+    ("src/portal/templates.yaml", "templates.json"),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -66,6 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         carry(&mut table, &out, file, &fs::read(file)?)?;
     }
     for (file, name) in READ {
+        println!("cargo:rerun-if-changed={file}");
         let value: serde_json::Value = serde_saphyr::from_str(&fs::read_to_string(file)?)?;
         carry(&mut table, &out, name, value.to_string().as_bytes())?;
     }

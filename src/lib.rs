@@ -28,6 +28,7 @@ pub mod wire;
 pub mod render;
 pub mod preview;
 pub mod explain;
+pub mod portal;
 pub mod adopt;
 pub mod simulate;
 pub mod schema;

@@ -72,3 +72,26 @@ fn the_ready_example_is_ready() {
     );
     assert_eq!(rendered.ready.values().filter(|ready| !**ready).count(), 0, "{:?}", rendered.ready);
 }
+
+/// What stands in the example repository is what its own pipeline asks for.
+#[test]
+fn the_gitops_repository_is_valid_and_its_catalog_is_generated() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/gitops");
+    let run = |arguments: &[&str]| {
+        let program = env!("CARGO_BIN_EXE_function-database");
+        let output = std::process::Command::new(program).current_dir(&root).args(arguments).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        (String::from_utf8(output.stdout).unwrap(), said)
+    };
+    let now = ["--now", "2026-11-21T12:00:00Z"];
+    let (_, said) = run(&["validate", "databases", "approvals", now[0], now[1]]);
+    assert!(said.starts_with("4 checked"), "{said}");
+    for folder in ["dev/checkout-dev/orders", "staging/billing/ledger", "prod/checkout/orders"] {
+        let folder = format!("databases/{folder}");
+        let committed = std::fs::read_to_string(root.join(&folder).join("catalog-info.yaml")).unwrap();
+        assert_eq!(run(&["catalog", &folder]).0, committed, "{folder}");
+        let (rendered, _) = run(&["render", &folder, "--cluster", "approvals", now[0], now[1]]);
+        assert!(rendered.contains("phase: Provisioning"), "{folder}: {rendered}");
+    }
+}

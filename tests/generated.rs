@@ -1,14 +1,17 @@
-//! The committed XRDs, CRDs, the matrix of features and the schema of plans are what the types say. `UPDATE=1 cargo test --test generated` rewrites them.
+//! The committed XRDs, CRDs, the matrix of features and the schema of plans are what the types say, and the portal's example
+//! templates what the shipped policy says. `UPDATE=1 cargo test --test generated` rewrites them.
 #![cfg(test)]
 
 use function_database::api::claim::Claim;
-use function_database::api::input::{Manifest, TierDefaults};
+use function_database::api::input::{Manifest, Step, TierDefaults};
 use function_database::api::plan::{DatabaseName, Operator};
 use function_database::api::record::Generation;
 use function_database::api::schema::{FILES, generate};
 use function_database::integrations::dashboard::dashboard;
 use function_database::operators::{self, Encryption, matrix, name_of};
+use function_database::portal::{self, Repository};
 use function_database::preview::Preview;
+use function_database::render::Composition;
 use function_database::wire::Object;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -49,6 +52,16 @@ fn dashboards() -> Vec<(String, String)> {
     made.flatten().collect()
 }
 
+/// What a platform with the shipped policy gives to Backstage.
+fn forms() -> Vec<(String, String)> {
+    let composition: Value = serde_saphyr::from_str(include_str!("../compositions/database.yaml")).unwrap();
+    let composition = Composition::read(&composition).unwrap();
+    let tiers = composition.input(Step::TierDefaults, None).unwrap();
+    let gate = composition.input(Step::ApprovalGate, None).unwrap();
+    let files = portal::files(&tiers, &gate, &Repository { owner: "example", name: "databases" });
+    files.into_iter().map(|(path, text)| (format!("examples/backstage/{path}"), text)).collect()
+}
+
 #[test]
 fn committed_files_are_the_generated_ones() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -57,7 +70,7 @@ fn committed_files_are_the_generated_ones() {
     assert!(generated.iter().map(|(path, _)| path).eq(FILES.iter()), "FILES has other files");
     let documents = [("docs/operators.md", matrix::markdown()), ("docs/plan.schema.json", plan_schema())];
     let own = generated.into_iter().chain(documents);
-    for (path, text) in own.map(|(path, text)| (path.to_string(), text)).chain(dashboards()) {
+    for (path, text) in own.map(|(path, text)| (path.to_string(), text)).chain(dashboards()).chain(forms()) {
         let file = root.join(&path);
         if std::fs::read_to_string(&file).unwrap_or_default() == text {
             continue;

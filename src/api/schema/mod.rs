@@ -39,6 +39,11 @@ pub fn claim() -> Result<Schema, BuildError> {
     Schema::build(&schema, rules::claim())
 }
 
+/// What the schema says of the fields of a claim's spec.
+pub fn spec() -> Value {
+    of("claim.json")["properties"]["spec"].take()
+}
+
 /// The schema of an approval, with its rules.
 ///
 /// # Errors
