@@ -65,7 +65,7 @@ impl Platform {
         render(&self.composition, claim, observed, &self.sources(claim), self.now)
     }
 
-    /// Another database that would be the same but for its name, and a backup.
+    /// Another database that would be the same but for its name, and backups of it.
     fn sources(&self, claim: &Value) -> Vec<Value> {
         let mut other = claim.clone();
         other["metadata"]["name"] = "bills".into();
@@ -76,7 +76,31 @@ impl Platform {
             "metadata": {"name": "nightly", "namespace": "checkout"},
             "status": {"phase": "completed", "backupId": "20261119T020000"},
         });
-        record.into_iter().chain([backup]).collect()
+        let dump = json!({
+            "apiVersion": "mysql.oracle.com/v2", "kind": "MySQLBackup",
+            "metadata": {
+                "name": "nightly", "namespace": "checkout", "creationTimestamp": "2026-11-19T02:00:00Z",
+                "labels": {"tier": "mysql", "mysql.oracle.com/cluster": "bills"},
+            },
+            "spec": {"clusterName": "bills", "backupProfileName": "full"},
+            "status": {
+                "status": "Completed", "startTime": "2026-11-19T02:00:00Z", "completionTime": "2026-11-19T02:04:00Z",
+                "output": "nightly",
+            },
+        });
+        let logical = json!({
+            "apiVersion": "psmdb.percona.com/v1", "kind": "PerconaServerMongoDBBackup",
+            "metadata": {
+                "name": "nightly", "namespace": "checkout", "creationTimestamp": "2026-11-19T02:00:00Z",
+                "labels": {"percona.com/cluster": "bills", "percona.com/backup-type": "cron"},
+            },
+            "spec": {"clusterName": "bills"},
+            "status": {
+                "state": "ready", "start": "2026-11-19T02:00:00Z", "completed": "2026-11-19T02:04:00Z",
+                "type": "logical", "destination": "s3://company-database-backups/nightly",
+            },
+        });
+        record.into_iter().chain([backup, dump, logical]).collect()
     }
 
     fn composed(&self, claim: &Value, plan: &Plan) -> BTreeMap<Key, Object> {
