@@ -245,3 +245,25 @@ fn is_zero(number: &u32) -> bool {
 fn numbered(name: &str, number: u32) -> String {
     if number == 1 { name.into() } else { format!("{name}-g{number}") }
 }
+
+/// The number of a generation of this name; none if it is none of this database.
+pub fn number_of(database: &str, generation: &str) -> Option<u32> {
+    match generation.strip_prefix(database)? {
+        "" => Some(1),
+        ending => ending.strip_prefix("-g")?.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generation_is_known_by_its_name() {
+        let names = [("orders", Some(1)), ("orders-g2", Some(2)), ("orders-g12", Some(12))];
+        let others = [("invoices", None), ("orders-gx", None), ("orders2", None)];
+        for (name, expected) in names.into_iter().chain(others) {
+            assert_eq!(number_of("orders", name), expected, "{name}");
+        }
+    }
+}

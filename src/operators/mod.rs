@@ -111,6 +111,11 @@ pub trait Operator {
         Err("cannot be restored".into())
     }
 
+    /// The name of the generation that it is a backup of. None: it does not say.
+    fn backup_of<'a>(&self, _backup: &'a Object) -> Option<&'a str> {
+        None
+    }
+
     /// How such a backup stands, as it says itself.
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable>;
 

@@ -38,16 +38,21 @@ pub fn origin(
     }
     if let Some(name) = &restore.backup {
         let Some(found) = backup(evidence, plan, &source.namespace, name)? else { return Ok(None) };
-        let id = operators::of(plan.terms.operator).backup_id(&found);
-        source.backup = Some(id.map_err(|wrong| {
-            let right = "write the name of one that is complete";
-            Problems(vec![Problem::new("spec.restore.backup", format!("{name} {wrong}"), right)])
-        })?);
+        let operator = operators::of(plan.terms.operator);
+        let problem =
+            |wrong, right| Problems(vec![Problem::new("spec.restore.backup", format!("{name} {wrong}"), right)]);
+        let id = operator.backup_id(&found);
+        source.backup = Some(id.map_err(|wrong| problem(wrong, "write the name of one that is complete"))?);
         // A backup that was made for a generation says for which.
         let text = |annotation| mark(&found, annotation).map(String::from);
         source.lineage = text(LINEAGE).unwrap_or(source.lineage);
         source.version = text(VERSION).unwrap_or(source.version);
         source.number = text(GENERATION).and_then(|number| number.parse().ok()).unwrap_or(source.number);
+        if let Some(of) = operator.backup_of(&found) {
+            let other =
+                || problem(format!("is a backup of {of}, not of {}", source.name), "write the name of one of its own");
+            source.number = record::number_of(&source.name, of).ok_or_else(other)?;
+        }
     }
     Ok(Some(Origin::Backup(Box::new(source))))
 }

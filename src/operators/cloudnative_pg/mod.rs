@@ -141,6 +141,10 @@ impl Operator for CloudNativePg {
         backup::id(backup)
     }
 
+    fn backup_of<'a>(&self, backup: &'a Object) -> Option<&'a str> {
+        backup.text("backup", &["spec", "cluster", "name"]).ok().flatten()
+    }
+
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable> {
         backup::run(backup)
     }

@@ -158,6 +158,10 @@ impl Operator for PerconaServerMongoDb {
         backup::id(backup)
     }
 
+    fn backup_of<'a>(&self, backup: &'a Object) -> Option<&'a str> {
+        backup.text("backup", &["spec", "clusterName"]).ok().flatten()
+    }
+
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable> {
         backup::run(backup)
     }

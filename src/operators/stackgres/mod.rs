@@ -145,6 +145,10 @@ impl Operator for StackGres {
         backup::id(backup)
     }
 
+    fn backup_of<'a>(&self, backup: &'a Object) -> Option<&'a str> {
+        backup.text("backup", &["spec", "sgCluster"]).ok().flatten()?.strip_suffix(ENDING)
+    }
+
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable> {
         backup::run(backup)
     }
