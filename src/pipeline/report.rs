@@ -56,7 +56,8 @@ pub fn run(request: &Request, _settings: &Report, now: Timestamp) -> Result<Resp
     for condition in report::conditions(&view) {
         put(&mut conditions, condition);
     }
-    response.events = report::events(&request.composite, &conditions);
+    let said = report::observed(&request.composite);
+    response.events = report::events(&said, &conditions);
     response.conditions = conditions;
     let composite = &mut response.desired.composite.object;
     let status = Object::of(&status);
@@ -68,7 +69,7 @@ pub fn run(request: &Request, _settings: &Report, now: Timestamp) -> Result<Resp
     }
     // The gate says itself when a window opens.
     let waits = !matches!(ruling.standing, Standing::Applied | Standing::Waiting);
-    let awaited = waits || !health.is_some_and(|health| health.is_settled());
+    let awaited = waits || !health.is_some_and(|health| health.is_settled()) || report::circuit_is_open(&said);
     let stales =
         stale_at.and_then(|at| at.duration_since(now).try_into().ok()).filter(|left: &Duration| !left.is_zero());
     response.ttl = awaited.then_some(AWAIT).or(stales);

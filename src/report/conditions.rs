@@ -93,12 +93,23 @@ fn monitored(view: &View, metrics: &str, alerts: &str) -> (Truth, &'static str, 
 /// What deserves a warning when it begins, by the reason of the condition.
 const WARNINGS: [&str; 7] = ["Invalid", "AwaitingApproval", "Lost", "Failed", "Trouble", "TooOld", "LastBackupFailed"];
 
-/// One warning for each condition that begins to say something bad. What is observed may be forged, which then costs its
-/// author an event, and nobody a database: a status that cannot be read has said nothing.
-pub fn events(composite: &Object, conditions: &[Condition]) -> Vec<Event> {
+/// What the composite says now. It may be forged, which then costs its author an event or a run more, and nobody a database: a
+/// status that cannot be read has said nothing.
+pub fn observed(composite: &Object) -> Vec<ObservedCondition> {
     let Observed { status } = composite.decode("composite").unwrap_or_default();
+    status.conditions
+}
+
+/// Whether Crossplane's circuit breaker is open: too much changed at once, and it drops what it hears of, edits too, until
+/// somebody asks it to look.
+pub fn circuit_is_open(observed: &[ObservedCondition]) -> bool {
+    observed.iter().any(|condition| condition.kind == "Responsive" && condition.status == "False")
+}
+
+/// One warning for each condition that begins to say something bad.
+pub fn events(observed: &[ObservedCondition], conditions: &[Condition]) -> Vec<Event> {
     let said = |condition: &Condition| {
-        status.conditions.iter().any(|before| {
+        observed.iter().any(|before| {
             before.kind == condition.kind
                 && before.reason == condition.reason
                 && before.message.as_deref().unwrap_or_default() == condition.message.as_deref().unwrap_or_default()
@@ -127,9 +138,10 @@ struct ObservedStatus {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct ObservedCondition {
+pub struct ObservedCondition {
     #[serde(rename = "type")]
     kind: String,
+    status: String,
     reason: String,
     message: Option<String>,
 }

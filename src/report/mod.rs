@@ -19,7 +19,7 @@ use crate::pipeline::documents::Ruling;
 use crate::wire::{DesiredResource, Key};
 use std::collections::BTreeMap;
 
-pub use conditions::{conditions, events};
+pub use conditions::{circuit_is_open, conditions, events, observed};
 
 /// All that a report is made of.
 pub struct View<'a> {
