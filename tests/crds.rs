@@ -253,7 +253,7 @@ fn what_is_deployed_is_known_to_kubernetes_and_crossplane() {
         documents::read(file).into_iter().map(|object| (file.display().to_string(), object)).collect::<Vec<_>>()
     };
     let objects: Vec<(String, Value)> = files.iter().flat_map(read).collect();
-    let other = |kind: &Value| kind == "Kustomization" || kind == "CustomResourceDefinition";
+    let other = |kind: &Value| ["Kustomization", "Component", "CustomResourceDefinition"].iter().any(|it| kind == *it);
     let objects: Vec<_> = objects.into_iter().filter(|(_, object)| !other(&object["kind"])).collect();
     assert!(objects.len() > 12, "{} objects", objects.len());
     let (own, others): (Vec<_>, Vec<_>) =

@@ -124,6 +124,20 @@ impl Offer<'_> {
             "encrypted" => self.either(|on| json!({"tls": {"enabled": on}})).map(|()| free),
             "audit" => given(self.takes(json!({"monitoring": {"audit": true}})), free),
             "restore" => given(self.takes(json!({"restore": {"id": "1"}})), free),
+            "to" => {
+                let all = [
+                    ("latest", "as late as possible", json!({})),
+                    ("point", "a point in time", json!({"pointInTime": "2026-01-01T00:00:00Z"})),
+                    ("backup", "one backup", json!({"backup": "orders-20260101000000"})),
+                ];
+                let whole = |mut restore: Value| {
+                    restore["id"] = "1".into();
+                    json!({"restore": restore})
+                };
+                let taken = all.into_iter().filter(|(_, _, restore)| self.takes(whole(restore.clone())));
+                let (names, words): (Vec<&str>, Vec<&str>) = taken.map(|(name, words, _)| (name, words)).unzip();
+                Some(json!({"enum": names, "enumNames": words}))
+            }
             "approval" => self.approval(),
             "ticket" | "reason" => self.approval().map(|_| free),
             _ => None,
