@@ -24,7 +24,7 @@ fn main() {
     write(&before, CHANGED, "20Gi", None);
     write(&grown, CHANGED, "30Gi", None);
     let (before, grown) = (before.to_str().unwrap(), grown.to_str().unwrap());
-    let prod = format!("{EXAMPLES}/prod.yaml");
+    let prod = format!("{EXAMPLES}/prod-unapproved.yaml");
 
     println!("from exec to exit in ms, on {} cores", available_parallelism().unwrap());
     println!("{:<40}{:>9}{:>9}", "command", "time", "budget");

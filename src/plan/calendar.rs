@@ -10,7 +10,8 @@ use crate::carried;
 use jiff::civil::{self, Date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opening {
@@ -22,9 +23,17 @@ pub enum Opening {
 
 /// None: there is no such time zone.
 pub fn zone(name: Option<&str>) -> Option<TimeZone> {
+    // Every claim is resolved with one, and reading it costs as much as all the rest. By the table's own names, which are few.
+    static READ: Mutex<BTreeMap<&'static str, TimeZone>> = Mutex::new(BTreeMap::new());
     let Some(name) = name else { return Some(TimeZone::UTC) };
-    let (_, data) = zones().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-    TimeZone::tzif(name, data).ok()
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(zone) = read.get(name) {
+        return Some(zone.clone());
+    }
+    let (known, data) = zones().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+    let zone = TimeZone::tzif(known, data).ok()?;
+    read.insert(known, zone.clone());
+    Some(zone)
 }
 
 /// Every time zone with its data, as `build.rs` writes them.
