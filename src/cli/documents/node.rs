@@ -90,7 +90,8 @@ fn source<'a>(text: &'a str, at: &Location) -> Option<&'a str> {
 /// Whether some scalar could be read differently by kubectl. True of some texts in which none is.
 pub fn may_be_ambiguous(text: &str) -> bool {
     let ends = |letter: char| letter.is_whitespace() || ",[]{}:".contains(letter);
-    text.split(ends).any(|word| ambiguity(word, true).is_some())
+    let may_be_number = |word: &str| word.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first));
+    text.split(ends).any(|word| ambiguity(word, may_be_number(word)).is_some())
 }
 
 /// What kubectl reads otherwise than YAML 1.2 says: `source` is how the scalar is written, with its quotes.

@@ -173,3 +173,13 @@ fn a_folder_that_cannot_be_read_is_one_line() {
     let [Source::Unreadable(why)] = sources.as_slice() else { panic!("{} sources", sources.len()) };
     assert!(why.starts_with("no-such-folder: "), "{why}");
 }
+
+#[test]
+fn most_files_are_read_once() {
+    assert!(!node::may_be_ambiguous(
+        "parameters: {work_mem: 4MB}\nretention: 14d\nschedule: \"30 1 * * *\"\nname: no_way"
+    ));
+    assert!(
+        node::may_be_ambiguous("- 0o17") && node::may_be_ambiguous("{a: [yes,1]}") && node::may_be_ambiguous("b: -1_0")
+    );
+}
