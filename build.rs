@@ -79,8 +79,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut lazy = descriptors.clone();
     lazy.file.iter_mut().for_each(leave_structs_undecoded);
-    let lazily = tonic_prost_build::configure().build_transport(false).btree_map(".").bytes(".");
-    lazily.codec_path("crate::wire::codec::Codec").compile_fds(lazy)?;
+    tonic_prost_build::configure().build_transport(false).btree_map(".").bytes(".").compile_fds(lazy)?;
 
     // For the benchmark only: the same protocol as everybody else has it, everything decoded.
     let plain = out.join("plain");

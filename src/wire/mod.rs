@@ -6,7 +6,6 @@
 //!
 //! Must not know what a database is, and must not panic on any bytes.
 
-mod codec;
 mod embed;
 mod error;
 mod field;
