@@ -23,7 +23,7 @@ pub enum Opening {
 
 /// None: there is no such time zone.
 pub fn zone(name: Option<&str>) -> Option<TimeZone> {
-    // Every claim is resolved with one, and reading it costs as much as all the rest. By the table's own names, which are few.
+    // Every step of a database with a window asks, and each would walk the table. By its own names, which are few.
     static READ: Mutex<BTreeMap<&'static str, TimeZone>> = Mutex::new(BTreeMap::new());
     let Some(name) = name else { return Some(TimeZone::UTC) };
     let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,3 +1,5 @@
+//! Forms of the example policy, and of others that lack something.
+
 use super::*;
 use crate::plan::example;
 use serde_json::json;
