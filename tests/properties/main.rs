@@ -85,7 +85,11 @@ proptest! {
     }
 
     #[test]
-    fn nothing_is_lost_whatever_stands_there(damage in heavy_damage()) {
+    fn nothing_is_lost_whatever_stands_there(mut damage in heavy_damage()) {
+        // Who compares what stands there with what is desired is the guard: without it, nobody has forged what stands there.
+        if !READY.after(&damage).composition.steps.iter().any(|step| step.name == "report") {
+            damage.retain(|damage| !matches!(damage, Damage::Garbled { .. }));
+        }
         let world = READY.after(&damage);
         nothing_is_lost(&world, &world.run());
     }
