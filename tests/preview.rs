@@ -3,6 +3,10 @@
 //! `PROPTEST_CASES=10000 cargo test --test preview` looks longer.
 #![cfg(test)]
 
+mod support {
+    pub mod cases;
+}
+
 use function_database::api::approval::OperationKind;
 use function_database::api::claim::Claim;
 use function_database::api::input::{ApprovalGate, Step, TierDefaults};
@@ -24,6 +28,7 @@ use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::sync::LazyLock;
+use support::cases::cases;
 
 static PLATFORM: LazyLock<Platform> = LazyLock::new(|| {
     let shipped = serde_saphyr::from_str(include_str!("../compositions/database.yaml")).unwrap();
@@ -142,11 +147,6 @@ fn record(plan: &Plan) -> Value {
     let mut record = serde_json::to_value(DatabaseRecord::new(record)).unwrap();
     record["metadata"]["annotations"] = json!({KEY: "record"});
     record
-}
-
-fn config(cases: u32) -> ProptestConfig {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(cases);
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 /// Claims of which most are right.
@@ -418,7 +418,7 @@ fn the_json_is_of_its_schema() {
 }
 
 proptest! {
-    #![proptest_config(config(150))]
+    #![proptest_config(cases(150))]
 
     #[test]
     fn what_a_plan_composes_is_what_the_pipeline_composes(claim in claim()) {

@@ -6,6 +6,7 @@
 #![cfg(test)]
 
 mod support {
+    pub mod cases;
     pub mod cel;
     pub mod documents;
 }

@@ -3,9 +3,12 @@
 //! `PROPTEST_CASES=10000 cargo test --test properties` looks longer.
 #![cfg(test)]
 
+#[path = "../support/cases.rs"]
+mod cases;
 mod crossplane;
 mod world;
 
+use cases::cases;
 use function_database::pipeline;
 use function_database::render::Rendered;
 use function_database::wire::{self, Object, proto};
@@ -21,11 +24,6 @@ use world::{Damage, STATEFUL, World, damage, heavy_damage, json, key, replace};
 static READY: LazyLock<World> = LazyLock::new(World::ready);
 /// What runs, as it was approved.
 static RUNS: LazyLock<Value> = LazyLock::new(|| by_key(&READY.run(), "cluster").expect("it runs").clone());
-
-fn config(cases: u32) -> ProptestConfig {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(cases);
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
-}
 
 fn by_key<'a>(rendered: &'a Rendered, wanted: &str) -> Option<&'a Value> {
     rendered.resources.iter().find(|resource| key(resource) == wanted)
@@ -73,7 +71,7 @@ fn runs_as_approved(rendered: &Rendered) {
 }
 
 proptest! {
-    #![proptest_config(config(400))]
+    #![proptest_config(cases(400))]
 
     #[test]
     fn what_runs_is_what_was_approved_and_nothing_is_lost(damage in damage()) {
@@ -166,7 +164,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(100))]
+    #![proptest_config(cases(100))]
 
     /// What other functions desired, put into the context or asked for goes on as it came; and the same request gives the
     /// same bytes.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::sync::LazyLock;
 
 use crate::support::cel::Schema;
-use crate::support::documents;
+use crate::support::{self, documents};
 use crate::{CASES, cases, messages, root};
 
 /// The same schema, with its rules in Rust and in CEL.
@@ -249,13 +249,8 @@ fn status() -> impl Strategy<Value = Option<Value>> {
     ])
 }
 
-fn cases_of(number: u32) -> ProptestConfig {
-    let number = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(number);
-    ProptestConfig { cases: number, failure_persistence: None, ..ProptestConfig::default() }
-}
-
 proptest! {
-    #![proptest_config(cases_of(500))]
+    #![proptest_config(support::cases::cases(500))]
 
     #[test]
     fn the_two_agree_on_claims_of_any_shape(fields in prop::collection::vec(field(), 1..8)) {

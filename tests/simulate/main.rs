@@ -3,6 +3,8 @@
 
 mod back_ends;
 mod backups;
+#[path = "../support/cases.rs"]
+mod cases;
 mod life;
 mod failures;
 mod operators;

@@ -5,13 +5,13 @@
 //! `PROPTEST_CASES=1000 cargo test --test simulate random` looks longer.
 
 use crate::back_ends::BACK_ENDS;
+use crate::cases::cases;
 use crate::life::{Edition, Life};
 use crate::watched::Watched;
 use function_database::simulate::{Death, Failure, Policy};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 use std::sync::OnceLock;
 
@@ -147,16 +147,13 @@ fn a_lost_record_does_not_spare_the_last_backup() {
     }
 }
 
-/// The same lives each time, so that what passes here passes everywhere; who looks longer sees others.
-pub fn config(cases: u32) -> ProptestConfig {
-    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
-    let rng_seed = if asked.is_some() { RngSeed::Random } else { RngSeed::Fixed(1) };
-    let cases = asked.unwrap_or(cases);
-    ProptestConfig { cases, rng_seed, failure_persistence: None, max_shrink_iters: 500, ..ProptestConfig::default() }
+/// A life is long, and so is making it shorter.
+pub fn lives(usual: u32) -> ProptestConfig {
+    ProptestConfig { max_shrink_iters: 500, ..cases(usual) }
 }
 
 proptest! {
-    #![proptest_config(config(24))]
+    #![proptest_config(lives(24))]
 
     #[test]
     fn no_database_is_lost_and_nothing_unapproved_runs(pick in 0..PICKS, start in 0..STARTS, steps in vec(step(), 1..50)) {

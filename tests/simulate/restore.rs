@@ -1,7 +1,7 @@
 //! Lives with restores: what runs is never touched, and nothing is left over.
 
 use crate::life::{Edition, Life};
-use crate::random::config;
+use crate::random::lives;
 use function_database::api::approval::Decision;
 use function_database::api::record::{Fate, Record};
 use function_database::simulate::{Id, Outage, Waits};
@@ -246,7 +246,7 @@ static READY: LazyLock<Life> = LazyLock::new(|| {
 });
 
 proptest! {
-    #![proptest_config(config(6))]
+    #![proptest_config(lives(6))]
 
     #[test]
     fn whatever_is_asked_of_restores_nothing_is_lost_or_left(steps in vec(step(), 1..25)) {
