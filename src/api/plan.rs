@@ -200,6 +200,18 @@ pub enum DestinationAccess {
     AzureKey(AzureKey),
 }
 
+impl DestinationAccess {
+    /// The keys of an S3 account, for operators that know no other store.
+    pub fn s3_keys(&self) -> Option<&KeySecret> {
+        match self {
+            DestinationAccess::Secret(keys) => Some(keys),
+            DestinationAccess::WorkloadIdentity {}
+            | DestinationAccess::GoogleKey(_)
+            | DestinationAccess::AzureKey(_) => None,
+        }
+    }
+}
+
 /// A secret with the key of a service account of Google Cloud.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -250,6 +262,12 @@ impl Destination {
         let path = path.trim_end_matches('/');
         let path = if self.store() == Store::Azure { path.split_once('/').unwrap_or_default().1 } else { path };
         path.split_once('/').unwrap_or((path, ""))
+    }
+
+    /// The folder `own` below this one.
+    pub fn folder(&self, own: &str) -> String {
+        let (_, folder) = self.place();
+        if folder.is_empty() { own.into() } else { format!("{folder}/{own}") }
     }
 
     /// The storage account of Azure.
@@ -431,4 +449,27 @@ fn one() -> u32 {
 
 fn is_one(number: &u32) -> bool {
     *number == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_and_a_folder_in_each_store() {
+        let cases = [
+            ("s3://company/databases", "company", "databases/own"),
+            ("s3://company/a/b/", "company", "a/b/own"),
+            ("s3://company/", "company", "own"),
+            ("s3://company", "company", "own"),
+            ("gs://company/databases", "company", "databases/own"),
+            ("https://account.blob.core.windows.net/company", "company", "own"),
+            ("https://account.blob.core.windows.net/company/a/b", "company", "a/b/own"),
+        ];
+        for (path, bucket, folder) in cases {
+            let access = DestinationAccess::WorkloadIdentity {};
+            let destination = Destination { path: path.into(), endpoint: None, region: None, access };
+            assert_eq!((destination.place().0, destination.folder("own").as_str()), (bucket, folder), "{path}");
+        }
+    }
 }

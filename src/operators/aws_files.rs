@@ -5,7 +5,7 @@
 //! Values pass through into that secret and nowhere else. Must not know an operator.
 
 use super::{Holds, Metadata, Resource, metadata};
-use crate::api::plan::{Backup, DestinationAccess, KeySecret};
+use crate::api::plan::{Backup, KeySecret};
 use crate::api::record::Generation;
 use crate::observed::{Answer, Observed, Question};
 use crate::wire::{Key, Object};
@@ -28,14 +28,14 @@ pub fn secret(generation: &Generation) -> String {
 
 /// The platform's secret; none where the pods have an identity of their own.
 pub fn question(generation: &Generation, backup: &Backup) -> Option<Question> {
-    let KeySecret { name, .. } = key_secret(backup)?;
+    let KeySecret { name, .. } = backup.destination.access.s3_keys()?;
     Some(Question::by_name("v1", "Secret", &generation.database().namespace, name))
 }
 
 /// Why there is no secret with files, which is also kept when the platform's can no longer be read.
 pub fn missing(generation: &Generation, backup: &Backup, observed: &Observed) -> Option<String> {
     let made = observed.composed.contains_key(&Key(generation.key(KEY)));
-    let KeySecret { name, access_key_id, secret_access_key } = key_secret(backup).filter(|_| !made)?;
+    let KeySecret { name, access_key_id, secret_access_key } = backup.destination.access.s3_keys().filter(|_| !made)?;
     Some(format!(
         "the keys of the object store are not handed on yet, which the secret {name} must hold as {access_key_id} and \
          {secret_access_key}"
@@ -52,16 +52,9 @@ pub fn compose(generation: &Generation, backup: &Backup, observed: &Observed) ->
     Some(Resource { object: Object::of(&secret), holds: Holds::Archive, key })
 }
 
-fn key_secret(backup: &Backup) -> Option<&KeySecret> {
-    match &backup.destination.access {
-        DestinationAccess::Secret(secret) => Some(secret),
-        _ => None,
-    }
-}
-
 /// Encoded.
 fn files(generation: &Generation, backup: &Backup, observed: &Observed) -> Option<BTreeMap<String, String>> {
-    let KeySecret { name, access_key_id, secret_access_key } = key_secret(backup)?;
+    let KeySecret { name, access_key_id, secret_access_key } = backup.destination.access.s3_keys()?;
     let Answer::Found([secret, ..]) = observed.objects(&question(generation, backup)?) else { return None };
     let secret: Found = secret.decode(name).ok()?;
     let value = |key: &str| {

@@ -235,9 +235,8 @@ pub fn folder(generation: &Generation, backup: &Backup) -> String {
 
 /// The same of a folder that is known by name.
 pub fn folder_of(destination: &Destination, own: &str) -> String {
-    let (bucket, folder) = destination.place();
-    let place = if folder.is_empty() { bucket.into() } else { format!("{bucket}/{folder}") };
-    format!("{place}/{own}")
+    let (bucket, _) = destination.place();
+    format!("{bucket}/{}", destination.folder(own))
 }
 
 /// The labels of the pods.

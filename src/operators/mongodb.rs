@@ -3,7 +3,7 @@
 
 use super::roles::{MARK, May, User};
 use crate::api::claim::{LogLevel, Privileges, ServiceType, Topology};
-use crate::api::plan::{DestinationAccess, Monitoring, Plan, Terms};
+use crate::api::plan::{Monitoring, Plan, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::status::Class;
@@ -239,7 +239,7 @@ pub fn topology_problems(terms: &Terms, range: Shards) -> Vec<Problem> {
 
 /// For operators that read two keys of the destination's secret and no others.
 pub fn key_problem(terms: &Terms) -> Option<Problem> {
-    let DestinationAccess::Secret(secret) = &terms.backup.as_ref()?.destination.access else { return None };
+    let secret = terms.backup.as_ref()?.destination.access.s3_keys()?;
     if secret.access_key_id == ACCESS_KEY && secret.secret_access_key == SECRET_KEY {
         return None;
     }

@@ -4,7 +4,7 @@
 
 use super::configuration::{BACKUP_USER, CERTIFICATE};
 use super::{Settings, installation, member, ports, secret};
-use crate::api::plan::{Backup, DatabaseName, DestinationAccess, KeySecret, Terms};
+use crate::api::plan::{Backup, DatabaseName, Destination, KeySecret, Terms};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::operators::backup_job::{self, from_secret, text};
@@ -45,7 +45,8 @@ fn environment(generation: &Generation, backup: &Backup) -> Vec<EnvVar> {
     let terms = &generation.plan.terms;
     let credentials = password::secret(generation);
     let destination = &backup.destination;
-    let (bucket, path) = folder(generation, &destination.path);
+    let (bucket, _) = destination.place();
+    let path = folder(generation, destination);
     let tls = if terms.tls { "true" } else { "false" };
     let mut variables = vec![
         text("API_LISTEN", &format!("0.0.0.0:{PORT}")),
@@ -63,7 +64,7 @@ fn environment(generation: &Generation, backup: &Backup) -> Vec<EnvVar> {
         text("BACKUPS_TO_KEEP_LOCAL", "-1"),
         text("BACKUPS_TO_KEEP_REMOTE", &kept(backup).to_string()),
         text("REMOTE_STORAGE", "s3"),
-        text("S3_BUCKET", &bucket),
+        text("S3_BUCKET", bucket),
         text("S3_PATH", &path),
         // Buckets without access lists refuse objects with one.
         text("S3_ACL", ""),
@@ -83,7 +84,7 @@ fn environment(generation: &Generation, backup: &Backup) -> Vec<EnvVar> {
         ]);
     }
     variables.extend(destination.region.iter().map(|region| text("S3_REGION", region)));
-    if let DestinationAccess::Secret(KeySecret { name, access_key_id, secret_access_key }) = &destination.access {
+    if let Some(KeySecret { name, access_key_id, secret_access_key }) = destination.access.s3_keys() {
         variables.extend([
             from_secret("S3_ACCESS_KEY", name, access_key_id),
             from_secret("S3_SECRET_KEY", name, secret_access_key),
@@ -94,12 +95,9 @@ fn environment(generation: &Generation, backup: &Backup) -> Vec<EnvVar> {
 
 /// Bucket and folder. The lineage keeps a new database of an old name out of the old one's backups. `{shard}` is the
 /// server's own macro: members of a shard have the same data, and share a folder.
-fn folder(generation: &Generation, destination: &str) -> (String, String) {
+fn folder(generation: &Generation, destination: &Destination) -> String {
     let DatabaseName { namespace, name, .. } = generation.database();
-    let destination = destination.trim_start_matches("s3://").trim_end_matches('/');
-    let (bucket, prefix) = destination.split_once('/').unwrap_or((destination, ""));
-    let path = format!("{prefix}/{namespace}/{name}/{}/shard-{{shard}}", generation.lineage);
-    (bucket.into(), path.trim_start_matches('/').into())
+    destination.folder(&format!("{namespace}/{name}/{}/shard-{{shard}}", generation.lineage))
 }
 
 pub fn schedule(generation: &Generation, backup: &Backup, settings: &Settings) -> Resource {

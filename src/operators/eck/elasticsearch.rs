@@ -108,16 +108,14 @@ fn store(destination: &Destination) -> Vec<(String, String)> {
 
 /// The keys of the object store, which Elasticsearch reads from its keystore only.
 fn keys(backup: &Backup) -> Option<SecretSource<'_>> {
-    match &backup.destination.access {
-        DestinationAccess::Secret(KeySecret { name, access_key_id, secret_access_key }) => Some(SecretSource {
-            secret_name: name,
-            entries: [
-                Entry { key: access_key_id, path: "s3.client.default.access_key" },
-                Entry { key: secret_access_key, path: "s3.client.default.secret_key" },
-            ],
-        }),
-        _ => None,
-    }
+    let KeySecret { name, access_key_id, secret_access_key } = backup.destination.access.s3_keys()?;
+    Some(SecretSource {
+        secret_name: name,
+        entries: [
+            Entry { key: access_key_id, path: "s3.client.default.access_key" },
+            Entry { key: secret_access_key, path: "s3.client.default.secret_key" },
+        ],
+    })
 }
 
 fn template(generation: &Generation, settings: &Settings) -> PodTemplateSpec {

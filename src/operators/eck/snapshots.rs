@@ -61,10 +61,8 @@ pub fn pod(generation: &Generation, backup: &Backup, settings: &backup_job::Sett
 /// of an old name out of the old one's.
 fn repository(generation: &Generation, backup: &Backup) -> String {
     let DatabaseName { namespace, name, .. } = generation.database();
-    let path = backup.destination.path.trim_start_matches("s3://").trim_end_matches('/');
-    let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
-    let own = format!("{namespace}/{name}/{}/{}", generation.lineage, generation.name());
-    let base = if prefix.is_empty() { own } else { format!("{prefix}/{own}") };
+    let (bucket, _) = backup.destination.place();
+    let base = backup.destination.folder(&format!("{namespace}/{name}/{}/{}", generation.lineage, generation.name()));
     json!({"type": "s3", "settings": {"bucket": bucket, "base_path": base}}).to_string()
 }
 

@@ -2,7 +2,7 @@
 //! `DatabaseClusterBackup` for one outside of the schedule. In: a generation that is backed up. Out: all three.
 
 use super::{key, kind, wrapped};
-use crate::api::plan::{Backup, DestinationAccess};
+use crate::api::plan::Backup;
 use crate::api::record::Generation;
 use crate::operators::{BackupRun, Holds, Resource, resource};
 use crate::wire::{Object, Undecodable};
@@ -18,17 +18,14 @@ fn name(generation: &Generation) -> String {
 
 pub fn storage(generation: &Generation, backup: &Backup) -> Resource {
     let destination = &backup.destination;
-    let path = destination.path.trim_start_matches("s3://");
+    let (bucket, _) = destination.place();
     let spec = StorageSpec {
         r#type: "s3",
-        bucket: path.split('/').next().unwrap_or(path),
+        bucket,
         region: destination.region.as_deref(),
         endpoint_url: destination.endpoint.as_deref(),
-        credentials_secret_name: match &destination.access {
-            DestinationAccess::Secret(secret) => &secret.name,
-            // Refused before.
-            _ => "",
-        },
+        // Without keys it was refused before.
+        credentials_secret_name: destination.access.s3_keys().map_or("", |keys| &keys.name),
     };
     resource(generation, key::STORAGE, kind::STORAGE, name(generation), Holds::Archive, spec)
 }

@@ -5,7 +5,7 @@
 
 use super::{PORT, SERVER, SERVER_KEY, Settings, credential, name};
 use crate::api::claim::LogLevel;
-use crate::api::plan::{Backup, DatabaseName, DestinationAccess, KeySecret, Plan, Terms};
+use crate::api::plan::{Backup, DatabaseName, KeySecret, Plan, Terms};
 use crate::api::record::Generation;
 use crate::operators::backup_job::{GENERATION, WORKLOAD, from_secret, text};
 use crate::operators::facts::{Labels, labels};
@@ -151,8 +151,7 @@ fn log_level(terms: &Terms) -> &'static str {
 fn continuous(generation: &Generation, backup: &Backup) -> Vec<EnvVar> {
     let DatabaseName { namespace, .. } = generation.database();
     let destination = &backup.destination;
-    let path = destination.path.trim_start_matches("s3://");
-    let bucket = path.split('/').next().unwrap_or(path);
+    let (bucket, _) = destination.place();
     let id = format!("{namespace}.{}.{}", generation.name(), generation.lineage);
     let mut variables = vec![
         text("SQLD_ENABLE_BOTTOMLESS_REPLICATION", "true"),
@@ -162,7 +161,7 @@ fn continuous(generation: &Generation, backup: &Backup) -> Vec<EnvVar> {
     ];
     variables.extend(destination.endpoint.iter().map(|endpoint| text("LIBSQL_BOTTOMLESS_ENDPOINT", endpoint)));
     // Others are refused before.
-    if let DestinationAccess::Secret(KeySecret { name, access_key_id, secret_access_key }) = &destination.access {
+    if let Some(KeySecret { name, access_key_id, secret_access_key }) = destination.access.s3_keys() {
         variables.extend([
             from_secret("LIBSQL_BOTTOMLESS_AWS_ACCESS_KEY_ID", name, access_key_id),
             from_secret("LIBSQL_BOTTOMLESS_AWS_SECRET_ACCESS_KEY", name, secret_access_key),

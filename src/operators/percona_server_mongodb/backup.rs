@@ -3,7 +3,7 @@
 
 use super::{Settings, kind, label};
 use crate::api::claim::BackupMethod;
-use crate::api::plan::{Backup, Delivery, DestinationAccess};
+use crate::api::plan::{Backup, Delivery, Destination};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::map::map;
@@ -26,21 +26,9 @@ const TASK: &str = "scheduled";
 pub fn section<'a>(generation: &Generation, backup: &'a Backup, settings: &'a Settings) -> Section<'a> {
     let terms = &generation.plan.terms;
     let destination = &backup.destination;
-    let (bucket, prefix) = place(&generation.folder(), &destination.path);
-    let storage = Storage {
-        r#type: "s3",
-        main: true,
-        s3: S3 {
-            bucket,
-            prefix,
-            region: destination.region.as_deref(),
-            endpoint_url: destination.endpoint.as_deref(),
-            credentials_secret: match &destination.access {
-                DestinationAccess::Secret(secret) => Some(&secret.name),
-                _ => None,
-            },
-        },
-    };
+    let (bucket, _) = destination.place();
+    let s3 = S3::of(destination, bucket, destination.folder(&generation.folder()));
+    let storage = Storage { r#type: "s3", main: true, s3 };
     let task = Task {
         name: TASK,
         // Nobody is there to make them.
@@ -147,14 +135,6 @@ fn kind_of(backup: &Backup) -> &'static str {
     }
 }
 
-/// The bucket, and the folder within it; `own` is the generation's.
-fn place<'a>(own: &str, path: &'a str) -> (&'a str, String) {
-    let path = path.trim_start_matches("s3://");
-    let (bucket, folder) = path.split_once('/').unwrap_or((path, ""));
-    let folder = folder.trim_end_matches('/');
-    (bucket, if folder.is_empty() { own.into() } else { format!("{folder}/{own}") })
-}
-
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Section<'a> {
@@ -174,10 +154,12 @@ struct Storage<'a> {
     s3: S3<'a>,
 }
 
+/// Where backups are, as a storage of the cluster and as the source of a restore.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct S3<'a> {
+pub struct S3<'a> {
     bucket: &'a str,
+    #[serde(skip_serializing_if = "String::is_empty")]
     prefix: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     region: Option<&'a str>,
@@ -185,6 +167,14 @@ struct S3<'a> {
     endpoint_url: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     credentials_secret: Option<&'a str>,
+}
+
+impl<'a> S3<'a> {
+    pub fn of(destination: &'a Destination, bucket: &'a str, prefix: String) -> S3<'a> {
+        let Destination { region, endpoint, access, .. } = destination;
+        let credentials_secret = access.s3_keys().map(|keys| keys.name.as_str());
+        S3 { bucket, prefix, region: region.as_deref(), endpoint_url: endpoint.as_deref(), credentials_secret }
+    }
 }
 
 #[derive(Serialize)]
@@ -286,20 +276,6 @@ mod tests {
 
     fn generation(backup: Value) -> Generation {
         example::generation("staging", json!({"engine": "mongodb", "backup": backup}))
-    }
-
-    #[test]
-    fn a_bucket_and_a_folder_of_ones_own() {
-        let generation = generation(json!({}));
-        let cases = [
-            ("s3://company/databases", "company", "databases/checkout/orders/u-1"),
-            ("s3://company/a/b/", "company", "a/b/checkout/orders/u-1"),
-            ("s3://company/", "company", "checkout/orders/u-1"),
-            ("s3://company", "company", "checkout/orders/u-1"),
-        ];
-        for (path, bucket, prefix) in cases {
-            assert_eq!(place(&generation.folder(), path), (bucket, prefix.to_string()), "{path}");
-        }
     }
 
     #[test]

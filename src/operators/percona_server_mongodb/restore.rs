@@ -5,10 +5,11 @@
 //! come too, with passwords that the new one's operator does not know. So it takes a dump, and of shards no point in time
 //! (Percona Backup for MongoDB 2.12, "Known limitations").
 
+use super::backup::S3;
 use super::health::Cluster;
 use super::{health, key, kind};
 use crate::api::claim::{self, BackupMethod};
-use crate::api::plan::{DestinationAccess, Terms};
+use crate::api::plan::Terms;
 use crate::api::problem::Problem;
 use crate::api::record::{Generation, Source};
 use crate::observed::Observed;
@@ -33,16 +34,7 @@ pub fn compose(generation: &Generation, observed: &Observed) -> Option<Resource>
         backup_source: BackupSource {
             r#type: "logical",
             destination,
-            s3: S3 {
-                bucket,
-                prefix,
-                region: source.destination.region.as_deref(),
-                endpoint_url: source.destination.endpoint.as_deref(),
-                credentials_secret: match &source.destination.access {
-                    DestinationAccess::Secret(secret) => Some(&secret.name),
-                    _ => None,
-                },
-            },
+            s3: S3::of(&source.destination, bucket, prefix.into()),
         },
         pitr: point_in_time(source).map(|date| PointInTime { r#type: "date", date }),
         selective: Selective { namespaces: [format!("{}.*", generation.database().inside)] },
@@ -130,20 +122,6 @@ struct BackupSource<'a> {
     r#type: &'static str,
     destination: &'a str,
     s3: S3<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct S3<'a> {
-    bucket: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    prefix: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    region: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    endpoint_url: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    credentials_secret: Option<&'a str>,
 }
 
 #[derive(Serialize)]

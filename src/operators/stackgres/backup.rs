@@ -2,7 +2,7 @@
 //! `SGBackup` for one outside of the schedule. In: a generation that is backed up. Out: these, and how backups stand.
 
 use super::{key, kind, label, name};
-use crate::api::plan::{AzureKey, Backup, DestinationAccess, GoogleKey, Store};
+use crate::api::plan::{AzureKey, Backup, DestinationAccess, GoogleKey, KeySecret, Store};
 use crate::api::quantity::Bytes;
 use crate::api::record::{Generation, Source};
 use crate::observed::{Answer, Observed, Question};
@@ -161,14 +161,14 @@ fn google<'a>(bucket: &'a str, gcp_credentials: GoogleCredentials<'a>) -> SgObje
 }
 
 fn credentials(access: &DestinationAccess) -> Credentials<'_> {
-    match access {
-        DestinationAccess::Secret(secret) => Credentials::Keys {
+    match access.s3_keys() {
+        Some(KeySecret { name, access_key_id, secret_access_key }) => Credentials::Keys {
             secret_key_selectors: Selectors {
-                access_key_id: SecretKey { name: &secret.name, key: &secret.access_key_id },
-                secret_access_key: SecretKey { name: &secret.name, key: &secret.secret_access_key },
+                access_key_id: SecretKey { name, key: access_key_id },
+                secret_access_key: SecretKey { name, key: secret_access_key },
             },
         },
-        _ => Credentials::Identity { use_iam_role: true },
+        None => Credentials::Identity { use_iam_role: true },
     }
 }
 

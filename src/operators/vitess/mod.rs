@@ -24,7 +24,7 @@ use super::{
 use super::{aws_files, certificate, mysql};
 use crate::api::claim::{BackupMethod, DeletionPolicy, PoolMode, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{DatabaseName, Delivery, Destination, DestinationAccess, Plan, Store, Terms};
+use crate::api::plan::{DatabaseName, Delivery, Destination, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::Amounts;
 use crate::api::record::Generation;
@@ -236,15 +236,15 @@ fn problems(terms: &Terms) -> Vec<Problem> {
         check(true, "spec.backup.enabled", what, "leave it out, or write true");
         return problems;
     };
-    let Destination { path, region, access, .. } = &backup.destination;
+    let Destination { region, access, .. } = &backup.destination;
     let right = "the platform team names the region of the bucket";
     check(region.is_none(), "TierDefaults.destinations", "Vitess cannot find out a bucket's region", right);
     let DatabaseName { namespace, name, .. } = &terms.database;
-    let folder = path.trim_start_matches("s3://").split_once('/').map_or(0, |(_, folder)| folder.len());
+    let folder = backup.destination.place().1.len();
     let long = folder + namespace.len() + name.len() + LINEAGE + "///".len() > LONGEST_PREFIX;
     let what = "with namespace and name the path is longer than the 256 characters that Vitess takes";
     check(long, "TierDefaults.destinations", what, "the platform team writes a shorter one");
-    let files = matches!(access, DestinationAccess::Secret(_));
+    let files = access.s3_keys().is_some();
     let what = "the keys of the object store are in another cluster, where nobody can make files of them";
     let right = "the platform team delivers directly";
     check(files && terms.delivery != Delivery::Direct, "TierDefaults.environments", what, right);

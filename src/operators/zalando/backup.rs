@@ -4,7 +4,7 @@
 
 use super::{Settings, secret};
 use crate::api::input::Engines;
-use crate::api::plan::{Backup, Destination, DestinationAccess, KeySecret};
+use crate::api::plan::{Backup, Destination, KeySecret};
 use crate::api::record::{Generation, Source};
 use crate::operators::backup_job::{self, Dump, FOLDER, from_secret, text};
 use crate::operators::{Resource, postgresql};
@@ -50,7 +50,7 @@ fn access(prefix: &str, destination: &Destination) -> Vec<EnvVar> {
     let mut variables = vec![];
     variables.extend(endpoint.iter().map(|endpoint| text(&format!("{prefix}AWS_ENDPOINT"), endpoint)));
     variables.extend(region.iter().map(|region| text(&format!("{prefix}AWS_REGION"), region)));
-    if let DestinationAccess::Secret(KeySecret { name, access_key_id, secret_access_key }) = access {
+    if let Some(KeySecret { name, access_key_id, secret_access_key }) = access.s3_keys() {
         variables.extend([
             from_secret(&format!("{prefix}AWS_ACCESS_KEY_ID"), name, access_key_id),
             from_secret(&format!("{prefix}AWS_SECRET_ACCESS_KEY"), name, secret_access_key),
