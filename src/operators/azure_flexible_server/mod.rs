@@ -134,6 +134,7 @@ impl Operator for AzureFlexibleServer {
             stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: false,
             encryption: Encryption::Own,
+            // pgaudit is loaded by a restart (Microsoft, "Manage PostgreSQL extensions"), and the operator restarts nothing.
             audit: false,
             custom_queries: false,
             roles: false,
