@@ -122,12 +122,12 @@ pub fn fires(schedule: &str, maintenance: &Maintenance, now: Timestamp, side: Si
         let (day, month) = (date.day().unsigned_abs().into(), date.month().unsigned_abs().into());
         let weekday: u32 = date.weekday().to_sunday_zero_offset().unsigned_abs().into();
         // As cron has it: where both are limited, one of them is enough.
-        let due = match (days.len() < 31, weekdays.len() < 7) {
-            (true, true) => days.contains(&day) || weekdays.contains(&weekday),
-            _ => days.contains(&day) && weekdays.contains(&weekday),
+        let due = match (days.count() < 31, weekdays.count() < 7) {
+            (true, true) => days.contains(day) || weekdays.contains(weekday),
+            _ => days.contains(day) && weekdays.contains(weekday),
         };
-        if due && months.contains(&month) {
-            let times = hours.iter().flat_map(|hour| minutes.iter().map(move |minute| (*hour, *minute)));
+        if due && months.contains(month) {
+            let times = hours.iter().flat_map(|hour| minutes.iter().map(move |minute| (hour, minute)));
             let mut times = times.filter_map(|(hour, minute)| {
                 let time = civil::Time::new(i8::try_from(hour).ok()?, i8::try_from(minute).ok()?, 0, 0).ok()?;
                 Some(date.to_datetime(time).to_zoned(zone.clone()).ok()?.timestamp())

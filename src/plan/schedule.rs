@@ -1,8 +1,6 @@
 //! Times of backups: when they are made and how long they are kept. In: texts. Out: whether they are sound.
 //! Must not know the time.
 
-use std::collections::BTreeSet;
-
 /// The range of each field: minute, hour, day of the month, month, day of the week.
 const FIELDS: [(&str, u32, u32); 5] =
     [("minute", 0, 59), ("hour", 0, 23), ("day of the month", 1, 31), ("month", 1, 12), ("day of the week", 0, 6)];
@@ -78,18 +76,18 @@ pub fn most_runs(schedule: &str, days: u32) -> u32 {
 
 /// How many values a field has.
 fn count(field: &str, least: u32, most: u32) -> Option<u32> {
-    u32::try_from(field_values(field, least, most)?.len()).ok()
+    Some(field_values(field, least, most)?.count())
 }
 
 /// The values of each field of an expression of [`cron`]'s form, in order.
-pub fn values(schedule: &str) -> Option<[BTreeSet<u32>; 5]> {
+pub fn values(schedule: &str) -> Option<[Values; 5]> {
     let fields = schedule.split(' ').zip(FIELDS);
     let values: Option<Vec<_>> = fields.map(|(field, (_, least, most))| field_values(field, least, most)).collect();
     values?.try_into().ok()
 }
 
-fn field_values(field: &str, least: u32, most: u32) -> Option<BTreeSet<u32>> {
-    let mut values = BTreeSet::new();
+fn field_values(field: &str, least: u32, most: u32) -> Option<Values> {
+    let mut values = Values(0);
     for part in field.split(',') {
         let (base, step) = part.split_once('/').unwrap_or((part, "1"));
         let (from, to) = match base.split_once('-') {
@@ -97,9 +95,30 @@ fn field_values(field: &str, least: u32, most: u32) -> Option<BTreeSet<u32>> {
             None if base == "*" => (least, most),
             None => (base.parse().ok()?, base.parse().ok()?),
         };
-        values.extend((from..=to).step_by(step.parse().ok().filter(|step| *step > 0)?));
+        for value in (from..=to).step_by(step.parse().ok().filter(|step| *step > 0)?) {
+            values.0 |= 1_u64.checked_shl(value)?;
+        }
     }
     Some(values)
+}
+
+/// Values of a field, all below 64: a bit each, because every report asks when the last backup was due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Values(u64);
+
+impl Values {
+    pub fn contains(self, value: u32) -> bool {
+        1_u64.checked_shl(value).is_some_and(|bit| self.0 & bit != 0)
+    }
+
+    pub fn count(self) -> u32 {
+        self.0.count_ones()
+    }
+
+    /// From the least to the greatest.
+    pub fn iter(self) -> impl DoubleEndedIterator<Item = u32> {
+        (0..u64::BITS).filter(move |value| self.contains(*value))
+    }
 }
 
 #[cfg(test)]

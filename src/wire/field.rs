@@ -361,10 +361,20 @@ pub(super) fn close(bytes: &mut Vec<u8>, start: usize) {
         return;
     }
     let extra = prost::encoding::encoded_len_varint(length) - 1;
-    let end = bytes.len();
-    bytes.resize(end + extra, 0);
-    bytes.copy_within(start..end, start + extra);
+    make_room(bytes, start, extra);
     prost::encoding::encode_varint(length, &mut &mut bytes[start - 1..start + extra]);
+}
+
+/// Moves what begins at `start` up, a chunk at a time from the end: C libraries may do it byte by byte (musl does).
+fn make_room(bytes: &mut Vec<u8>, start: usize, extra: usize) {
+    const CHUNK: usize = 64;
+    let mut end = bytes.len();
+    bytes.resize(end + extra, 0);
+    while let Some(chunk) = bytes[start..end].last_chunk::<CHUNK>().copied() {
+        end -= CHUNK;
+        bytes[end + extra..end + extra + CHUNK].copy_from_slice(&chunk);
+    }
+    bytes.copy_within(start..end, start + extra);
 }
 
 /// Begins an entry of a `Struct`, up to its value. Returns where entry and value begin.

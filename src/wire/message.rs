@@ -25,13 +25,15 @@ pub fn decode(request: proto::RunFunctionRequest) -> Request {
         tag: meta.tag,
         input: request.input.map(Object::from),
         composite: object(observed.composite.unwrap_or_default()),
-        observed: map(observed.resources.into_iter().map(|(name, resource)| (Key(name), object(resource)))),
+        // Collected: they are in order already, and many.
+        observed: observed.resources.into_iter().map(|(name, resource)| (Key(name), object(resource))).collect(),
         desired: Desired {
             composite: desired_resource(desired.composite.unwrap_or_default()),
-            resources: map(desired
+            resources: desired
                 .resources
                 .into_iter()
-                .map(|(name, resource)| (Key(name), desired_resource(resource)))),
+                .map(|(name, resource)| (Key(name), desired_resource(resource)))
+                .collect(),
         },
         context: Context(request.context.unwrap_or_default().into()),
         required: map(required

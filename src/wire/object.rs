@@ -228,6 +228,16 @@ mod tests {
         assert_eq!(object.decode::<Json>("it").unwrap(), serde_json::to_value(&everything).unwrap());
     }
 
+    /// The lengths around which a payload moves to make room for its length, and how.
+    #[test]
+    fn reads_what_it_wrote_of_any_length() {
+        let lengths = (0..200).chain([16_300, 16_383, 16_384, 40_000]);
+        for text in lengths.map(|length| "0123456789".chars().cycle().take(length).collect::<String>()) {
+            let value = json!({"before": 1, "nested": {"list": [{"text": text}, "after"]}, "zuletzt": true});
+            assert_eq!(Object::of(&value).decode::<Json>("it").unwrap(), value, "{} characters", text.len());
+        }
+    }
+
     #[test]
     fn is_equal_by_value() {
         #[derive(Serialize)]

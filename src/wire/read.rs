@@ -139,6 +139,8 @@ impl<'de> MapAccess<'de> for Entries<'de> {
         seed.deserialize(Name(name)).map(Some).map_err(|error: Error| error.in_entry(name))
     }
 
+    // Once for each type, not for each field.
+    #[inline(never)]
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
         let Entry { name, value } = self.current.take().unwrap_or_default();
         seed.deserialize(Value::inner(value, self.depth)).map_err(|error| error.in_entry(name))

@@ -6,7 +6,6 @@
 //! is known. What a model removes by a finalizer is owned here, and so goes as well.
 
 mod objects;
-mod schedule;
 mod kubernetes;
 mod secrets;
 mod cloudnative_pg;
@@ -25,6 +24,8 @@ mod eck;
 pub use objects::encoded;
 
 use super::store::{Id, Store, text};
+use crate::api::plan::Maintenance;
+use crate::plan::calendar::{self, Side};
 use crate::render::object;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -170,7 +171,8 @@ impl Turn<'_> {
         let uid = text(&of["metadata"]["uid"]).to_owned();
         let next = self.known.remove(&uid).filter(|(known, _)| known == schedule).map(|(_, next)| next);
         let due = next.is_some_and(|next| next <= self.now);
-        let following = if due { None } else { next }.or_else(|| schedule::next(schedule, self.now));
+        let soon = || calendar::fires(schedule, &Maintenance::default(), self.now, Side::After);
+        let following = if due { None } else { next }.or_else(soon);
         self.memory.schedules.extend(following.map(|next| (uid, (schedule.into(), next))));
         due
     }
