@@ -107,12 +107,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     // The platform's own values count for the claims in the same file: a folder may have those of several platforms.
     let mut laid_over = BTreeMap::new();
     for document in files.documents.iter().filter(|document| is_overlay(document)) {
-        match overlay(&composition, document) {
-            Ok(policy) => _ = laid_over.insert(&document.file, policy),
-            Err(stop) => {
-                let (line, column) = document.at("data");
-                lines.push(format!("{}:{line}:{column}: {stop}", document.file));
-            }
+        let (line, column) = document.at("data");
+        let wrong = Object::try_of(&document.value).map(|config| composition.problems_with(&config));
+        let wrong = wrong.unwrap_or_else(|error| vec![error.to_string()]);
+        lines.extend(wrong.iter().map(|why| format!("{}:{line}:{column}: {why}", document.file)));
+        if let Ok(policy) = overlay(&composition, document) {
+            laid_over.insert(&document.file, policy);
         }
     }
     let mut problems: Vec<Located> = lines.iter().map(|line| Located::parse(line)).collect();
@@ -134,6 +134,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
                 problems.extend(found.into_iter().map(|finding| finding.located(&document.file)));
                 checked += 1;
             }
+            None if is_overlay(document) => checked += 1,
             None => skipped += 1,
         }
     }
@@ -332,15 +333,15 @@ fn steps(document: &Document) -> impl Iterator<Item = (String, &Value)> {
 pub fn composition(document: &Document) -> Vec<Finding> {
     let mut found: Vec<Finding> = vec![];
     for (path, input) in steps(document) {
-        let (path, message) = match Object::try_of(input).map_err(Stop::from).and_then(|it| pipeline::check_input(&it))
-        {
-            Ok(()) => continue,
-            Err(Stop::Input { source, .. }) if !source.path.is_empty() => {
-                (format!("{path}.{}", source.path), source.message)
-            }
-            Err(Stop::Input { source, .. }) => (path, source.message),
-            Err(stop) => (path, stop.to_string()),
-        };
+        let (path, message) =
+            match Object::try_of(input).map_err(Stop::from).and_then(|it| pipeline::check_input(&it, None)) {
+                Ok(()) => continue,
+                Err(Stop::Input { source, .. }) if !source.path.is_empty() => {
+                    (format!("{path}.{}", source.path), source.message)
+                }
+                Err(Stop::Input { source, .. }) => (path, source.message),
+                Err(stop) => (path, stop.to_string()),
+            };
         found.push(Finding::new(document, &path, format!("{path}: {message}")));
     }
     found.extend(order(document).map(|message| Finding::new(document, "spec.pipeline", message)));
