@@ -204,6 +204,7 @@ pub enum DestinationAccess {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GoogleKey {
+    /// The secret's name.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
     /// The key that holds the service account's file, in JSON.
@@ -215,6 +216,7 @@ pub struct GoogleKey {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AzureKey {
+    /// The secret's name.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
     /// The key that holds the storage account's name.
@@ -263,6 +265,7 @@ impl Destination {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KeySecret {
+    /// The secret's name.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
     /// The key that holds the access key's id.
@@ -343,6 +346,7 @@ pub struct Lifecycle {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Issuer {
+    /// The issuer's name.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
     pub kind: IssuerKind,
