@@ -41,12 +41,10 @@ fn transcripts_are_what_happens() {
         let mut text = page.text.clone();
         let mut shift = 0;
         for block in page.blocks() {
-            if block.language == "yaml" {
-                if let Some(path) = yaml::file(&block.text) {
-                    let file = folder.path().join(path);
-                    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-                    std::fs::write(file, &block.text).unwrap();
-                }
+            if let Some(path) = yaml::file(&block.text).filter(|_| block.language == "yaml") {
+                let file = folder.path().join(path);
+                std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+                std::fs::write(file, &block.text).unwrap();
             }
             if block.language != "console" {
                 continue;

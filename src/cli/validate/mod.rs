@@ -36,7 +36,9 @@ Examples:
   function-database validate claim.yaml --composition compositions/ours.yaml
   function-database validate databases/ --format sarif > databases.sarif
   kubectl get sdb -A -o yaml | function-database validate -
-  git diff --name-only origin/main -- '*.yaml' | xargs function-database validate")]
+  git diff --name-only origin/main -- '*.yaml' | xargs function-database validate
+
+An EnvironmentConfig database-platform among the files counts for the claims of its file, or for all if it is the only one.")]
 pub struct Arguments {
     /// Files or folders; - is standard input.
     #[arg(required = true, value_name = "PATH")]
@@ -104,7 +106,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let claims = files.documents.iter().filter(|it| approvals && kind(it) == Kind::Claim);
     let claims: Vec<Claim> = claims.filter_map(read).collect();
     let mut lines = files.unreadable;
-    // The platform's own values count for the claims in the same file: a folder may have those of several platforms.
+    // A folder may have the values of several platforms.
     let mut laid_over = BTreeMap::new();
     for document in files.documents.iter().filter(|document| is_overlay(document)) {
         let (line, column) = document.at("data");
@@ -116,7 +118,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         }
     }
     let mut problems: Vec<Located> = lines.iter().map(|line| Located::parse(line)).collect();
-    let policy_of = |document: &Document| laid_over.get(&document.file).unwrap_or(&shipped);
+    let for_all = laid_over.values().next().filter(|_| laid_over.len() == 1);
+    let policy_of = |document: &Document| laid_over.get(&document.file).or(for_all).unwrap_or(&shipped);
     let of_claims = files.documents.iter().enumerate().filter(|(_, document)| kind(document) == Kind::Claim);
     let of_claims: Vec<_> = of_claims.map(|(index, document)| (index, document, policy_of(document))).collect();
     let mut together = together::findings(&of_claims);

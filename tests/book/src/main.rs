@@ -35,7 +35,7 @@ fn build(root: &Path) -> Result<(PathBuf, Vec<String>)> {
     let mut book = MDBook::load(root)?;
     book.with_preprocessor(OutOfTheBook);
     book.build()?;
-    let folder = book.build_dir_for("html");
+    let folder = book.build_dir_for("html").canonicalize()?;
     let wrong = broken(&folder)?;
     Ok((folder, wrong))
 }
@@ -51,6 +51,12 @@ impl Preprocessor for OutOfTheBook {
         book.for_each_mut(|item| {
             if let BookItem::Chapter(chapter) = item {
                 let depth = chapter.source_path.iter().flat_map(|path| path.components()).count();
+                // mdBook makes the index of a folder out of its README.
+                for (readme, index) in
+                    [("](README.md", "](index.md"), ("](decisions/README.md", "](decisions/index.md")]
+                {
+                    chapter.content = chapter.content.replace(readme, index);
+                }
                 chapter.content =
                     chapter.content.replace(&format!("]({}", "../".repeat(depth)), &format!("]({REPOSITORY}"));
             }
