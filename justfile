@@ -15,10 +15,14 @@ lint:
 test:
     cargo test
 
+# The documentation as a book: target/book/index.html.
+book:
+    cargo run --quiet --locked --manifest-path tests/book/Cargo.toml --target-dir target/book-builder -- .
+
 # Writes the generated files, then what is made with them, the golden cases and the transcripts, anew; read the difference as a reviewer would.
 update:
     UPDATE=1 cargo test --test generated
-    UPDATE=1 cargo test --test golden --test cli
+    UPDATE=1 cargo test --test golden --test cli --test docs
     UPDATE=1 cargo test --test roles --test compatibility --test release
 
 # The binary that ships: static.

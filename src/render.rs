@@ -103,16 +103,26 @@ impl Composition {
     pub fn input<Spec: DeserializeOwned>(&self, step: input::Step, overlay: Option<&Object>) -> Result<Spec, Stop> {
         let is_of = |input: &&Object| input.text("input", &["kind"]).is_ok_and(|kind| kind == Some(step.kind()));
         let input = self.steps.iter().map(|step| &step.input).find(is_of).cloned();
-        let required =
-            overlay.map(|config| (pipeline::OVERLAY.to_string(), vec![config.clone()])).into_iter().collect();
-        pipeline::input(&Request { input, required, ..Request::default() }, step)
+        pipeline::input(&Request { input, required: pipeline::required(overlay), ..Request::default() }, step)
     }
 
     /// What is wrong with the inputs of our steps.
     pub fn problems(&self) -> Vec<String> {
-        let problem =
-            |step: &Step| pipeline::check_input(&step.input).err().map(|why| format!("step {}: {why}", step.name));
+        let problem = |step: &Step| {
+            pipeline::check_input(&step.input, None).err().map(|why| format!("step {}: {why}", step.name))
+        };
         self.steps.iter().filter_map(problem).collect()
+    }
+
+    /// What is wrong with the platform's own values over them: those of an EnvironmentConfig.
+    pub fn problems_with(&self, overlay: &Object) -> Vec<String> {
+        let strangers = overlay.field("data").map_or(Ok(vec![]), |data| pipeline::strangers(&data));
+        let strangers: Vec<String> = match strangers {
+            Ok(strangers) => strangers.iter().map(ToString::to_string).collect(),
+            Err(error) => vec![error.to_string()],
+        };
+        let inputs = self.steps.iter().filter_map(|step| pipeline::check_input(&step.input, Some(overlay)).err());
+        strangers.into_iter().chain(inputs.map(|why| why.to_string())).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use function_database::api::claim::Claim;
 use function_database::api::input::{Manifest, Step, TierDefaults};
 use function_database::api::plan::{DatabaseName, Operator};
 use function_database::api::record::Generation;
-use function_database::api::schema::{FILES, generate};
+use function_database::api::schema::{FILES, generate, reference};
 use function_database::integrations::dashboard::dashboard;
 use function_database::operators::{self, Encryption, matrix, name_of};
 use function_database::portal::{self, Repository};
@@ -68,7 +68,12 @@ fn committed_files_are_the_generated_ones() {
     let mut different = vec![];
     let generated = generate::files();
     assert!(generated.iter().map(|(path, _)| path).eq(FILES.iter()), "FILES has other files");
-    let documents = [("docs/operators.md", matrix::markdown()), ("docs/plan.schema.json", plan_schema())];
+    let documents = [
+        ("docs/operators.md", matrix::markdown()),
+        ("docs/plan.schema.json", plan_schema()),
+        ("docs/claim.md", reference::claim()),
+        ("docs/inputs.md", reference::inputs()),
+    ];
     let own = generated.into_iter().chain(documents);
     for (path, text) in own.map(|(path, text)| (path.to_string(), text)).chain(dashboards()).chain(forms()) {
         let file = root.join(&path);

@@ -216,6 +216,7 @@ impl DestinationAccess {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GoogleKey {
+    /// The secret's name.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
     /// The key that holds the service account's file, in JSON.
@@ -227,6 +228,7 @@ pub struct GoogleKey {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AzureKey {
+    /// The secret's name.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
     /// The key that holds the storage account's name.
@@ -281,6 +283,7 @@ impl Destination {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KeySecret {
+    /// The secret's name.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
     /// The key that holds the access key's id.
@@ -361,6 +364,7 @@ pub struct Lifecycle {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Issuer {
+    /// The issuer's name.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
     pub kind: IssuerKind,

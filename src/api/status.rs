@@ -33,6 +33,7 @@ pub struct Status {
     /// Where the claim's roles have their credentials.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<RoleStatus>,
+    /// Members that are ready.
     pub ready_replicas: u32,
     /// The version that runs, as the operator says.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,6 +107,7 @@ pub struct Binding {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(default)]
 pub struct RoleStatus {
+    /// The user's name.
     pub name: String,
     /// The secret with its username and password.
     pub secret: String,
@@ -114,11 +116,14 @@ pub struct RoleStatus {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BackupStatus {
+    /// When a full backup is made: a cron expression of five fields, UTC.
     pub schedule: String,
+    /// How long backups are kept, such as 30d.
     pub retention: String,
     /// RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_success: Option<String>,
+    /// When the last one that failed did, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<String>,
     /// Why the last one that failed did, in the operator's words.
@@ -144,6 +149,7 @@ pub struct BackupStatus {
 pub struct ScheduledBackup {
     /// Of the object that stands for it, which spec.restore.backup takes where the operator restores by name.
     pub name: String,
+    /// How it stands.
     pub state: OnDemandState,
     /// When it was whole, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -159,9 +165,11 @@ pub struct ScheduledBackup {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OnDemandBackup {
+    /// The value of spec.backup.request that asked for it.
     pub request: String,
     /// Of the object that stands for it.
     pub name: String,
+    /// How it stands.
     pub state: OnDemandState,
     /// How long it is kept, RFC 3339.
     pub until: String,
@@ -195,7 +203,9 @@ pub struct ApprovalStatus {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pending {
+    /// What is to be approved.
     pub operation: OperationKind,
+    /// What an approval is bound to.
     pub digest: String,
     /// Each in words, such as replicas 3 -> 5.
     pub changes: Vec<String>,
@@ -267,19 +277,28 @@ pub enum Class {
 pub struct Resolved {
     /// Of the database inside, which is fixed, as are environment, engine, topology and storage class.
     pub name: String,
+    /// The tier.
     pub environment: String,
+    /// The engine.
     pub engine: String,
+    /// How the members stand together.
     pub topology: String,
+    /// The operator behind the engine.
     pub operator: String,
+    /// The release line.
     pub version: String,
+    /// Members, per shard.
     pub replicas: u32,
     /// Such as 2 cpu, 8Gi memory, 100Gi storage.
     pub size: String,
     /// Of each member, such as 100Gi; the claim cannot ask for less.
     pub storage: String,
+    /// The storage class of the volumes; the cluster's default if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub storage_class: Option<String>,
+    /// When backups are made and how long they are kept, or none.
     pub backup: String,
+    /// What deleting the claim does to the data.
     pub deletion: String,
 }
 

@@ -35,6 +35,7 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SecretStore {
+    /// The store's name.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
     #[serde(default)]

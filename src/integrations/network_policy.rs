@@ -52,6 +52,7 @@ pub struct Settings {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Callers {
+    /// Namespaces whose pods may connect to every database.
     #[schemars(length(max = 16), inner(length(max = 63)))]
     pub namespaces: Vec<String>,
     /// Such as 10.20.0.0/16.
@@ -66,6 +67,7 @@ pub struct Addresses {
     /// Such as 10.0.0.1/32; 0.0.0.0/0 is everywhere.
     #[schemars(length(min = 1, max = 32), inner(length(max = 43)))]
     pub cidrs: Vec<String>,
+    /// The ports there, such as 443.
     #[schemars(length(min = 1, max = 8))]
     pub ports: Vec<u16>,
 }

@@ -18,6 +18,7 @@ pub mod report;
 
 use crate::api::input::{Header, Manifest, Step};
 use crate::api::plan::{DatabaseName, Delivery};
+use crate::api::problem::Problem;
 use crate::api::record::Generation;
 use crate::api::status::ConditionType;
 use crate::observed::{Observed, Question};
@@ -26,7 +27,8 @@ use crate::wire::{Condition, Event, Object, Ready, Request, Response, Severity, 
 use crate::{api, delivery};
 use documents::{Conditions, Document};
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use stop::Stop;
 
@@ -99,9 +101,9 @@ fn read<Spec: DeserializeOwned>(step: Step, input: &Object) -> Result<Spec, Stop
     Ok(manifest.spec)
 }
 
-/// Whether an input can be read, as far as that can be said without a request.
-pub fn check_input(input: &Object) -> Result<(), Stop> {
-    let request = Request { input: Some(input.clone()), ..Request::default() };
+/// Whether an input can be read, the platform's own values over it, as far as that can be said without a claim.
+pub fn check_input(input: &Object, overlay: Option<&Object>) -> Result<(), Stop> {
+    let request = Request { input: Some(input.clone()), required: required(overlay), ..Request::default() };
     match step_of(&request)? {
         Step::TierDefaults => self::input::<api::input::TierDefaults>(&request, Step::TierDefaults).map(drop),
         Step::ApprovalGate => self::input::<api::input::ApprovalGate>(&request, Step::ApprovalGate).map(drop),
@@ -109,6 +111,24 @@ pub fn check_input(input: &Object) -> Result<(), Stop> {
         Step::Integrations => self::input::<api::input::Integrations>(&request, Step::Integrations).map(drop),
         Step::Report => self::input::<api::input::Report>(&request, Step::Report).map(drop),
     }
+}
+
+/// The EnvironmentConfig as a request brings it.
+pub fn required(overlay: Option<&Object>) -> BTreeMap<String, Vec<Object>> {
+    overlay.map(|config| (OVERLAY.to_string(), vec![config.clone()])).into_iter().collect()
+}
+
+/// Sections of the EnvironmentConfig's `data` that no step reads.
+pub fn strangers(data: &Object) -> Result<Vec<Problem>, Undecodable> {
+    let sections: BTreeMap<String, IgnoredAny> = data.decode("data")?;
+    let known = Step::ALL.map(Step::kind);
+    let strangers = sections.into_keys().filter(|section| !known.contains(&section.as_str()));
+    Ok(strangers
+        .map(|section| {
+            let path = format!("EnvironmentConfig {OVERLAY}.data.{section}");
+            Problem::new(path, "no step reads this section", format!("write one of {}", known.join(", ")))
+        })
+        .collect())
 }
 
 /// `data` of the EnvironmentConfig, if there is one.

@@ -3,7 +3,7 @@
 
 use super::documents::{Conditions, Document, Wanted};
 use super::stop::Stop;
-use super::{OVERLAY, condition, merged, overlay, read, say};
+use super::{OVERLAY, condition, merged, overlay, read, say, strangers};
 use crate::api::claim::Claim;
 use crate::api::input::{Step, TierDefaults};
 use crate::api::problem::{Problem, Problems};
@@ -12,8 +12,6 @@ use crate::operators::name_of;
 use crate::plan::quota::{self, Quota};
 use crate::plan::{self, Plan};
 use crate::wire::{Object, Request, Response, Truth, Undecodable};
-use serde::de::IgnoredAny;
-use std::collections::BTreeMap;
 
 pub fn run(request: &Request) -> Result<Response, Stop> {
     let mut response = Response::to(request);
@@ -38,7 +36,7 @@ pub fn run(request: &Request) -> Result<Response, Stop> {
 
 /// A mistake in the overlay is a problem of every claim, so that what runs goes on; one in the Composition is FATAL.
 fn wanted(request: &Request) -> Result<Result<(Plan, Quota), Problems>, Stop> {
-    let strangers = strangers(request)?;
+    let strangers = overlay(request)?.map_or(Ok(vec![]), |data| strangers(&data))?;
     let all = merged(request, Step::TierDefaults)?;
     let claim: Result<Claim, Undecodable> = request.composite.decode("");
     let own = claim.as_ref().map_or_else(|_| all.clone(), |claim| own_tables(&all, claim));
@@ -87,18 +85,4 @@ fn resolve(claim: &Claim, policy: &TierDefaults) -> Result<(Plan, Quota), Proble
     let plan = plan::resolve(claim, policy)?;
     let quota = quota::of(&plan, policy);
     Ok((plan, quota))
-}
-
-/// Sections of the overlay that no step reads.
-fn strangers(request: &Request) -> Result<Vec<Problem>, Stop> {
-    let Some(overlay) = overlay(request)? else { return Ok(vec![]) };
-    let sections: BTreeMap<String, IgnoredAny> = overlay.decode("data")?;
-    let known = Step::ALL.map(Step::kind);
-    let strangers = sections.into_keys().filter(|section| !known.contains(&section.as_str()));
-    Ok(strangers
-        .map(|section| {
-            let path = format!("EnvironmentConfig {OVERLAY}.data.{section}");
-            Problem::new(path, "no step reads this section", format!("write one of {}", known.join(", ")))
-        })
-        .collect())
 }

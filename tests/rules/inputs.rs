@@ -11,7 +11,7 @@ use crate::{CASES, cases, root};
 
 /// Where a step says that it cannot read the input; `None`: it can.
 fn refused(input: &Value) -> Option<String> {
-    match check_input(&Object::of(input)) {
+    match check_input(&Object::of(input), None) {
         Ok(()) => None,
         Err(Stop::Input { source, .. }) => Some(source.path),
         Err(stop) => panic!("{stop}"),

@@ -35,7 +35,9 @@ pub struct Limits {
     /// Number of databases.
     #[schemars(range(max = 10000))]
     pub databases: Option<u32>,
+    /// Cores of all members and of what runs beside them.
     pub cpu: Option<Millicores>,
+    /// The same of memory.
     pub memory: Option<Bytes>,
     /// Volumes; what backups take is not counted.
     pub storage: Option<Bytes>,

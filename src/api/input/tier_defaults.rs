@@ -49,6 +49,7 @@ pub struct Tier {
     /// How much of its CPU limit each member is sure to get, in percent.
     #[schemars(range(min = 1, max = 100))]
     pub cpu_request: u32,
+    /// When backups are made here, where they go, and how long they are kept.
     pub backup: TierBackup,
     /// When what disturbs a running database may happen.
     #[serde(default)]
@@ -117,10 +118,13 @@ pub struct TierEngine {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Range {
+    /// Of claims that name none.
     #[schemars(range(min = 1, max = 100))]
     pub default: u32,
+    /// The least.
     #[schemars(range(min = 1, max = 100))]
     pub minimum: u32,
+    /// The most.
     #[schemars(range(min = 1, max = 100))]
     pub maximum: u32,
 }
@@ -128,7 +132,9 @@ pub struct Range {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StorageRange {
+    /// The least.
     pub minimum: Bytes,
+    /// The most.
     pub maximum: Bytes,
 }
 
@@ -167,10 +173,13 @@ pub struct TierMaintenance {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RetentionRange {
+    /// Of claims that name none.
     #[schemars(regex(pattern = r"^[1-9][0-9]{0,3}[dwm]$"), length(max = 5))]
     pub default: String,
+    /// The least.
     #[schemars(regex(pattern = r"^[1-9][0-9]{0,3}[dwm]$"), length(max = 5))]
     pub minimum: String,
+    /// The most.
     #[schemars(regex(pattern = r"^[1-9][0-9]{0,3}[dwm]$"), length(max = 5))]
     pub maximum: String,
 }
@@ -189,7 +198,9 @@ pub enum Continuous {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Size {
+    /// Cores, or thousandths such as 500m.
     pub cpu: Millicores,
+    /// Such as 8Gi.
     pub memory: Bytes,
     /// Connections that a member of this size is tuned for; if left out the engine's, for postgresql 100, from 8Gi of
     /// memory on 200, from 16Gi 300, from 32Gi 500.
@@ -257,7 +268,9 @@ pub enum ParameterRule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct IntegerRange {
+    /// The least.
     pub minimum: i64,
+    /// The most.
     pub maximum: i64,
 }
 
@@ -265,7 +278,9 @@ pub struct IntegerRange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DurationRange {
+    /// The shortest.
     pub minimum_milliseconds: i64,
+    /// The longest.
     pub maximum_milliseconds: i64,
 }
 

@@ -2,6 +2,7 @@
 //! them equal to what `generate` makes of the types of the contract; they must not be edited by hand.
 
 pub mod generate;
+pub mod reference;
 mod structural;
 mod rules;
 mod edits;

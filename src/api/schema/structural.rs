@@ -11,6 +11,13 @@ const LONGEST_LIST: u64 = 128;
 const LARGEST_MAP: u64 = 128;
 
 pub fn of<T: JsonSchema>() -> Value {
+    let mut schema = with_defaults::<T>();
+    without_defaults(&mut schema);
+    schema
+}
+
+/// The same with the defaults of the program, which the API server must not write into what people wrote.
+pub fn with_defaults<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
@@ -29,7 +36,7 @@ pub fn by_name<Name: JsonSchema, Entry: JsonSchema>(generator: &mut SchemaGenera
 
 fn structural(value: &mut Value) {
     let Value::Object(schema) = value else { return };
-    for word in ["default", "title", "format", "$schema", "const"] {
+    for word in ["title", "format", "$schema", "const"] {
         if let Some(constant) = schema.remove(word).filter(|_| word == "const") {
             schema.insert("enum".into(), json!([constant]));
         }
@@ -48,6 +55,17 @@ fn structural(value: &mut Value) {
     }
     names(schema);
     bound(schema);
+}
+
+fn without_defaults(schema: &mut Value) {
+    let Value::Object(fields) = schema else { return };
+    fields.remove("default");
+    for word in ["items", "additionalProperties"] {
+        fields.get_mut(word).into_iter().for_each(without_defaults);
+    }
+    if let Some(Value::Object(properties)) = fields.get_mut("properties") {
+        properties.values_mut().for_each(without_defaults);
+    }
 }
 
 /// Kubernetes has no word for the names that a map may have, but a rule can say it.
@@ -78,9 +96,7 @@ fn without_null(schema: &mut Map<String, Value>) {
         for one in any {
             merge(schema, one);
         }
-        for word in ["default", "format"] {
-            schema.remove(word);
-        }
+        schema.remove("format");
     }
 }
 

@@ -36,7 +36,9 @@ Examples:
   function-database validate claim.yaml --composition compositions/ours.yaml
   function-database validate databases/ --format sarif > databases.sarif
   kubectl get sdb -A -o yaml | function-database validate -
-  git diff --name-only origin/main -- '*.yaml' | xargs function-database validate")]
+  git diff --name-only origin/main -- '*.yaml' | xargs function-database validate
+
+An EnvironmentConfig database-platform among the files counts for the claims of its file, or for all if it is the only one.")]
 pub struct Arguments {
     /// Files or folders; - is standard input.
     #[arg(required = true, value_name = "PATH")]
@@ -104,19 +106,20 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let claims = files.documents.iter().filter(|it| approvals && kind(it) == Kind::Claim);
     let claims: Vec<Claim> = claims.filter_map(read).collect();
     let mut lines = files.unreadable;
-    // The platform's own values count for the claims in the same file: a folder may have those of several platforms.
+    // A folder may have the values of several platforms.
     let mut laid_over = BTreeMap::new();
     for document in files.documents.iter().filter(|document| is_overlay(document)) {
-        match overlay(&composition, document) {
-            Ok(policy) => _ = laid_over.insert(&document.file, policy),
-            Err(stop) => {
-                let (line, column) = document.at("data");
-                lines.push(format!("{}:{line}:{column}: {stop}", document.file));
-            }
+        let (line, column) = document.at("data");
+        let wrong = Object::try_of(&document.value).map(|config| composition.problems_with(&config));
+        let wrong = wrong.unwrap_or_else(|error| vec![error.to_string()]);
+        lines.extend(wrong.iter().map(|why| format!("{}:{line}:{column}: {why}", document.file)));
+        if let Ok(policy) = overlay(&composition, document) {
+            laid_over.insert(&document.file, policy);
         }
     }
     let mut problems: Vec<Located> = lines.iter().map(|line| Located::parse(line)).collect();
-    let policy_of = |document: &Document| laid_over.get(&document.file).unwrap_or(&shipped);
+    let for_all = laid_over.values().next().filter(|_| laid_over.len() == 1);
+    let policy_of = |document: &Document| laid_over.get(&document.file).or(for_all).unwrap_or(&shipped);
     let of_claims = files.documents.iter().enumerate().filter(|(_, document)| kind(document) == Kind::Claim);
     let of_claims: Vec<_> = of_claims.map(|(index, document)| (index, document, policy_of(document))).collect();
     let mut together = together::findings(&of_claims);
@@ -134,6 +137,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
                 problems.extend(found.into_iter().map(|finding| finding.located(&document.file)));
                 checked += 1;
             }
+            None if is_overlay(document) => checked += 1,
             None => skipped += 1,
         }
     }
@@ -332,15 +336,15 @@ fn steps(document: &Document) -> impl Iterator<Item = (String, &Value)> {
 pub fn composition(document: &Document) -> Vec<Finding> {
     let mut found: Vec<Finding> = vec![];
     for (path, input) in steps(document) {
-        let (path, message) = match Object::try_of(input).map_err(Stop::from).and_then(|it| pipeline::check_input(&it))
-        {
-            Ok(()) => continue,
-            Err(Stop::Input { source, .. }) if !source.path.is_empty() => {
-                (format!("{path}.{}", source.path), source.message)
-            }
-            Err(Stop::Input { source, .. }) => (path, source.message),
-            Err(stop) => (path, stop.to_string()),
-        };
+        let (path, message) =
+            match Object::try_of(input).map_err(Stop::from).and_then(|it| pipeline::check_input(&it, None)) {
+                Ok(()) => continue,
+                Err(Stop::Input { source, .. }) if !source.path.is_empty() => {
+                    (format!("{path}.{}", source.path), source.message)
+                }
+                Err(Stop::Input { source, .. }) => (path, source.message),
+                Err(stop) => (path, stop.to_string()),
+            };
         found.push(Finding::new(document, &path, format!("{path}: {message}")));
     }
     found.extend(order(document).map(|message| Finding::new(document, "spec.pipeline", message)));
