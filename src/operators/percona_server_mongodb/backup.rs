@@ -23,9 +23,10 @@ pub const AGENT: Amounts = Amounts { cpu: Millicores(500), memory: Bytes(512 * B
 const STORAGE: &str = "backups";
 const TASK: &str = "scheduled";
 
-pub fn section<'a>(generation: &Generation, backup: &'a Backup, settings: &'a Settings) -> Section<'a> {
+/// Also of what makes no backups and begins with one: the agents restore it.
+pub fn section<'a>(generation: &'a Generation, settings: &'a Settings) -> Option<Section<'a>> {
     let terms = &generation.plan.terms;
-    let destination = &backup.destination;
+    let destination = generation.destination()?;
     let (bucket, prefix) = place(&generation.folder(), &destination.path);
     let storage = Storage {
         r#type: "s3",
@@ -41,7 +42,7 @@ pub fn section<'a>(generation: &Generation, backup: &'a Backup, settings: &'a Se
             },
         },
     };
-    let task = Task {
+    let task = |backup: &'a Backup| Task {
         name: TASK,
         // Nobody is there to make them.
         enabled: !terms.lifecycle.hibernated,
@@ -50,15 +51,15 @@ pub fn section<'a>(generation: &Generation, backup: &'a Backup, settings: &'a Se
         r#type: kind_of(backup),
         retention: Retention { r#type: "count", count: kept(backup), delete_from_storage: true },
     };
-    Section {
+    Some(Section {
         enabled: true,
         image: &settings.backup_image,
         resources: pods::beside(terms, AGENT),
         container_security_context: pods::confined_by_itself(),
         storages: map([(STORAGE, storage)]),
-        tasks: [task],
-        pitr: PointInTime { enabled: backup.continuous },
-    }
+        tasks: terms.backup.iter().map(task).collect(),
+        pitr: PointInTime { enabled: terms.backup.as_ref().is_some_and(|backup| backup.continuous) },
+    })
 }
 
 /// One backup, made at once.
@@ -163,7 +164,7 @@ pub struct Section<'a> {
     resources: ResourceRequirements,
     container_security_context: SecurityContext,
     storages: BTreeMap<&'static str, Storage<'a>>,
-    tasks: [Task<'a>; 1],
+    tasks: Vec<Task<'a>>,
     pitr: PointInTime,
 }
 
