@@ -42,11 +42,19 @@ pub fn missing(generation: &Generation, destination: &Destination, observed: &Ob
     ))
 }
 
-/// Never half-built: while the platform's secret cannot be read, the one that is there stays as it is.
 pub fn compose(generation: &Generation, destination: &Destination, observed: &Observed) -> Option<Resource> {
+    handed_on(generation, files(generation, destination, observed), observed)
+}
+
+/// Never half-built: while the platform's secret cannot be read, the one that is there stays as it is.
+pub fn handed_on(
+    generation: &Generation,
+    data: Option<BTreeMap<String, String>>,
+    observed: &Observed,
+) -> Option<Resource> {
     let key = Key(generation.key(KEY));
     let made = || observed.composed.get(&key)?.decode::<Found>(&key.0).ok().map(|found| found.data);
-    let data = files(generation, destination, observed).or_else(made).filter(|data| !data.is_empty())?;
+    let data = data.or_else(made).filter(|data| !data.is_empty())?;
     let metadata = metadata(generation, secret(generation));
     let secret = Secret { api_version: "v1", kind: "Secret", metadata, r#type: "Opaque", data };
     Some(Resource { object: Object::of(&secret), holds: Holds::Archive, key })
@@ -85,8 +93,9 @@ struct Secret {
     data: BTreeMap<String, String>,
 }
 
+/// A secret, encoded.
 #[derive(Deserialize)]
-struct Found {
+pub struct Found {
     #[serde(default)]
-    data: BTreeMap<String, String>,
+    pub data: BTreeMap<String, String>,
 }

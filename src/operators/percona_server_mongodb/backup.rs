@@ -1,15 +1,15 @@
 //! Where backups go and when they are made: a section of the `PerconaServerMongoDB`, and a `PerconaServerMongoDBBackup` for
 //! one outside of the schedule. In: a generation that is backed up. Out: both, and how backups stand.
 
-use super::{Settings, kind, label};
+use super::{Settings, google, kind, label};
 use crate::api::claim::BackupMethod;
-use crate::api::plan::{Backup, Delivery, DestinationAccess};
+use crate::api::plan::{AzureKey, Backup, Delivery, Destination, DestinationAccess};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::map::map;
 use crate::observed::{Answer, Observed, Question};
 use crate::operators::health::{BackupHealth, BackupState};
-use crate::operators::{self, BackupRun, Holds, Resource, pods, resource};
+use crate::operators::{self, BackupRun, Holds, Resource, aws_files, pods, resource};
 use crate::plan::schedule;
 use crate::wire::{Object, Undecodable};
 use k8s_openapi::api::core::v1::{ResourceRequirements, SecurityContext};
@@ -27,21 +27,9 @@ const TASK: &str = "scheduled";
 pub fn section<'a>(generation: &'a Generation, settings: &'a Settings) -> Option<Section<'a>> {
     let terms = &generation.plan.terms;
     let destination = generation.destination()?;
-    let (bucket, prefix) = place(&generation.folder(), &destination.path);
-    let storage = Storage {
-        r#type: "s3",
-        main: true,
-        s3: S3 {
-            bucket,
-            prefix,
-            region: destination.region.as_deref(),
-            endpoint_url: destination.endpoint.as_deref(),
-            credentials_secret: match &destination.access {
-                DestinationAccess::Secret(secret) => Some(&secret.name),
-                _ => None,
-            },
-        },
-    };
+    let (bucket, folder) = destination.place();
+    let place = place(generation, destination, bucket, within(folder, &generation.folder()));
+    let storage = Storage { r#type: place.kind(), main: true, place };
     let task = |backup: &'a Backup| Task {
         name: TASK,
         // Nobody is there to make them.
@@ -99,6 +87,9 @@ pub fn health(generation: &Generation, backup: &Backup, observed: &Observed) -> 
         let why = "the backups are in another cluster, where nobody can look";
         return Ok(BackupHealth::of(BackupState::NotYet(why.into())));
     }
+    if let Some(missing) = google::missing(generation, observed) {
+        return Ok(BackupHealth::of(BackupState::NotYet(missing)));
+    }
     let question = question(generation);
     let made: Vec<Made> = match observed.answer(&question)? {
         Answer::NotAsked => {
@@ -148,12 +139,78 @@ fn kind_of(backup: &Backup) -> &'static str {
     }
 }
 
-/// The bucket, and the folder within it; `own` is the generation's.
-fn place<'a>(own: &str, path: &'a str) -> (&'a str, String) {
-    let path = path.trim_start_matches("s3://");
-    let (bucket, folder) = path.split_once('/').unwrap_or((path, ""));
-    let folder = folder.trim_end_matches('/');
-    (bucket, if folder.is_empty() { own.into() } else { format!("{folder}/{own}") })
+/// A folder of a destination, as the operator writes it down for each kind of store.
+pub fn place<'a>(generation: &Generation, destination: &'a Destination, bucket: &'a str, prefix: String) -> Place<'a> {
+    match &destination.access {
+        DestinationAccess::GoogleKey(_) => {
+            Place::Gcs(Google { bucket, prefix, credentials_secret: aws_files::secret(generation) })
+        }
+        DestinationAccess::AzureKey(AzureKey { name, .. }) => {
+            Place::Azure(Azure { container: bucket, prefix, credentials_secret: name })
+        }
+        access => Place::S3(Amazon {
+            bucket,
+            prefix,
+            region: destination.region.as_deref(),
+            endpoint_url: destination.endpoint.as_deref(),
+            credentials_secret: match access {
+                DestinationAccess::Secret(secret) => Some(&secret.name),
+                _ => None,
+            },
+        }),
+    }
+}
+
+fn within(folder: &str, own: &str) -> String {
+    if folder.is_empty() { own.into() } else { format!("{folder}/{own}") }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place<'a> {
+    S3(Amazon<'a>),
+    Gcs(Google<'a>),
+    Azure(Azure<'a>),
+}
+
+impl Place<'_> {
+    fn kind(&self) -> &'static str {
+        match self {
+            Place::S3(_) => "s3",
+            Place::Gcs(_) => "gcs",
+            Place::Azure(_) => "azure",
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Amazon<'a> {
+    bucket: &'a str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    prefix: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credentials_secret: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Google<'a> {
+    bucket: &'a str,
+    prefix: String,
+    credentials_secret: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Azure<'a> {
+    container: &'a str,
+    prefix: String,
+    credentials_secret: &'a str,
 }
 
 #[derive(Serialize)]
@@ -172,20 +229,8 @@ pub struct Section<'a> {
 struct Storage<'a> {
     r#type: &'static str,
     main: bool,
-    s3: S3<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct S3<'a> {
-    bucket: &'a str,
-    prefix: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    region: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    endpoint_url: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    credentials_secret: Option<&'a str>,
+    #[serde(flatten)]
+    place: Place<'a>,
 }
 
 #[derive(Serialize)]
@@ -291,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_bucket_and_a_folder_of_ones_own() {
-        let generation = generation(json!({}));
+        let mut generation = generation(json!({}));
         let cases = [
             ("s3://company/databases", "company", "databases/checkout/orders/u-1"),
             ("s3://company/a/b/", "company", "a/b/checkout/orders/u-1"),
@@ -299,7 +344,11 @@ mod tests {
             ("s3://company", "company", "checkout/orders/u-1"),
         ];
         for (path, bucket, prefix) in cases {
-            assert_eq!(place(&generation.folder(), path), (bucket, prefix.to_string()), "{path}");
+            generation.plan.terms.backup.as_mut().unwrap().destination.path = path.into();
+            let settings = Settings::default();
+            let section = serde_json::to_value(section(&generation, &settings)).unwrap();
+            let place = &section["storages"]["backups"]["s3"];
+            assert_eq!((&place["bucket"], &place["prefix"]), (&json!(bucket), &json!(prefix)), "{path}");
         }
     }
 
