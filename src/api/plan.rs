@@ -429,6 +429,9 @@ pub struct Notes {
     /// The last day on which this release line gets fixes: `2029-11-08`.
     #[serde(skip_serializing_if = "is_default")]
     pub end_of_life: Option<String>,
+    /// Days from one restore drill to the next; none: there are none.
+    #[serde(skip_serializing_if = "is_default")]
+    pub drill_days: Option<u32>,
     /// Whole currency units, such as `EUR 412`; none where the platform gives no prices.
     #[serde(skip_serializing_if = "is_default")]
     pub monthly_cost: Option<String>,

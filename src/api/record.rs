@@ -13,6 +13,8 @@ pub const KIND: &str = "DatabaseRecord";
 pub const KEY: &str = "record";
 /// The permanent label with the environment, which is fixed at creation: quotas ask for the records of one environment.
 pub const ENVIRONMENT: &str = "db.platform.io/environment";
+/// The number of the throw-away instance of a restore drill, which no generation has. Permanent.
+pub const DRILL: u32 = 0;
 /// The plan's schema. A record of a newer one is refused: after a downgrade its plan cannot be understood.
 pub const SCHEMA: u32 = 1;
 
@@ -52,6 +54,9 @@ pub struct Record {
     /// The backups that were asked for, by token: each is made once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<Asked>,
+    /// Backups that were tried in a throw-away instance.
+    #[serde(default, skip_serializing_if = "Drills::is_none")]
+    pub drills: Drills,
     /// Once true, an absent database is lost, and no empty one is made in its place.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_ready: bool,
@@ -85,6 +90,42 @@ pub struct Asked {
     /// How long it is kept, RFC 3339; none: it is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
+}
+
+/// How restore drills went.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Drills {
+    /// The one that is under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running: Option<Drill>,
+    /// When the last that succeeded did, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified: Option<String>,
+    /// The last one, if it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<DrillFailure>,
+}
+
+/// A throw-away instance, of the number [`DRILL`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Drill {
+    pub generation: Generation,
+    /// RFC 3339.
+    pub since: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillFailure {
+    /// RFC 3339.
+    pub at: String,
+    pub why: String,
+}
+
+impl Drills {
+    fn is_none(&self) -> bool {
+        *self == Drills::default()
+    }
 }
 
 /// A generation that does not serve.
@@ -157,6 +198,7 @@ impl Record {
             highest: 0,
             restores: vec![],
             asked: vec![],
+            drills: Drills::default(),
             was_ready: false,
             approved_by: vec![],
         }
@@ -206,7 +248,7 @@ impl Generation {
         Generation { number: 1, lineage: lineage.into(), plan, source: None, restored: false }
     }
 
-    /// The name of its main resource: the claim's, with `-g2` and so on for what a restore made.
+    /// The name of its main resource: the claim's, with `-g2` and so on for what a restore made, `-g0` for a drill.
     pub fn name(&self) -> String {
         numbered(&self.plan.terms.database.name, self.number)
     }
@@ -226,6 +268,17 @@ impl Generation {
     pub fn folder(&self) -> String {
         let DatabaseName { namespace, name, .. } = self.database();
         folder(namespace, name, &self.lineage, self.number)
+    }
+
+    /// It is thrown away as soon as it is known to work.
+    pub fn is_drill(&self) -> bool {
+        self.number == DRILL
+    }
+
+    /// Where it is backed up to; of what makes no backups, where its data comes from.
+    pub fn destination(&self) -> Option<&Destination> {
+        let backup = self.plan.terms.backup.as_ref().map(|backup| &backup.destination);
+        backup.or(self.awaited().map(|source| &source.destination))
     }
 
     /// What is still to be restored into it.

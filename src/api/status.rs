@@ -135,12 +135,40 @@ pub struct BackupStatus {
     /// The latest moment that can be restored; none where backups are continuous, since it is nearly now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_recoverable: Option<String>,
+    /// When a backup was last restored into a throw-away instance that then worked, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_verified: Option<String>,
+    /// The restore drill that is under way or due, or the last one if it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_verification: Option<Verification>,
     /// The latest of the schedule, the newest first, where the operator lists them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub latest: Vec<ScheduledBackup>,
     /// Those that spec.backup.request asked for, as long as they are kept.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub on_demand: Vec<OnDemandBackup>,
+}
+
+/// A restore drill.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Verification {
+    /// How it stands.
+    pub state: VerificationState,
+    /// When it began or failed, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// What it waits for, or why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub enum VerificationState {
+    /// It is due, and cannot begin.
+    Waiting,
+    Running,
+    Failed,
 }
 
 /// One backup of the schedule.

@@ -32,7 +32,7 @@ fn table<const N: usize>(title: &str, columns: [&str; N]) -> Table {
 }
 
 fn environments(tiers: &TierDefaults, gate: &ApprovalGate) -> Table {
-    let rows: [(&str, Cell); 12] = [
+    let rows: [(&str, Cell); 13] = [
         ("sizes", |tier| tier.sizes.join(", ")),
         ("members", |tier| {
             format!("{}, {} to {}", tier.replicas.default, tier.replicas.minimum, tier.replicas.maximum)
@@ -48,6 +48,12 @@ fn environments(tiers: &TierDefaults, gate: &ApprovalGate) -> Table {
             Continuous::Off => "if asked for".into(),
             Continuous::WhereSupported => "where the operator can".into(),
             Continuous::Required => "always where the operator can".into(),
+        }),
+        ("restore drills", |tier| {
+            tier.backup
+                .drill_every
+                .as_ref()
+                .map_or("none".into(), |every| format!("every {every}, where the operator can"))
         }),
         ("encrypted only", |tier| yes(tier.tls_required)),
         ("members on different nodes", |tier| name_of(&tier.placement).to_lowercase()),

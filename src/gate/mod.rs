@@ -7,6 +7,7 @@ pub mod changes;
 pub mod waiting;
 pub mod sleep;
 pub mod restore;
+pub mod drill;
 pub mod on_demand;
 pub mod signature;
 pub mod approvals;

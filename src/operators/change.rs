@@ -106,12 +106,14 @@ fn notes(from: &Notes, to: &Notes, classes: &Classes) -> Class {
     let Notes {
         release,
         tuned,
-        // Who answers for it, what it costs, how long its release line lives: nothing of that is composed.
+        // Who answers for it, what it costs, how long its release line lives, how often its backups are tried: nothing of
+        // that is composed for what runs.
         owner: _,
         system: _,
         description: _,
         retired: _,
         end_of_life: _,
+        drill_days: _,
         monthly_cost: _,
     } = from;
     worst(&[(*release != to.release, classes.release), (*tuned != to.tuned, classes.parameters)])

@@ -29,6 +29,18 @@ pub enum State {
     Hibernated,
 }
 
+impl State {
+    /// What it waits for.
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            State::Ready => None,
+            State::Hibernated => Some("it sleeps"),
+            State::Absent => Some("it does not exist yet"),
+            State::Progressing(why) | State::Degraded(why) | State::Failed(why) => Some(why),
+        }
+    }
+}
+
 /// The volumes, compared with the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Storage {

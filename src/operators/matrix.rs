@@ -15,7 +15,7 @@ can.
 
 type Cell = fn(&Features) -> String;
 
-const ROWS: [(&str, Cell); 19] = [
+const ROWS: [(&str, Cell); 20] = [
     ("High availability", |it| members(it)),
     ("Read replicas", |it| yes(it.read_replicas)),
     ("Shards", |it| it.shards.map_or_else(|| yes(false), |shards| format!("{} to {}", shards.least, shards.most))),
@@ -32,6 +32,7 @@ const ROWS: [(&str, Cell); 19] = [
     ("Audit log", |it| yes(it.audit)),
     ("Hibernation", |it| yes(it.hibernation)),
     ("Restore", |it| restore(it).into()),
+    ("Restore drills", |it| yes(it.drills())),
     ("Load balancer", |it| yes(it.load_balancer)),
     ("Custom metric queries", |it| yes(it.custom_queries)),
     ("Roles of the claim, users by Vault", |it| yes(it.roles)),

@@ -237,6 +237,11 @@ pub enum AtRest {
 }
 
 impl Features {
+    /// Whether a backup can be tried in a throw-away instance: wherever one can become another generation.
+    pub fn drills(&self) -> bool {
+        self.restore != Restores::Never
+    }
+
     /// What `Auto` means here: methods stand in the order of preference, `Auto` first.
     pub fn best_backup_method(&self) -> BackupMethod {
         self.backup_methods.iter().copied().find(|method| *method != BackupMethod::Auto).unwrap_or_default()

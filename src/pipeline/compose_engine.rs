@@ -3,29 +3,36 @@
 
 use super::documents::{Document, Ruling, Serving};
 use super::stop::Stop;
-use super::{LAST_BACKUP, ask, deliver, observe, requested_backup};
+use super::{LAST_BACKUP, ask, deliver, observe, requested_backup, throw_away};
 use crate::api::claim::DeletionPolicy;
 use crate::api::input::{Engines, Step};
 use crate::api::plan::Delivery;
-use crate::api::record::{Asked, Beside, Fate, Generation, Record};
+use crate::api::record::{Asked, Beside, Drill, Fate, Generation, Record};
 use crate::observed::Observed;
 use crate::operators::{self, Engine, Holds, RELEASED, Resource, STATEFUL};
 use crate::wire::{Object, Request, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub fn run(request: &Request, settings: &Engines) -> Result<Response, Stop> {
     let mut response = Response::to(request);
     let ruling: Ruling = Ruling::take(&request.context, Step::Engines)?;
-    let (mut facts, mut next) = (None, None);
+    let (mut facts, mut next, mut drill) = (None, None, None);
     if let Some(record) = &ruling.record {
         let observed = observe(request)?;
         for Beside { generation, fate } in &record.beside {
             let mut engine = compose(&mut response, generation, settings, &observed);
             if *fate == Fate::Released {
-                engine.resources.iter_mut().for_each(release);
+                let released = json!({STATEFUL: null, RELEASED: "true"});
+                engine.resources.iter_mut().for_each(|resource| unmark(resource, &released));
             }
             deliver(request, &mut response, generation, engine.resources);
             next = next.or(matches!(fate, Fate::Next { .. }).then_some(engine.facts));
+        }
+        if let Some(Drill { generation, .. }) = &record.drills.running {
+            let mut engine = compose(&mut response, generation, settings, &observed);
+            engine.resources.iter_mut().for_each(|resource| unmark(resource, &json!({STATEFUL: null})));
+            throw_away(request, &mut response, generation, engine.resources);
+            drill = Some(engine.facts);
         }
         let generation = &record.serving;
         let operator = operators::of(generation.plan.terms.operator);
@@ -40,7 +47,7 @@ pub fn run(request: &Request, settings: &Engines) -> Result<Response, Stop> {
         deliver(request, &mut response, generation, engine.resources);
         facts = Some(engine.facts);
     }
-    Serving { facts, next }.hand_on(&mut response);
+    Serving { facts, next, drill }.hand_on(&mut response);
     Ok(response)
 }
 
@@ -72,10 +79,9 @@ fn compose(response: &mut Response, generation: &Generation, settings: &Engines,
     operator.compose(generation, settings, observed)
 }
 
-/// What is no longer marked as data may go: the guard lets it, once it is observed so.
-fn release(resource: &mut Resource) {
+/// What is not marked as data may go. The guard lets what was, once it is observed so.
+fn unmark(resource: &mut Resource, annotations: &Value) {
     if let Holds::Data(_) = resource.holds {
-        let unmarked = json!({"metadata": {"annotations": {STATEFUL: null, RELEASED: "true"}}});
-        resource.object = resource.object.merge(&Object::of(&unmarked));
+        resource.object = resource.object.merge(&Object::of(&json!({"metadata": {"annotations": annotations}})));
     }
 }

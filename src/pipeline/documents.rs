@@ -86,6 +86,9 @@ pub struct Ruling<Written = Record> {
     /// Beside what runs: a plan that waits whole, or only its patch release.
     #[serde(default)]
     pub waiting: Option<Waiting>,
+    /// Why the restore drill that is due has not begun.
+    #[serde(default)]
+    pub drill: Option<String>,
     #[serde(default)]
     pub deletion: Deletion,
 }
@@ -109,6 +112,9 @@ pub struct Serving {
     /// Of the generation that a restore makes ready.
     #[serde(default)]
     pub next: Option<Facts>,
+    /// Of the throw-away instance of a restore drill.
+    #[serde(default)]
+    pub drill: Option<Facts>,
 }
 
 /// That the surroundings are desired. Without them Crossplane would delete the Services, the connection secret and the

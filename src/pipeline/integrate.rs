@@ -3,18 +3,19 @@
 
 use super::documents::{Document, Integrated, Ruling, Serving};
 use super::stop::Stop;
-use super::{ask, deliver, observe};
+use super::{ask, deliver, observe, throw_away};
 use crate::api::claim::Composite;
 use crate::api::input::{Integrations, Step};
-use crate::api::record::Beside;
+use crate::api::record::{Beside, Drill};
 use crate::integrations::{self, catalog};
+use crate::operators::facts::Peer;
 use crate::wire::{Object, Ready, Request, Response};
 use serde_json::json;
 
 pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop> {
     let mut response = Response::to(request);
     let ruling: Ruling = Ruling::take(&request.context, Step::Integrations)?;
-    let Serving { facts, next } = Serving::take(&request.context, Step::Integrations)?;
+    let Serving { facts, next, drill } = Serving::take(&request.context, Step::Integrations)?;
     let (Some(record), Some(facts)) = (ruling.record, facts) else {
         Integrated { access: None }.hand_on(&mut response);
         return Ok(response);
@@ -29,6 +30,10 @@ pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop>
     if let Some((Beside { generation, .. }, facts)) = record.next().zip(next) {
         let resources = integrations::beside(generation, &facts, settings);
         deliver(request, &mut response, generation, resources);
+    }
+    if let Some((Drill { generation, .. }, mut facts)) = record.drills.running.as_ref().zip(drill) {
+        facts.workloads.iter_mut().for_each(|workload| workload.accepts.retain(|door| door.peer != Peer::Clients));
+        throw_away(request, &mut response, generation, integrations::beside(generation, &facts, settings));
     }
     for key in integrations::unready(&observed) {
         response.desired.resources.entry(key).and_modify(|resource| resource.ready = Ready::False);

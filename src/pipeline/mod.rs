@@ -12,6 +12,7 @@ mod evidence;
 pub mod production_approval;
 mod deletion;
 mod restore;
+mod drill;
 pub mod compose_engine;
 pub mod integrate;
 pub mod report;
@@ -22,8 +23,8 @@ use crate::api::problem::Problem;
 use crate::api::record::Generation;
 use crate::api::status::ConditionType;
 use crate::observed::{Observed, Question};
-use crate::operators::{self, Health, Resource};
-use crate::wire::{Condition, Event, Object, Ready, Request, Response, Severity, Truth, Undecodable};
+use crate::operators::{self, Health, Holds, Resource};
+use crate::wire::{Condition, Event, Key, Object, Ready, Request, Response, Severity, Truth, Undecodable};
 use crate::{api, delivery};
 use documents::{Conditions, Document};
 use jiff::Timestamp;
@@ -171,6 +172,16 @@ fn deliver(request: &Request, response: &mut Response, generation: &Generation, 
     }
 }
 
+/// The same of what goes again soon: nothing of it stays, and nobody waits for it.
+fn throw_away(request: &Request, response: &mut Response, generation: &Generation, mut resources: Vec<Resource>) {
+    resources.iter_mut().for_each(|resource| resource.holds = Holds::Nothing);
+    let keys: Vec<Key> = resources.iter().map(|resource| resource.key.clone()).collect();
+    deliver(request, response, generation, resources);
+    for key in keys {
+        response.desired.resources.entry(key).or_default().ready = Ready::True;
+    }
+}
+
 /// The UID of the database's namespace, once Crossplane has found it.
 fn namespace(request: &Request, response: &mut Response, database: &DatabaseName) -> Option<String> {
     let question = Question::namespace(&database.namespace);
@@ -179,7 +190,7 @@ fn namespace(request: &Request, response: &mut Response, database: &DatabaseName
     found.and_then(|namespace| namespace.text("Namespace", &["metadata", "uid"]).ok().flatten()).map(String::from)
 }
 
-fn desire(request: &Request, response: &mut Response, key: crate::wire::Key, object: Object) {
+fn desire(request: &Request, response: &mut Response, key: Key, object: Object) {
     let ready = if request.observed.contains_key(&key) { Ready::True } else { Ready::False };
     let resource = response.desired.resources.entry(key).or_default();
     resource.object = object;

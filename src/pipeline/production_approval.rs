@@ -3,6 +3,7 @@
 
 use super::deletion;
 use super::documents::{Deletion, Document, Ruling, Wanted};
+use super::drill;
 use super::evidence::{Evidence, Recorded, origin};
 use super::restore;
 use super::stop::Stop;
@@ -55,12 +56,16 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
     });
     let origin = Origin { restored: restored.take(), ..origin(composite, observed) };
     let record = gate::settle(&outcome, record, &origin, ready);
+    let mut drill = None;
     let (record, fenced) = match record {
         None => (None, false),
         Some(record) => {
             let (record, fenced) = progressed(&mut evidence, record);
-            let able = ready && !fenced && !evidence.sleep.asleep;
-            (Some(gate::on_demand::asked(record, token, able, now)), fenced)
+            let asleep = fenced || evidence.sleep.asleep;
+            let record = gate::on_demand::asked(record, token, ready && !asleep, now);
+            let (record, why) = drill::advanced(&mut evidence, record, asleep);
+            drill = why;
+            (Some(record), fenced)
         }
     };
     match &outcome {
@@ -111,7 +116,8 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
     let edges = edges.into_iter().filter_map(|edge: Timestamp| edge.duration_since(now).try_into().ok());
     response.ttl = response.ttl.into_iter().chain(edges).min();
     let approval = ApprovalStatus { approved_by, pending, deletion: pending_deletion };
-    Ruling { record: written, lost, sleep: sleeps, standing, approval, waiting, deletion }.hand_on(&mut response);
+    Ruling { record: written, lost, sleep: sleeps, standing, approval, waiting, drill, deletion }
+        .hand_on(&mut response);
     Ok(response)
 }
 
@@ -136,7 +142,11 @@ fn ends(record: &Record) -> impl Iterator<Item = Timestamp> {
         Fate::Next { .. } | Fate::Released => None,
     });
     let asked = record.asked.iter().filter_map(|asked| asked.until.as_ref());
-    kept.chain(asked).filter_map(|until| until.parse().ok())
+    let drill = match &record.drills.running {
+        Some(drill) => Some(gate::drill::end(drill)),
+        None => gate::drill::due(record),
+    };
+    kept.chain(asked).filter_map(|until| until.parse().ok()).chain(drill)
 }
 
 /// The record as it is to be composed now.

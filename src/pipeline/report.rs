@@ -27,6 +27,8 @@ pub fn run(request: &Request, _settings: &Report, now: Timestamp) -> Result<Resp
     let composite: Composite = request.composite.decode("composite")?;
     let next = ruling.record.as_ref().and_then(|record| record.next());
     let next = next.map(|next| health(&mut response, &next.generation, &observed));
+    let drill = ruling.record.as_ref().and_then(|record| record.drills.running.as_ref());
+    let drill = drill.map(|drill| health(&mut response, &drill.generation, &observed));
     let health = ruling.record.as_ref().map(|record| health(&mut response, &record.serving, &observed));
     for (key, ready) in health.iter().flat_map(|health: &Health| &health.resources) {
         if let Some(resource) = response.desired.resources.get_mut(key) {
@@ -46,6 +48,7 @@ pub fn run(request: &Request, _settings: &Report, now: Timestamp) -> Result<Resp
         access: access.as_ref(),
         health: health.as_ref(),
         next: next.as_ref(),
+        drill: drill.as_ref(),
         made: &made,
         stale: stale_at.is_some_and(|at| at <= now),
         desired: &response.desired.resources,

@@ -58,7 +58,7 @@ pub fn origin(
 }
 
 /// What a restore calls the newest backup that will do; `None`: Crossplane has not answered yet.
-fn newest(evidence: &mut Evidence, from: &Generation, restore: &Restore) -> Result<Option<String>, Problems> {
+pub fn newest(evidence: &mut Evidence, from: &Generation, restore: &Restore) -> Result<Option<String>, Problems> {
     let terms = &from.plan.terms;
     let problem = |wrong: String, right| Problems(vec![Problem::new("spec.restore", wrong, right)]);
     let name = &terms.database.name;

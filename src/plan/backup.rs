@@ -2,12 +2,12 @@
 
 use super::capability;
 use super::schedule::days;
-use crate::api::claim::{BackupMethod, DatabaseSpec};
+use crate::api::claim::{BackupMethod, DatabaseSpec, Restore};
 use crate::api::input::TierDefaults;
 use crate::api::input::tier_defaults::{Continuous, Tier};
-use crate::api::plan::{Backup, Destination, DestinationAccess, Operator, Store};
+use crate::api::plan::{Backup, Delivery, Destination, DestinationAccess, Operator, Store, Terms};
 use crate::api::problem::Problem;
-use crate::operators::{Features, name_of};
+use crate::operators::{self, Features, name_of};
 
 /// None where there are no backups, or where a problem was found.
 pub fn resolve(
@@ -68,6 +68,13 @@ pub fn resolve(
         method: if method == BackupMethod::Auto { features.best_backup_method() } else { method },
         destination: destination.clone(),
     })
+}
+
+/// How often the tier has a backup tried, where the operator can and somebody can look at how that goes.
+pub fn drill_days(tier: &Tier, features: &Features, terms: &Terms) -> Option<u32> {
+    let every = tier.backup.drill_every.as_deref().filter(|_| features.drills() && terms.backup.is_some())?;
+    let fits = || operators::of(terms.operator).unrestorable(&Restore::default(), terms, terms).is_empty();
+    days(every).filter(|_| terms.delivery == Delivery::Direct && fits())
 }
 
 /// Whoever may write to one kind of store is nobody to another.

@@ -226,6 +226,7 @@ fn resolve_with(
         delivery: tier.object_delivery.clone().map_or(Delivery::Direct, Delivery::Object),
     };
     let notes = Notes {
+        drill_days: backup::drill_days(tier, features, &terms),
         release: version.release.into(),
         tuned,
         owner: spec.owner.clone(),

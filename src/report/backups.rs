@@ -3,7 +3,10 @@
 
 use super::View;
 use crate::api::plan::{Backup, Maintenance};
-use crate::api::status::{BackupStatus, OnDemandBackup, OnDemandState, ScheduledBackup};
+use crate::api::record::{Drill, DrillFailure, Drills};
+use crate::api::status::{
+    BackupStatus, OnDemandBackup, OnDemandState, ScheduledBackup, Verification, VerificationState,
+};
 use crate::operators::health::BackupHealth;
 use crate::operators::{self, BackupRun, Made};
 use crate::pipeline::requested_backup;
@@ -21,7 +24,10 @@ pub fn status(view: &View, backup: &Backup, health: &BackupHealth) -> BackupStat
     // All of one operator are in one form, so that their texts compare like the times; names tell those of one second apart.
     made.sort_unstable_by(|one, other| (&other.begun, &other.name).cmp(&(&one.begun, &one.name)));
     let failure = made.iter().find_map(|made| message(&made.run));
+    let drills = view.record().map(|record| &record.drills);
     BackupStatus {
+        last_verified: drills.and_then(|drills| drills.verified.clone()),
+        last_verification: drills.and_then(|drills| verification(view, drills)),
         schedule: backup.schedule.clone(),
         retention: backup.retention.clone(),
         last_success: health.last_success.clone(),
@@ -38,6 +44,22 @@ pub fn status(view: &View, backup: &Backup, health: &BackupHealth) -> BackupStat
 pub fn stale_at(backup: &Backup, last_success: &str) -> Option<Timestamp> {
     let due = |after| calendar::fires(&backup.schedule, &Maintenance::default(), after, Side::After);
     due(due(last_success.parse().ok()?)?)
+}
+
+fn verification(view: &View, drills: &Drills) -> Option<Verification> {
+    let (state, time, message) = if let Some(Drill { since, .. }) = &drills.running {
+        (VerificationState::Running, Some(since), view.drill.and_then(|health| health.state.why()))
+    } else if let Some(why) = &view.ruling.drill {
+        (VerificationState::Waiting, None, Some(why.as_str()))
+    } else {
+        let DrillFailure { at, why } = drills.failure.as_ref()?;
+        (VerificationState::Failed, Some(at), Some(why.as_str()))
+    };
+    Some(Verification { state, time: time.cloned(), message: message.map(shortened) })
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(LONGEST_MESSAGE).collect()
 }
 
 fn shown(made: &Made) -> ScheduledBackup {
@@ -60,7 +82,7 @@ fn state(run: &BackupRun) -> OnDemandState {
 
 fn message(run: &BackupRun) -> Option<String> {
     match run {
-        BackupRun::Failed(why) => Some(why.chars().take(LONGEST_MESSAGE).collect()),
+        BackupRun::Failed(why) => Some(shortened(why)),
         BackupRun::Running | BackupRun::Completed => None,
     }
 }

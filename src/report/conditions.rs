@@ -32,6 +32,7 @@ pub fn conditions(view: &View) -> Vec<Condition> {
         Storage::Unknown(why) => (Truth::Unknown, "Unknown", format!("{name}: {why}")),
     };
     let last_backup = Some(&view.ruling.deletion).filter(|deletion| deletion.backup_failed);
+    let failed = view.record().and_then(|record| record.drills.failure.as_ref());
     let backup = match (&serving.plan.terms.backup, &health.backup.state) {
         _ if last_backup.is_some() => {
             let why = last_backup.and_then(|deletion| deletion.message.clone()).unwrap_or_default();
@@ -41,6 +42,10 @@ pub fn conditions(view: &View) -> Vec<Condition> {
         (Some(_), BackupState::AsPlanned) if view.stale => {
             let last = health.backup.last_success.as_deref().unwrap_or_default();
             (Truth::False, "TooOld", format!("{name}: the last backup is of {last}, and two more were due since"))
+        }
+        (Some(_), BackupState::AsPlanned | BackupState::Unknown(_)) if failed.is_some() => {
+            let why = failed.map(|failure| format!("of {} failed: {}", failure.at, failure.why)).unwrap_or_default();
+            (Truth::False, "DrillFailed", format!("{name}: the restore drill {why}"))
         }
         (Some(_), BackupState::AsPlanned) => (Truth::True, "Configured", String::new()),
         (Some(_), BackupState::NotYet(why)) => (Truth::False, "NotYet", format!("{name}: {why}")),
@@ -91,7 +96,8 @@ fn monitored(view: &View, metrics: &str, alerts: &str) -> (Truth, &'static str, 
 }
 
 /// What deserves a warning when it begins, by the reason of the condition.
-const WARNINGS: [&str; 7] = ["Invalid", "AwaitingApproval", "Lost", "Failed", "Trouble", "TooOld", "LastBackupFailed"];
+const WARNINGS: [&str; 8] =
+    ["Invalid", "AwaitingApproval", "Lost", "Failed", "Trouble", "TooOld", "DrillFailed", "LastBackupFailed"];
 
 /// What the composite says now. It may be forged, which then costs its author an event or a run more, and nobody a database: a
 /// status that cannot be read has said nothing.

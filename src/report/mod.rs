@@ -30,6 +30,8 @@ pub struct View<'a> {
     pub health: Option<&'a Health>,
     /// Of the generation that a restore makes ready.
     pub next: Option<&'a Health>,
+    /// Of the throw-away instance of a restore drill.
+    pub drill: Option<&'a Health>,
     /// The backups of the one that serves.
     pub made: &'a [Made],
     /// The last of them is older than it should be.
@@ -169,8 +171,8 @@ fn message(view: &View) -> Option<String> {
             Storage::NotYet(why) => Some(why.as_str()),
             Storage::AsPlanned | Storage::Unknown(_) => None,
         },
-        State::Hibernated => view.ruling.sleep.as_deref().or(self::why(&health.state)),
-        other => self::why(other),
+        State::Hibernated => view.ruling.sleep.as_deref().or(health.state.why()),
+        other => other.why(),
     };
     why.or(view.no_credentials())
         .or(view.ruling.sleep.as_deref())
@@ -197,7 +199,7 @@ fn restores(view: &View) -> Vec<RestoreStatus> {
         .map(|Beside { generation, fate }| {
             let (state, id, until, message) = match fate {
                 Fate::Next { restore, .. } => {
-                    let message = view.next.and_then(|health| why(&health.state)).map(String::from);
+                    let message = view.next.and_then(|health| health.state.why()).map(String::from);
                     (RestoreState::Restoring, Some(restore.clone()), None, message)
                 }
                 Fate::Kept { until } => (RestoreState::Kept, None, Some(until.clone()), None),
@@ -206,16 +208,6 @@ fn restores(view: &View) -> Vec<RestoreStatus> {
             RestoreStatus { generation: generation.name(), state, id, until, message }
         })
         .collect()
-}
-
-/// What a state waits for.
-fn why(state: &State) -> Option<&str> {
-    match state {
-        State::Ready => None,
-        State::Hibernated => Some("it sleeps"),
-        State::Absent => Some("it does not exist yet"),
-        State::Progressing(why) | State::Degraded(why) | State::Failed(why) => Some(why),
-    }
 }
 
 /// The applied plan in a few words.

@@ -5,6 +5,7 @@ mod back_ends;
 mod backups;
 #[path = "../support/cases.rs"]
 mod cases;
+mod drill;
 mod life;
 mod failures;
 mod operators;

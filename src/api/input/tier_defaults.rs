@@ -153,6 +153,11 @@ pub struct TierBackup {
     /// A name in the table of destinations.
     #[schemars(length(min = 1, max = 63))]
     pub destination: String,
+    /// How often the latest backup is restored into a throw-away instance, such as 30d, to prove that it can be, where the
+    /// operator can; never if left out.
+    #[serde(default)]
+    #[schemars(regex(pattern = r"^[1-9][0-9]{0,3}[dwm]$"), length(max = 5))]
+    pub drill_every: Option<String>,
 }
 
 /// When what restarts a member may happen, unless the claim says otherwise.

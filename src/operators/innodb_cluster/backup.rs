@@ -1,4 +1,4 @@
-//! Backups: dumps by MySQL Shell, as the operator makes them on a schedule or once. In: a generation that is backed up. Out:
+//! Backups: dumps by MySQL Shell, as the operator makes them on a schedule or once. In: a generation. Out:
 //! the schedule's part of the `InnoDBCluster`, the keys of the object store, and a job that removes old backups, which the
 //! operator never does.
 
@@ -19,9 +19,11 @@ pub const NAME: &str = "full";
 /// MySQL Shell writes it last (MySQL Shell 9.1, "Instance Dump Utility").
 const WHOLE: &str = "@.done.json";
 
-pub fn compose(generation: &Generation, backup: &BackupPlan, settings: &Engines, observed: &Observed) -> Vec<Resource> {
-    let prune = backup_job::prune(generation, backup, WHOLE, &settings.backup_jobs);
-    aws_files::compose(generation, backup, observed).into_iter().chain([prune]).collect()
+pub fn compose(generation: &Generation, settings: &Engines, observed: &Observed) -> Vec<Resource> {
+    let backup = generation.plan.terms.backup.as_ref();
+    let prune = backup.map(|backup| backup_job::prune(generation, backup, WHOLE, &settings.backup_jobs));
+    let files = generation.destination().and_then(|place| aws_files::compose(generation, place, observed));
+    files.into_iter().chain(prune).collect()
 }
 
 pub fn profile(generation: &Generation, backup: &BackupPlan) -> Profile {

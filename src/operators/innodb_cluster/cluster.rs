@@ -7,8 +7,12 @@ use crate::api::plan::{Placement, Plan, Terms};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::operators::{Holds, Resource, mysql, password, pods, resource};
-use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceRequirements, VolumeResourceRequirements};
+use crate::wire::Object;
+use k8s_openapi::api::core::v1::{
+    Container, PersistentVolumeClaimSpec, PodSpec, ResourceRequirements, VolumeResourceRequirements,
+};
 use serde::Serialize;
+use serde_json::json;
 
 /// MySQL Shell and the operator's own process, which sets members up.
 pub const SIDECAR: Amounts = Amounts { cpu: Millicores(250), memory: Bytes(512 * Bytes::MI), storage: Bytes(0) };
@@ -57,6 +61,21 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
         backup_schedules: terms.backup.iter().map(backup::schedule).collect(),
     };
     resource(generation, key::CLUSTER, kind::CLUSTER, generation.name(), Holds::Data(terms.storage), spec)
+}
+
+/// The volume of a drill's one member, which the StatefulSet then takes for its own: those that it makes itself stay for ever.
+pub fn volume(generation: &Generation) -> Resource {
+    let terms = &generation.plan.terms;
+    let spec = PersistentVolumeClaimSpec {
+        access_modes: Some(vec!["ReadWriteOnce".into()]),
+        resources: Some(pods::storage(terms.storage)),
+        storage_class_name: terms.storage_class.clone(),
+        ..Default::default()
+    };
+    let name = format!("datadir-{}-0", generation.name());
+    let mut volume = resource(generation, key::VOLUME, kind::VOLUME, name, Holds::Nothing, spec);
+    volume.object = volume.object.merge(&Object::of(&json!({"metadata": {"labels": members(generation)}})));
+    volume
 }
 
 /// Of MySQL Router: clients that do not encrypt are refused, and so would be the router by the server.

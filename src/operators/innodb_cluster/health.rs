@@ -157,7 +157,8 @@ fn left_over(
     found: Option<&Cluster>,
     observed: &Observed,
 ) -> Result<Option<String>, Undecodable> {
-    let begins = found.filter(|found| found.status.create_time.is_none());
+    // That of a drill is ours, and made first.
+    let begins = found.filter(|found| found.status.create_time.is_none() && !generation.is_drill());
     match begins.and_then(|found| found.metadata.creation_timestamp) {
         Some(made) => volumes::left_over(&question::volumes(generation), made, observed),
         None => Ok(None),
@@ -186,7 +187,7 @@ fn backups(
     resources: &mut BTreeMap<Key, bool>,
 ) -> Result<BackupHealth, Undecodable> {
     let Some(plan) = &generation.plan.terms.backup else { return Ok(BackupHealth::of(BackupState::AsPlanned)) };
-    let missing = aws_files::missing(generation, plan, observed);
+    let missing = aws_files::missing(generation, &plan.destination, observed);
     let pruner = Key(generation.key(backup_job::PRUNE_KEY));
     let there = observed.composed.contains_key(&pruner);
     resources.insert(pruner, there);

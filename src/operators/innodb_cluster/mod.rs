@@ -129,16 +129,19 @@ impl Operator for InnoDbCluster {
     }
 
     fn ingredients(&self, generation: &Generation) -> Vec<Question> {
-        generation.plan.terms.backup.iter().filter_map(|backup| aws_files::question(generation, backup)).collect()
+        generation
+            .destination()
+            .and_then(|destination| aws_files::question(generation, destination))
+            .into_iter()
+            .collect()
     }
 
     fn compose(&self, generation: &Generation, settings: &Engines, observed: &Observed) -> Engine {
         let own = &settings.innodb_cluster;
         let mut resources = vec![cluster::compose(generation, own)];
         resources.extend(account::compose(generation, own, observed));
-        if let Some(backup) = &generation.plan.terms.backup {
-            resources.extend(backup::compose(generation, backup, settings, observed));
-        }
+        resources.extend(backup::compose(generation, settings, observed));
+        resources.extend(generation.is_drill().then(|| cluster::volume(generation)));
         let mut engine = Engine { resources, facts: facts::facts(generation, own) };
         roles::add(&mut engine, generation, account::client(generation, own), observed);
         engine
@@ -180,11 +183,14 @@ impl Operator for InnoDbCluster {
 /// The permanent keys; a generation adds its number.
 mod key {
     pub const CLUSTER: &str = "cluster";
+    /// Of a drill only.
+    pub const VOLUME: &str = "volume";
 }
 
 /// API version and kind.
 mod kind {
     pub const CLUSTER: (&str, &str) = ("mysql.oracle.com/v2", "InnoDBCluster");
+    pub const VOLUME: (&str, &str) = ("v1", "PersistentVolumeClaim");
     pub const BACKUP: (&str, &str) = ("mysql.oracle.com/v2", "MySQLBackup");
 }
 

@@ -1,15 +1,15 @@
 //! Where backups go and when they are made: a section of the `PerconaServerMongoDB`, and a `PerconaServerMongoDBBackup` for
 //! one outside of the schedule. In: a generation that is backed up. Out: both, and how backups stand.
 
-use super::{Settings, kind, label};
+use super::{Settings, google, kind, label};
 use crate::api::claim::BackupMethod;
-use crate::api::plan::{Backup, Delivery, Destination};
+use crate::api::plan::{AzureKey, Backup, Delivery, Destination, DestinationAccess};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::map::map;
 use crate::observed::{Answer, Observed, Question};
 use crate::operators::health::{BackupHealth, BackupState};
-use crate::operators::{self, BackupRun, Holds, Resource, pods, resource};
+use crate::operators::{self, BackupRun, Holds, Resource, aws_files, pods, resource};
 use crate::plan::schedule;
 use crate::wire::{Object, Undecodable};
 use k8s_openapi::api::core::v1::{ResourceRequirements, SecurityContext};
@@ -23,13 +23,14 @@ pub const AGENT: Amounts = Amounts { cpu: Millicores(500), memory: Bytes(512 * B
 const STORAGE: &str = "backups";
 const TASK: &str = "scheduled";
 
-pub fn section<'a>(generation: &Generation, backup: &'a Backup, settings: &'a Settings) -> Section<'a> {
+/// Also of what makes no backups and begins with one: the agents restore it.
+pub fn section<'a>(generation: &'a Generation, settings: &'a Settings) -> Option<Section<'a>> {
     let terms = &generation.plan.terms;
-    let destination = &backup.destination;
+    let destination = generation.destination()?;
     let (bucket, _) = destination.place();
-    let s3 = S3::of(destination, bucket, destination.folder(&generation.folder()));
-    let storage = Storage { r#type: "s3", main: true, s3 };
-    let task = Task {
+    let place = place(generation, destination, bucket, destination.folder(&generation.folder()));
+    let storage = Storage { r#type: place.kind(), main: true, place };
+    let task = |backup: &'a Backup| Task {
         name: TASK,
         // Nobody is there to make them.
         enabled: !terms.lifecycle.hibernated,
@@ -38,15 +39,15 @@ pub fn section<'a>(generation: &Generation, backup: &'a Backup, settings: &'a Se
         r#type: kind_of(backup),
         retention: Retention { r#type: "count", count: kept(backup), delete_from_storage: true },
     };
-    Section {
+    Some(Section {
         enabled: true,
         image: &settings.backup_image,
         resources: pods::beside(terms, AGENT),
         container_security_context: pods::confined_by_itself(),
         storages: map([(STORAGE, storage)]),
-        tasks: [task],
-        pitr: PointInTime { enabled: backup.continuous },
-    }
+        tasks: terms.backup.iter().map(task).collect(),
+        pitr: PointInTime { enabled: terms.backup.as_ref().is_some_and(|backup| backup.continuous) },
+    })
 }
 
 /// One backup, made at once.
@@ -85,6 +86,9 @@ pub fn health(generation: &Generation, backup: &Backup, observed: &Observed) -> 
     if generation.plan.terms.delivery != Delivery::Direct {
         let why = "the backups are in another cluster, where nobody can look";
         return Ok(BackupHealth::of(BackupState::NotYet(why.into())));
+    }
+    if let Some(missing) = google::missing(generation, observed) {
+        return Ok(BackupHealth::of(BackupState::NotYet(missing)));
     }
     let question = question(generation);
     let made: Vec<Made> = match observed.answer(&question)? {
@@ -135,29 +139,46 @@ fn kind_of(backup: &Backup) -> &'static str {
     }
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Section<'a> {
-    enabled: bool,
-    image: &'a str,
-    resources: ResourceRequirements,
-    container_security_context: SecurityContext,
-    storages: BTreeMap<&'static str, Storage<'a>>,
-    tasks: [Task<'a>; 1],
-    pitr: PointInTime,
+/// A folder of a destination, as the operator writes it down for each kind of store.
+pub fn place<'a>(generation: &Generation, destination: &'a Destination, bucket: &'a str, prefix: String) -> Place<'a> {
+    match &destination.access {
+        DestinationAccess::GoogleKey(_) => {
+            Place::Gcs(Google { bucket, prefix, credentials_secret: aws_files::secret(generation) })
+        }
+        DestinationAccess::AzureKey(AzureKey { name, .. }) => {
+            Place::Azure(Azure { container: bucket, prefix, credentials_secret: name })
+        }
+        access @ (DestinationAccess::WorkloadIdentity {} | DestinationAccess::Secret(_)) => Place::S3(Amazon {
+            bucket,
+            prefix,
+            region: destination.region.as_deref(),
+            endpoint_url: destination.endpoint.as_deref(),
+            credentials_secret: access.s3_keys().map(|keys| keys.name.as_str()),
+        }),
+    }
 }
 
 #[derive(Serialize)]
-struct Storage<'a> {
-    r#type: &'static str,
-    main: bool,
-    s3: S3<'a>,
+#[serde(rename_all = "lowercase")]
+pub enum Place<'a> {
+    S3(Amazon<'a>),
+    Gcs(Google<'a>),
+    Azure(Azure<'a>),
 }
 
-/// Where backups are, as a storage of the cluster and as the source of a restore.
+impl Place<'_> {
+    fn kind(&self) -> &'static str {
+        match self {
+            Place::S3(_) => "s3",
+            Place::Gcs(_) => "gcs",
+            Place::Azure(_) => "azure",
+        }
+    }
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct S3<'a> {
+pub struct Amazon<'a> {
     bucket: &'a str,
     #[serde(skip_serializing_if = "String::is_empty")]
     prefix: String,
@@ -169,12 +190,40 @@ pub struct S3<'a> {
     credentials_secret: Option<&'a str>,
 }
 
-impl<'a> S3<'a> {
-    pub fn of(destination: &'a Destination, bucket: &'a str, prefix: String) -> S3<'a> {
-        let Destination { region, endpoint, access, .. } = destination;
-        let credentials_secret = access.s3_keys().map(|keys| keys.name.as_str());
-        S3 { bucket, prefix, region: region.as_deref(), endpoint_url: endpoint.as_deref(), credentials_secret }
-    }
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Google<'a> {
+    bucket: &'a str,
+    prefix: String,
+    credentials_secret: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Azure<'a> {
+    container: &'a str,
+    prefix: String,
+    credentials_secret: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Section<'a> {
+    enabled: bool,
+    image: &'a str,
+    resources: ResourceRequirements,
+    container_security_context: SecurityContext,
+    storages: BTreeMap<&'static str, Storage<'a>>,
+    tasks: Vec<Task<'a>>,
+    pitr: PointInTime,
+}
+
+#[derive(Serialize)]
+struct Storage<'a> {
+    r#type: &'static str,
+    main: bool,
+    #[serde(flatten)]
+    place: Place<'a>,
 }
 
 #[derive(Serialize)]

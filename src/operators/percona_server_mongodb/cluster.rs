@@ -61,7 +61,7 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
             configsvr_repl_set: config_servers(generation, settings),
             mongos: routers(generation, settings),
         }),
-        backup: terms.backup.as_ref().map(|plan| backup::section(generation, plan, settings)),
+        backup: backup::section(generation, settings),
         // It would write the log to the volumes.
         logcollector: LogCollector { enabled: false },
     };

@@ -69,7 +69,7 @@ fn members(generation: &Generation) -> Workload {
     }
     accepts.extend(scraped(terms, METRICS));
     let mut reaches = doors([(own(), PORT)]);
-    if terms.backup.is_some() {
+    if generation.destination().is_some() {
         reaches.extend(doors([(Peer::ObjectStore, HTTPS)]));
     }
     Workload {

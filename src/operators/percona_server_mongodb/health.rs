@@ -1,11 +1,12 @@
 //! How the operator says that a database is. In: the observed resources of a generation. Out: its health, held against the
 //! plan. A status that is missing was not written yet, and is never ready. States are the operator's 1.22 (`AppState`).
 
-use super::{CONFIG, backup, cluster, is_sharded, key, label, replica_sets, restore, volumes};
+use super::{CONFIG, backup, cluster, google, is_sharded, key, label, replica_sets, restore, volumes};
 use crate::api::plan::{Delivery, Plan, Terms};
 use crate::api::quantity::Bytes;
 use crate::api::record::Generation;
 use crate::observed::{Answer, Observed};
+use crate::operators::aws_files;
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
 use crate::operators::pod_template::Resources;
 use crate::wire::{Key, Undecodable};
@@ -21,6 +22,10 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
     if generation.awaited().is_some() {
         state = restore::state(generation, state, observed)?;
         resources.insert(Key(generation.key(key::RESTORE)), state == State::Ready);
+    }
+    if google::question(generation).is_some() {
+        let there = google::missing(generation, observed).is_none();
+        resources.insert(Key(generation.key(aws_files::KEY)), there);
     }
     let storage = storage(generation, observed)?;
     let backup = backup_health(generation, &state, observed)?;

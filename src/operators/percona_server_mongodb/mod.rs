@@ -1,6 +1,6 @@
 //! MongoDB on Percona Server for MongoDB's operator 1.22, backed up by Percona Backup for MongoDB 2.12. In: a generation.
 //! Out: one `PerconaServerMongoDB`, a `PerconaServerMongoDBBackup` where one is asked for, a `PerconaServerMongoDBRestore`
-//! where it begins with a backup; facts; health.
+//! where it begins with a backup, a secret with the key of Google's store; facts; health.
 //! <https://docs.percona.com/percona-operator-for-mongodb/>
 //!
 //! A sharded database has one replica set for each shard, one of config servers, and mongos routers in front.
@@ -11,6 +11,7 @@ mod backup;
 mod change;
 mod cluster;
 mod facts;
+mod google;
 mod health;
 mod restore;
 
@@ -18,11 +19,11 @@ use super::backup_job::{from_secret, text};
 use super::roles;
 use super::{
     AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Made, Operator, Reference, Resource, Restores,
-    Shards, mongodb,
+    Shards, mongodb, name_of,
 };
 use crate::api::claim::{self, BackupMethod, Topology};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, Plan, Store, Terms};
+use crate::api::plan::{AzureKey, Delivery, DestinationAccess, Plan, Store, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::Generation;
@@ -94,7 +95,7 @@ impl Operator for PerconaServerMongoDb {
             extensions: false,
             hibernation: true,
             restore: Restores::Backup,
-            stores: &[Store::S3],
+            stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: true,
             encryption: Encryption::Own,
             audit: true,
@@ -117,6 +118,7 @@ impl Operator for PerconaServerMongoDb {
     fn problems(&self, terms: &Terms) -> Vec<Problem> {
         let mut problems = mongodb::topology_problems(terms, SHARDS);
         problems.extend(mongodb::key_problem(terms));
+        problems.extend(store_problem(terms));
         problems
     }
 
@@ -137,9 +139,14 @@ impl Operator for PerconaServerMongoDb {
         vec![Reference { key: Key(generation.key(key::CLUSTER)), api_version, kind, name: generation.name() }]
     }
 
+    fn ingredients(&self, generation: &Generation) -> Vec<Question> {
+        google::question(generation).into_iter().collect()
+    }
+
     fn compose(&self, generation: &Generation, settings: &Engines, observed: &Observed) -> Engine {
         let settings = &settings.percona_server_mongodb;
         let mut resources = vec![cluster::compose(generation, settings)];
+        resources.extend(google::compose(generation, observed));
         resources.extend(restore::compose(generation, observed));
         let mut engine = Engine { resources, facts: facts::facts(generation, settings) };
         roles::add(&mut engine, generation, client(generation, settings), observed);
@@ -254,6 +261,35 @@ fn client<'a>(generation: &Generation, settings: &'a Settings) -> roles::Client<
         owner: String::new(),
     }
 }
+
+/// Azure's keys have names of their own here, and outside of Amazon nobody takes the identity of pods (its 1.22, `pbm.go`).
+fn store_problem(terms: &Terms) -> Option<Problem> {
+    let destination = &terms.backup.as_ref()?.destination;
+    let store = destination.store();
+    let (wrong, right) = match &destination.access {
+        DestinationAccess::AzureKey(AzureKey { name, storage_account, storage_key })
+            if (storage_account.as_str(), storage_key.as_str()) != AZURE_KEYS =>
+        {
+            let (account, key) = AZURE_KEYS;
+            let wrong =
+                format!("PerconaServerMongoDB reads {account} and {key} of the secret {name}, and no other keys");
+            (wrong, "the platform team gives this engine a destination whose secret has these keys")
+        }
+        DestinationAccess::WorkloadIdentity {} if store != Store::S3 => {
+            let wrong = format!("PerconaServerMongoDB takes no cloud identity for {}", name_of(&store));
+            (wrong, "the platform team names a secret with keys")
+        }
+        DestinationAccess::GoogleKey(_) if terms.delivery != Delivery::Direct => {
+            let wrong = "the key of the object store is in another cluster, where nobody can hand it on".to_string();
+            (wrong, "the platform team delivers directly, or switches backups off")
+        }
+        _ => return None,
+    };
+    Some(Problem::new("TierDefaults.destinations", wrong, right))
+}
+
+/// In its secret (its 1.22, `GetPBMStorageAzureConfig`).
+const AZURE_KEYS: (&str, &str) = ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY");
 
 /// The volumes of members and config servers.
 fn volumes(generation: &Generation) -> Question {

@@ -5,11 +5,10 @@
 //! come too, with passwords that the new one's operator does not know. So it takes a dump, and of shards no point in time
 //! (Percona Backup for MongoDB 2.12, "Known limitations").
 
-use super::backup::S3;
 use super::health::Cluster;
-use super::{health, key, kind};
+use super::{backup, health, key, kind};
 use crate::api::claim::{self, BackupMethod};
-use crate::api::plan::Terms;
+use crate::api::plan::{DestinationAccess, Terms};
 use crate::api::problem::Problem;
 use crate::api::record::{Generation, Source};
 use crate::observed::Observed;
@@ -34,7 +33,7 @@ pub fn compose(generation: &Generation, observed: &Observed) -> Option<Resource>
         backup_source: BackupSource {
             r#type: "logical",
             destination,
-            s3: S3::of(&source.destination, bucket, prefix.into()),
+            place: backup::place(generation, &source.destination, bucket, prefix.into()),
         },
         pitr: point_in_time(source).map(|date| PointInTime { r#type: "date", date }),
         selective: Selective { namespaces: [format!("{}.*", generation.database().inside)] },
@@ -61,6 +60,13 @@ pub fn problems(restore: &claim::Restore, from: &Terms, to: &Terms) -> Vec<Probl
     );
     let what = "the agents that restore are there only where there are backups";
     check(to.backup.is_none(), "spec.backup.enabled", what, "leave it out, or write true");
+    let google = |terms: &Terms| match &terms.backup.as_ref()?.destination.access {
+        DestinationAccess::GoogleKey(key) => Some(key.clone()),
+        _ => None,
+    };
+    let what = "the agents have the key of this database's own destination, and the backup lies in another";
+    let differs = google(from).is_some() && google(from) != google(to);
+    check(differs, "spec.backup", what, "have the backups of both go to one destination");
     let moment = restore.point_in_time.is_some();
     let continuous = from.backup.as_ref().is_some_and(|backup| backup.continuous);
     let what = "the log of what was written after a backup is not kept there";
@@ -95,9 +101,10 @@ fn is_ready(generation: &Generation, observed: &Observed) -> bool {
     cluster.is_some_and(|cluster| health::state(&generation.plan, &cluster, Some(image)) == State::Ready)
 }
 
-/// Bucket and folder of `s3://BUCKET/FOLDER/NAME`.
+/// Bucket and folder of `s3://BUCKET/FOLDER/NAME`; other stores have `gs` or `azure` before it.
 fn place(destination: &str) -> (&str, &str) {
-    let (folder, _) = destination.trim_start_matches("s3://").rsplit_once('/').unwrap_or_default();
+    let (_, path) = destination.split_once("://").unwrap_or_default();
+    let (folder, _) = path.rsplit_once('/').unwrap_or_default();
     folder.split_once('/').unwrap_or((folder, ""))
 }
 
@@ -121,7 +128,8 @@ struct Spec<'a> {
 struct BackupSource<'a> {
     r#type: &'static str,
     destination: &'a str,
-    s3: S3<'a>,
+    #[serde(flatten)]
+    place: backup::Place<'a>,
 }
 
 #[derive(Serialize)]
@@ -151,15 +159,38 @@ struct Status<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::plan::AzureKey;
+    use crate::plan::example;
+    use crate::wire::Object;
+    use serde_json::{Value, json};
 
     #[test]
     fn a_backup_lies_in_a_bucket_and_a_folder() {
         let cases = [
             ("s3://company/a/checkout/orders/u-1/2026-11-19T02:00:21Z", ("company", "a/checkout/orders/u-1")),
             ("s3://company/2026-11-19T02:00:21Z", ("company", "")),
+            ("azure://company/a/checkout/orders/u-1/2026-11-19T02:00:21Z", ("company", "a/checkout/orders/u-1")),
         ];
         for (destination, expected) in cases {
             assert_eq!(place(destination), expected, "{destination}");
         }
+    }
+
+    #[test]
+    fn a_backup_in_azure_is_read_with_the_keys_of_its_destination() {
+        let mut generation = example::generation("staging", json!({"engine": "mongodb"}));
+        let destination = "azure://databases/dev/checkout/orders/u-1/2026-11-19T02:00:21Z";
+        let mut source = Source::of(&generation, Some(destination.into()), None).unwrap();
+        let text = |name: &str| name.to_string();
+        let keys = AzureKey { name: text("store"), storage_account: text("account"), storage_key: text("key") };
+        source.destination.access = DestinationAccess::AzureKey(keys);
+        generation.source = Some(source);
+        let mut observed = Observed::default();
+        observed.composed.insert(Key(key::RESTORE.into()), Object::of(&json!({})));
+        let restore: Value = compose(&generation, &observed).unwrap().object.decode("restore").unwrap();
+        let place =
+            json!({"container": "databases", "prefix": "dev/checkout/orders/u-1", "credentialsSecret": "store"});
+        let expected = json!({"type": "logical", "destination": destination, "azure": place});
+        assert_eq!(restore["spec"]["backupSource"], expected);
     }
 }

@@ -39,7 +39,7 @@ pub fn compose(generation: &Generation, backup: &Backup, settings: &Engines, obs
     let name = generation.name();
     let schedule = resource(generation, key::SCHEDULE, kind::SCHEDULE, name, Holds::Nothing, spec);
     let prune = backup_job::prune(generation, backup, WHOLE, &settings.backup_jobs);
-    aws_files::compose(generation, backup, observed).into_iter().chain([schedule, prune]).collect()
+    aws_files::compose(generation, &backup.destination, observed).into_iter().chain([schedule, prune]).collect()
 }
 
 /// The operator adds the cluster's name.
@@ -55,7 +55,7 @@ pub fn location(generation: &Generation, backup: &Backup) -> Location {
             endpoint: destination.endpoint.clone(),
             // Compatible stores mostly have no name for each bucket.
             force_path_style: destination.endpoint.is_some(),
-            auth_secret: aws_files::question(generation, backup)
+            auth_secret: aws_files::question(generation, destination)
                 .map(|_| SecretSource { name: aws_files::secret(generation), key: aws_files::CREDENTIALS }),
         },
     }

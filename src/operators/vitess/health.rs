@@ -31,9 +31,9 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
     let mut awaited = vec![password::missing(generation, observed)?, certificate::missing(generation, observed)?];
     let mut backup = BackupHealth::of(BackupState::AsPlanned);
     if let Some(terms) = &plan.terms.backup {
-        let missing = aws_files::missing(generation, terms, observed);
+        let missing = aws_files::missing(generation, &terms.destination, observed);
         resources.extend([there(key::SCHEDULE), there(backup_job::PRUNE_KEY)]);
-        if aws_files::question(generation, terms).is_some() {
+        if aws_files::question(generation, &terms.destination).is_some() {
             resources.insert(Key(generation.key(aws_files::KEY)), missing.is_none());
         }
         awaited.push(missing.clone());

@@ -121,7 +121,11 @@ impl Operator for Vitess {
     }
 
     fn ingredients(&self, generation: &Generation) -> Vec<Question> {
-        generation.plan.terms.backup.iter().filter_map(|backup| aws_files::question(generation, backup)).collect()
+        generation
+            .destination()
+            .and_then(|destination| aws_files::question(generation, destination))
+            .into_iter()
+            .collect()
     }
 
     fn compose(&self, generation: &Generation, settings: &Engines, observed: &Observed) -> Engine {

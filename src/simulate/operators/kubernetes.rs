@@ -122,6 +122,11 @@ fn volumes(turn: &mut Turn, set: &Value, pods: u64) {
         }
     }
     for volume in volumes_of(turn.store, set) {
+        // One that somebody else made stays theirs.
+        let owned_by = turn.get(&volume)["metadata"]["ownerReferences"].clone();
+        if owned_by.as_array().into_iter().flatten().any(|owner| owner["uid"] != set["metadata"]["uid"]) {
+            continue;
+        }
         turn.store.edit(&volume, |volume| {
             let metadata = object(&mut volume["metadata"]);
             match goes {

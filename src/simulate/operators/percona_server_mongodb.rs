@@ -144,8 +144,14 @@ pub fn backup(turn: &mut Turn, id: &Id) {
         "running" => _ = fields.insert("start".into(), now.into()),
         "error" => _ = fields.insert("error".into(), "the store does not answer".into()),
         "ready" => {
-            let storage = &cluster["spec"]["backup"]["storages"][text(&backup["spec"]["storageName"])]["s3"];
-            let destination = format!("s3://{}/{}/{now}", text(&storage["bucket"]), text(&storage["prefix"]));
+            let storage = &cluster["spec"]["backup"]["storages"][text(&backup["spec"]["storageName"])];
+            let place = &storage[text(&storage["type"])];
+            let (scheme, bucket) = match text(&storage["type"]) {
+                "azure" => ("azure", &place["container"]),
+                "gcs" => ("gs", &place["bucket"]),
+                _ => ("s3", &place["bucket"]),
+            };
+            let destination = format!("{scheme}://{}/{}/{now}", text(bucket), text(&place["prefix"]));
             fields.extend([
                 ("completed".into(), now.into()),
                 ("destination".into(), destination.into()),
