@@ -61,6 +61,9 @@ pub struct Terms {
     #[serde(default, skip_serializing_if = "is_default")]
     pub extensions: BTreeMap<String, String>,
     pub credentials: CredentialSource,
+    /// Time between two rotations of them, such as `30d`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rotation: Option<String>,
     /// Where its endpoints stand in Consul's key-value store, below the namespace's own folder.
     #[serde(default, skip_serializing_if = "is_default")]
     pub consul: Option<String>,

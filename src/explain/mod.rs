@@ -130,6 +130,7 @@ impl Sources<'_> {
             parameters: _,
             extensions: _,
             credentials: _,
+            rotation: _,
             consul: _,
             access: _,
             tls: _,
@@ -257,6 +258,10 @@ impl Sources<'_> {
         values.extend(schedule.as_ref().map(|schedule| {
             let value = format!("from {} to {} {zone}", schedule.sleep, schedule.wake);
             self.value("asleep", value, "spec.lifecycle.schedule", own())
+        }));
+        values.extend(terms.rotation.as_ref().map(|interval| {
+            let value = format!("every {interval}");
+            self.value("rotation of credentials", value, "spec.credentials.rotation.interval", own())
         }));
         values.extend(expires.as_ref().map(|expires| self.value("expires", expires, "spec.lifecycle.expires", own())));
         values.extend(

@@ -16,6 +16,7 @@ pub mod network_policy;
 pub mod pod_monitor;
 pub mod prometheus_rule;
 
+use crate::api::claim::CredentialSource;
 use crate::api::input::Integrations;
 use crate::api::plan::{DatabaseName, Delivery};
 use crate::api::record::Generation;
@@ -98,6 +99,15 @@ pub fn access(generation: &Generation, facts: &Facts, settings: &Integrations, o
         credentials: connection_secret::problem(generation, facts, observed)
             .or_else(|| external_secret::problem(generation, facts, settings.external_secrets.as_ref(), observed))
             .or_else(|| vault::problem(generation, facts, settings.vault.as_ref(), observed)),
+    }
+}
+
+/// Whether applications get this user, whose credentials are in that secret.
+pub fn published(generation: &Generation, user: &str, secret: &str, observed: &Observed) -> bool {
+    match generation.plan.terms.credentials {
+        CredentialSource::Secret => connection_secret::signs_in(user, observed),
+        CredentialSource::ExternalSecret => external_secret::is_made_of(secret, observed),
+        CredentialSource::Operator | CredentialSource::VaultDynamic => false,
     }
 }
 

@@ -140,7 +140,8 @@ impl Operator for InnoDbCluster {
             resources.extend(backup::compose(generation, backup, settings, observed));
         }
         let mut engine = Engine { resources, facts: facts::facts(generation, own) };
-        roles::add(&mut engine, generation, account::client(generation, own), observed);
+        let administrator = account::administrator(generation);
+        roles::add(&mut engine, generation, account::client(generation, own), administrator, observed);
         engine
     }
 
