@@ -293,6 +293,8 @@ pub struct Access {
     pub service_type: ServiceType,
     #[serde(skip_serializing_if = "is_default")]
     pub roles: Vec<Role>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub console: bool,
 }
 
 /// Metrics and alerts are on unless the claim says otherwise, so both are kept as what is off.

@@ -30,6 +30,9 @@ pub struct Status {
     /// Where the credentials are in Vault.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vault_path: Option<String>,
+    /// How people open the web console, or why they cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub console: Option<String>,
     /// Where the claim's roles have their credentials.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<RoleStatus>,

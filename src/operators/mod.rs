@@ -194,6 +194,8 @@ pub struct Features {
     pub custom_queries: bool,
     /// Further users of the claim, and so also those that Vault makes, and those that a rotation does.
     pub roles: bool,
+    /// There is a web console for its engine, which reaches its pods.
+    pub console: bool,
     pub at_rest: AtRest,
     /// Its pods fit into a namespace of the level `restricted`, and so with OpenShift's own rules.
     pub restricted: bool,

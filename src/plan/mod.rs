@@ -213,6 +213,7 @@ fn resolve_with(
             cidrs: access.allowed_cidrs,
             service_type: access.service_type.unwrap_or_default(),
             roles: access.roles,
+            console: access.console,
         },
         tls: encrypted(spec, tier),
         issuer: issuer.cloned(),

@@ -14,6 +14,7 @@ pub fn problems(spec: &DatabaseSpec, tier: &Tier) -> Vec<Problem> {
     let asked = [
         ("spec.credentials.source", from(CredentialSource::ExternalSecret), Offer::ExternalSecret),
         ("spec.credentials.source", from(CredentialSource::VaultDynamic), Offer::VaultDynamic),
+        ("spec.access.console", spec.access.as_ref().is_some_and(|access| access.console), Offer::Console),
         ("spec.credentials.consul", credentials.consul.is_some(), Offer::Consul),
     ];
     let missing = asked.into_iter().filter(|(_, asked, offer)| *asked && !tier.offers.contains(offer));

@@ -88,6 +88,7 @@ pub fn status(view: &View) -> Status {
             status.reader_endpoint = access.replica.clone();
             status.pooler_endpoint = access.pooler.clone();
             status.vault_path = access.vault_path.clone();
+            status.console = access.console.clone();
             status.binding = Some(Binding { name: access.binding.clone() });
         }
         if let Some(health) = view.health {

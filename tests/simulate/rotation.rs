@@ -17,7 +17,7 @@ fn rotated(back_end: &'static BackEnd, source: &str) -> Life {
     overlay["data"]["Integrations"] = store;
     overlay["data"]["TierDefaults"]["environments"]["dev"]["offers"] = json!(["ExternalSecret"]);
     life.world.apply(&overlay).unwrap();
-    life.claim(json!({"credentials": {"source": source, "rotation": {"interval": "1d"}}}));
+    life.claim(json!({"credentials": {"source": source, "rotation": {"interval": "6h"}}}));
     life
 }
 
@@ -68,7 +68,7 @@ fn there_is_no_moment_without_a_user_that_works() {
         assert_eq!((standing(&life), life.phase().as_str()), ((0, "Settled".into()), "Ready"), "{name}");
         let first = username(&life);
         let mut seen = vec![];
-        for _ in 0..(3 * DAY + 12 * HOUR) / 5 {
+        for _ in 0..21 * HOUR / 5 {
             life.minutes(5);
             let (turn, stage) = standing(&life);
             let user = username(&life);

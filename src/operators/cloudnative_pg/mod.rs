@@ -78,6 +78,7 @@ impl Operator for CloudNativePg {
             audit: true,
             custom_queries: true,
             roles: true,
+            console: true,
             at_rest: AtRest::Volume,
             restricted: true,
         }

@@ -83,6 +83,7 @@ impl Operator for Everest {
             audit: true,
             custom_queries: false,
             roles: true,
+            console: true,
             at_rest: AtRest::Operator,
             restricted: false,
         }

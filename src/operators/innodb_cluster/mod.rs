@@ -93,6 +93,7 @@ impl Operator for InnoDbCluster {
             audit: false,
             custom_queries: false,
             roles: true,
+            console: true,
             at_rest: AtRest::Volume,
             restricted: false,
         }

@@ -100,6 +100,7 @@ impl Operator for PerconaServerMongoDb {
             audit: true,
             custom_queries: false,
             roles: true,
+            console: true,
             at_rest: AtRest::Operator,
             restricted: true,
         }

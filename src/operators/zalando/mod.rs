@@ -90,6 +90,7 @@ impl Operator for Zalando {
             audit: true,
             custom_queries: false,
             roles: true,
+            console: true,
             at_rest: AtRest::Volume,
             restricted: false,
         }
