@@ -57,6 +57,8 @@ fn features() -> Vec<(String, Value)> {
         json!({"access": {"serviceType": "LoadBalancer", "allowedCIDRs": ["10.20.0.0/16"]}}),
         json!({"access": {"allowedNamespaces": ["elsewhere"]}}),
         json!({"access": {"roles": [{"name": "read_me", "privileges": "read"}, {"name": "all", "privileges": "admin"}]}}),
+        json!({"access": {"console": true}}),
+        json!({"credentials": {"source": "Secret", "rotation": {"interval": "30d"}}}),
         json!({"credentials": {"source": "Operator"}}),
         json!({"credentials": {"source": "ExternalSecret"}}),
         json!({"credentials": {"source": "VaultDynamic"}}),
@@ -101,7 +103,7 @@ impl Case<'_> {
                 "TierDefaults": {"environments": {&environment: {
                     "engines": {&engine: exception},
                     "certificateIssuer": {"name": "databases", "kind": "ClusterIssuer"},
-                    "offers": ["ExternalSecret", "VaultDynamic", "Consul"],
+                    "offers": ["ExternalSecret", "VaultDynamic", "Consul", "Console"],
                 }}, "destinations": {"default": {"region": "eu-north-1"}}},
                 "ApprovalGate": {"environments": []},
                 "Integrations": {
@@ -117,6 +119,7 @@ impl Case<'_> {
                     },
                     "teleport": {"namespace": "teleport", "providerConfig": "in-cluster"},
                     "catalog": {"ownerLabel": "team"},
+                    "console": {},
                 },
             },
         });

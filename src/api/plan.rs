@@ -61,6 +61,9 @@ pub struct Terms {
     #[serde(default, skip_serializing_if = "is_default")]
     pub extensions: BTreeMap<String, String>,
     pub credentials: CredentialSource,
+    /// Time between two rotations of them, such as `30d`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rotation: Option<String>,
     /// Where its endpoints stand in Consul's key-value store, below the namespace's own folder.
     #[serde(default, skip_serializing_if = "is_default")]
     pub consul: Option<String>,
@@ -311,6 +314,8 @@ pub struct Access {
     pub service_type: ServiceType,
     #[serde(skip_serializing_if = "is_default")]
     pub roles: Vec<Role>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub console: bool,
 }
 
 /// Metrics and alerts are on unless the claim says otherwise, so both are kept as what is off.

@@ -2,6 +2,7 @@
 //! name. Out: generations. Written by the gate alone; must not be trusted unless it names the very database.
 
 use super::plan::{DatabaseName, Destination, Plan};
+use super::status::RotationStage;
 use super::{API_VERSION, claim::Composite};
 use crate::map::map;
 use crate::operators::name_of;
@@ -79,6 +80,19 @@ pub struct Generation {
     /// The data of `source` is in it: from now on nothing may be restored into it again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub restored: bool,
+    /// How its credentials are replaced; none where nobody ever asked for it. All generations have the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
+}
+
+/// Where the rotation of an application's credentials stands; `gate::rotation` goes on with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rotation {
+    /// The number of the newest credentials; 0 are those that came with the database.
+    pub turn: u32,
+    pub stage: RotationStage,
+    /// When the stage began, RFC 3339. What is settled counts from when applications got it.
+    pub since: String,
 }
 
 /// A backup outside of the schedule.
@@ -170,6 +184,9 @@ pub struct Source {
     /// RFC 3339; none: as late as possible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub point_in_time: Option<String>,
+    /// Its credentials are rotated, so that nobody may sign in as the user that comes with the data.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rotated: bool,
 }
 
 impl DatabaseRecord {
@@ -215,6 +232,18 @@ impl Record {
     }
 }
 
+impl Rotation {
+    /// What applications get.
+    pub fn published(&self) -> u32 {
+        if self.stage == RotationStage::Making { self.turn.saturating_sub(1) } else { self.turn }
+    }
+
+    /// The earliest that still work.
+    pub fn earliest(&self) -> u32 {
+        if self.stage == RotationStage::Settled { self.turn } else { self.turn.saturating_sub(1) }
+    }
+}
+
 impl Source {
     /// A backup of what this generation is; none if it makes none.
     pub fn of(generation: &Generation, backup: Option<String>, point_in_time: Option<String>) -> Option<Source> {
@@ -228,6 +257,7 @@ impl Source {
             destination: terms.backup.as_ref()?.destination.clone(),
             backup,
             point_in_time,
+            rotated: generation.rotation.is_some(),
         })
     }
 
@@ -245,7 +275,7 @@ impl Source {
 impl Generation {
     /// What begins empty.
     pub fn first(lineage: impl Into<String>, plan: Plan) -> Generation {
-        Generation { number: 1, lineage: lineage.into(), plan, source: None, restored: false }
+        Generation { number: 1, lineage: lineage.into(), plan, source: None, restored: false, rotation: None }
     }
 
     /// The name of its main resource: the claim's, with `-g2` and so on for what a restore made, `-g0` for a drill.

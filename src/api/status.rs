@@ -30,9 +30,15 @@ pub struct Status {
     /// Where the credentials are in Vault.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vault_path: Option<String>,
+    /// How people open the web console, or why they cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub console: Option<String>,
     /// Where the claim's roles have their credentials.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<RoleStatus>,
+    /// How the application's credentials are replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<RotationStatus>,
     /// Members that are ready.
     pub ready_replicas: u32,
     /// The version that runs, as the operator says.
@@ -111,6 +117,36 @@ pub struct RoleStatus {
     pub name: String,
     /// The secret with its username and password.
     pub secret: String,
+}
+
+/// How the application's credentials are replaced.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RotationStatus {
+    /// How often it was begun.
+    pub turn: u32,
+    pub stage: RotationStage,
+    /// Who applications sign in as; none while it is the user that came with the database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// When the stage began, or applications got what is settled, RFC 3339.
+    pub since: String,
+    /// When the next stage begins, where only time is awaited, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum RotationStage {
+    /// One user works.
+    #[default]
+    Settled,
+    /// The next user is being made, and has not signed in yet.
+    Making,
+    /// The next user works, and the secret for applications does not have it yet.
+    Publishing,
+    /// Applications get the next user, and the one before works until the time is over.
+    Overlapping,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]

@@ -130,6 +130,7 @@ impl Sources<'_> {
             parameters: _,
             extensions: _,
             credentials: _,
+            rotation: _,
             consul: _,
             access: _,
             tls: _,
@@ -210,7 +211,7 @@ impl Sources<'_> {
 
     fn surroundings(&self) -> Vec<Effective> {
         let terms = &self.plan.terms;
-        let Access { namespaces, cidrs, service_type, roles } = &terms.access;
+        let Access { namespaces, cidrs, service_type, roles, console } = &terms.access;
         let Monitoring { off, silent, log_level, audit, queries } = &terms.monitoring;
         let Lifecycle { hibernated, deletion_policy, deletion_protection, schedule, expires } = &terms.lifecycle;
         let Maintenance { windows, time_zone, pinned } = &terms.maintenance;
@@ -257,6 +258,13 @@ impl Sources<'_> {
         values.extend(schedule.as_ref().map(|schedule| {
             let value = format!("from {} to {} {zone}", schedule.sleep, schedule.wake);
             self.value("asleep", value, "spec.lifecycle.schedule", own())
+        }));
+        if *console {
+            values.push(self.value("web console", console, "spec.access.console", own()));
+        }
+        values.extend(terms.rotation.as_ref().map(|interval| {
+            let value = format!("every {interval}");
+            self.value("rotation of credentials", value, "spec.credentials.rotation.interval", own())
         }));
         values.extend(expires.as_ref().map(|expires| self.value("expires", expires, "spec.lifecycle.expires", own())));
         values.extend(

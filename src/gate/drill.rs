@@ -50,10 +50,11 @@ pub fn instance(serving: &Generation, source: Option<Source>) -> Generation {
     terms.pooling = None;
     terms.extensions.clear();
     terms.credentials = CredentialSource::Operator;
+    terms.rotation = None;
     terms.access = Access::default();
     terms.monitoring = Monitoring { off: true, ..Monitoring::default() };
     terms.lifecycle = Lifecycle { deletion_policy: DeletionPolicy::Delete, ..Lifecycle::default() };
-    Generation { number: DRILL, lineage: serving.lineage.clone(), plan, source, restored: false }
+    Generation { number: DRILL, lineage: serving.lineage.clone(), plan, source, restored: false, rotation: None }
 }
 
 pub fn begun(mut record: Record, source: Source, now: Timestamp) -> Record {

@@ -9,6 +9,7 @@ pub mod sleep;
 pub mod restore;
 pub mod drill;
 pub mod on_demand;
+pub mod rotation;
 pub mod signature;
 pub mod approvals;
 pub mod deletion;
@@ -180,7 +181,8 @@ pub fn settle(outcome: &Outcome, record: Option<Record>, origin: &Origin, ready:
                 Some(restore::Origin::Backup(source)) if !found => Some(*source),
                 _ => None,
             };
-            let serving = Generation { number, lineage, plan: (*plan).clone(), source, restored: false };
+            let serving =
+                Generation { number, lineage, plan: (*plan).clone(), source, restored: false, rotation: None };
             // Of data that is there nobody knows which restores it has seen: all that was asked for.
             let restores = plan.requests.restore.iter().map(|restore| restore.id.clone()).collect();
             let (was_ready, approved_by) = (ready || found, people.to_vec());

@@ -126,6 +126,11 @@ pub fn authority_of(generation: &Generation, at: &SecretKey, observed: &Observed
     }
 }
 
+/// Whether it is this user's, as it stands there now.
+pub fn signs_in(user: &str, observed: &Observed) -> bool {
+    kept(observed).is_some_and(|data| data.get("username") == Some(&STANDARD.encode(user)))
+}
+
 /// What the secret has now, unread.
 fn kept(observed: &Observed) -> Option<BTreeMap<String, String>> {
     let found: Found = observed.composed.get(&Key(KEY.into()))?.decode(KEY).ok()?;

@@ -98,6 +98,16 @@ pub fn problem(
     }
 }
 
+/// Whether what it made is of this secret: External Secrets notes the generation of the object that it made last
+/// (`syncedResourceVersion`, `3-` and a hash).
+pub fn is_made_of(secret: &str, observed: &Observed) -> bool {
+    let Some(Made { metadata, spec, status }) = observed.get(KEY).ok().flatten() else { return false };
+    let reads = spec.data.iter().any(|source| source.remote_ref.key == secret);
+    let (last, _) = status.synced_resource_version.split_once('-').unwrap_or_default();
+    let fine = matches!(standing(observed, KEY, "Ready"), Standing::Fine);
+    reads && fine && last.parse() == Ok(metadata.generation)
+}
+
 fn asked(generation: &Generation) -> bool {
     generation.plan.terms.credentials == CredentialSource::ExternalSecret
 }
@@ -199,4 +209,40 @@ struct Source {
 struct Remote {
     key: String,
     property: String,
+}
+
+#[derive(Deserialize)]
+struct Made {
+    metadata: MadeMetadata,
+    spec: MadeSpec,
+    #[serde(default)]
+    status: MadeStatus,
+}
+
+#[derive(Deserialize)]
+struct MadeMetadata {
+    #[serde(default)]
+    generation: i64,
+}
+
+#[derive(Deserialize)]
+struct MadeSpec {
+    data: Vec<MadeSource>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MadeSource {
+    remote_ref: MadeRemote,
+}
+
+#[derive(Deserialize)]
+struct MadeRemote {
+    key: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct MadeStatus {
+    synced_resource_version: String,
 }

@@ -11,11 +11,13 @@ pub mod vault;
 pub mod teleport;
 pub mod consul;
 pub mod catalog;
+pub mod console;
 pub mod dashboard;
 pub mod network_policy;
 pub mod pod_monitor;
 pub mod prometheus_rule;
 
+use crate::api::claim::CredentialSource;
 use crate::api::input::Integrations;
 use crate::api::plan::{DatabaseName, Delivery};
 use crate::api::record::Generation;
@@ -41,6 +43,9 @@ pub struct Access {
     /// Where the credentials are in Vault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault_path: Option<String>,
+    /// How people open the web console, or why they cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console: Option<String>,
     /// Why there are no credentials for applications yet.
     pub credentials: Option<String>,
 }
@@ -54,6 +59,7 @@ pub fn compose(generation: &Generation, facts: &Facts, settings: &Integrations, 
         teleport,
         consul,
         catalog: _,
+        console: _,
         network_policy,
         pod_monitor,
         prometheus_rule,
@@ -71,6 +77,7 @@ pub fn compose(generation: &Generation, facts: &Facts, settings: &Integrations, 
     if let Some(settings) = network_policy {
         resources.extend(network_policy::compose(generation, facts, settings));
     }
+    resources.extend(console::compose(generation, facts, settings));
     if let Some(settings) = pod_monitor.as_ref().filter(|_| !monitoring.off) {
         resources.extend(pod_monitor::compose(generation, facts, settings));
     }
@@ -95,9 +102,19 @@ pub fn access(generation: &Generation, facts: &Facts, settings: &Integrations, o
         replica: endpoint(EndpointRole::Replica),
         pooler: endpoint(EndpointRole::Pooler),
         vault_path: vault::path(generation, facts, settings.vault.as_ref()),
+        console: console::opened(generation, facts, settings),
         credentials: connection_secret::problem(generation, facts, observed)
             .or_else(|| external_secret::problem(generation, facts, settings.external_secrets.as_ref(), observed))
             .or_else(|| vault::problem(generation, facts, settings.vault.as_ref(), observed)),
+    }
+}
+
+/// Whether applications get this user, whose credentials are in that secret.
+pub fn published(generation: &Generation, user: &str, secret: &str, observed: &Observed) -> bool {
+    match generation.plan.terms.credentials {
+        CredentialSource::Secret => connection_secret::signs_in(user, observed),
+        CredentialSource::ExternalSecret => external_secret::is_made_of(secret, observed),
+        CredentialSource::Operator | CredentialSource::VaultDynamic => false,
     }
 }
 

@@ -105,8 +105,21 @@ fn to_api_server(generation: &Generation, workload: &Workload, settings: &Settin
 }
 
 fn policy(generation: &Generation, facts: &Facts, workload: &Workload, settings: &Settings) -> Resource {
+    let name = of_role(&generation.name(), &workload.role);
+    around(generation, facts, workload, settings, &of_role(&generation.key("network-policy"), &workload.role), name)
+}
+
+/// Around pods that need not be among those of the facts.
+pub fn around(
+    generation: &Generation,
+    facts: &Facts,
+    workload: &Workload,
+    settings: &Settings,
+    key: &str,
+    name: String,
+) -> Resource {
     let who = Who { generation, facts, settings };
-    let metadata = metadata(generation, of_role(&generation.name(), &workload.role));
+    let metadata = metadata(generation, name);
     let ingress = by_peer(&workload.accepts).into_iter().map(|(peer, ports)| NetworkPolicyIngressRule {
         from: Some(who.peers(peer)),
         ports: Some(who.ports(peer, &ports)),
@@ -129,8 +142,7 @@ fn policy(generation: &Generation, facts: &Facts, workload: &Workload, settings:
             egress: Some(egress.chain([dns(settings)]).collect()),
         }),
     };
-    let key = Key(of_role(&generation.key("network-policy"), &workload.role));
-    Resource { key, holds: Holds::Nothing, object: Object::of(&policy) }
+    Resource { key: Key(key.into()), holds: Holds::Nothing, object: Object::of(&policy) }
 }
 
 /// One rule for each peer, in the order in which the facts name them first.

@@ -49,14 +49,21 @@ pub fn workload(generation: &Generation, server: &str, port: u16) -> Workload {
     }
 }
 
+/// The application's user, see `once`.
+pub fn compose(generation: &Generation, account: Account, observed: &Observed) -> Resource {
+    once(generation, KEY, own(generation), account, observed)
+}
+
 /// What a job's pods are made of cannot change, so all of it is the same for as long as the generation lives: whoever
 /// writes another one gives it another key. Only the image would change, so that of the job that exists stays.
-pub fn compose(generation: &Generation, account: Account, observed: &Observed) -> Resource {
+/// `part`: its key, and the ending of its name.
+pub fn once(generation: &Generation, part: &str, pods: Labels, account: Account, observed: &Observed) -> Resource {
+    let key = Key(generation.key(part));
     let mut security = pods::confined_pod(None);
     security.run_as_user = Some(account.user);
     let container = Container {
         name: ROLE.into(),
-        image: Some(image_of(generation, observed).unwrap_or(account.image)),
+        image: Some(image_of(&key, observed).unwrap_or(account.image)),
         command: Some(["sh", "-eu", "-c"].map(String::from).into()),
         args: Some(vec![account.script.into()]),
         env: Some(account.env),
@@ -66,12 +73,12 @@ pub fn compose(generation: &Generation, account: Account, observed: &Observed) -
     };
     let pull_secrets = account.image_pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() });
     let object = Job {
-        metadata: metadata(generation, format!("{}-account", generation.name())).into(),
+        metadata: metadata(generation, format!("{}-{part}", generation.name())).into(),
         spec: Some(JobSpec {
             // A pod that was evicted is not the end.
             backoff_limit: Some(100),
             template: PodTemplateSpec {
-                metadata: Some(ObjectMeta { labels: Some(own(generation)), ..Default::default() }),
+                metadata: Some(ObjectMeta { labels: Some(pods), ..Default::default() }),
                 spec: Some(PodSpec {
                     restart_policy: Some("OnFailure".into()),
                     automount_service_account_token: Some(false),
@@ -86,16 +93,16 @@ pub fn compose(generation: &Generation, account: Account, observed: &Observed) -
         }),
         ..Default::default()
     };
-    Resource { key: key(generation), holds: Holds::Nothing, object: Object::of(&object) }
+    Resource { key, holds: Holds::Nothing, object: Object::of(&object) }
 }
 
 pub fn key(generation: &Generation) -> Key {
     Key(generation.key(KEY))
 }
 
-/// Ready once it has ended well (Kubernetes, "Jobs": conditions Complete and Failed).
-pub fn state(generation: &Generation, observed: &Observed) -> Result<State, Undecodable> {
-    let job: Option<Made> = observed.get(&generation.key(KEY))?;
+/// Ready once it has ended well (Kubernetes, "Jobs": conditions Complete and Failed). `part`: see `once`.
+pub fn state(generation: &Generation, part: &str, observed: &Observed) -> Result<State, Undecodable> {
+    let job: Option<Made> = observed.get(&generation.key(part))?;
     let holds = |kind: &str| {
         job.as_ref().and_then(|job| job.status.conditions.iter().find(|it| it.kind == kind && it.status == "True"))
     };
@@ -112,8 +119,8 @@ pub fn state(generation: &Generation, observed: &Observed) -> Result<State, Unde
 }
 
 /// A job that cannot be read is none.
-fn image_of(generation: &Generation, observed: &Observed) -> Option<String> {
-    let job: Made = observed.get(&generation.key(KEY)).ok()??;
+fn image_of(key: &Key, observed: &Observed) -> Option<String> {
+    let job: Made = observed.get(&key.0).ok()??;
     job.spec.template.spec.containers.into_iter().next().and_then(|container| container.image)
 }
 

@@ -15,7 +15,7 @@ can.
 
 type Cell = fn(&Features) -> String;
 
-const ROWS: [(&str, Cell); 20] = [
+const ROWS: [(&str, Cell); 22] = [
     ("High availability", |it| members(it)),
     ("Read replicas", |it| yes(it.read_replicas)),
     ("Shards", |it| it.shards.map_or_else(|| yes(false), |shards| format!("{} to {}", shards.least, shards.most))),
@@ -36,6 +36,8 @@ const ROWS: [(&str, Cell); 20] = [
     ("Load balancer", |it| yes(it.load_balancer)),
     ("Custom metric queries", |it| yes(it.custom_queries)),
     ("Roles of the claim, users by Vault", |it| yes(it.roles)),
+    ("Rotation of credentials", |it| yes(it.roles)),
+    ("Web console", |it| yes(it.console)),
 ];
 
 pub fn markdown() -> String {

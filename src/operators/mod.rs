@@ -15,6 +15,7 @@ pub mod backup_job;
 pub mod aws_files;
 pub mod account_job;
 pub mod roles;
+pub mod rotation;
 pub mod volumes;
 pub mod postgresql;
 pub mod postgresql_roles;
@@ -191,8 +192,10 @@ pub struct Features {
     pub encryption: Encryption,
     pub audit: bool,
     pub custom_queries: bool,
-    /// Further users of the claim, and so also those that Vault makes.
+    /// Further users of the claim, and so also those that Vault makes, and those that a rotation does.
     pub roles: bool,
+    /// There is a web console for its engine, which reaches its pods.
+    pub console: bool,
     pub at_rest: AtRest,
     /// Its pods fit into a namespace of the level `restricted`, and so with OpenShift's own rules.
     pub restricted: bool,

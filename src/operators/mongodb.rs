@@ -1,11 +1,14 @@
 //! What every MongoDB operator shares. In: names and settings of a plan. Out: what MongoDB makes of them.
 //! Must not name an operator's kinds.
 
-use super::roles::{MARK, May, User};
+use super::backup_job::{from_secret, text};
+use super::roles::{self, Administrator, MARK, May, User};
+use super::rotation;
 use crate::api::claim::{LogLevel, Privileges, ServiceType, Topology};
 use crate::api::plan::{Monitoring, Plan, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes, Millicores};
+use crate::api::record::Generation;
 use crate::api::status::Class;
 use crate::map::map;
 use crate::operators::facts::{Signal, Uri};
@@ -29,18 +32,26 @@ pub fn is_reserved(name: &str) -> bool {
 }
 
 /// For mongosh: puts all users right, and removes those of ours that are not among them. Passwords come from the environment.
-pub fn roles_statements(users: &[User], database: &str) -> String {
-    let listed = users.iter().enumerate().map(|(at, User { name, may })| {
+fn roles_statements(generation: &Generation) -> String {
+    let (users, database) = (roles::users(generation), &generation.database().inside);
+    let awake = users.iter().enumerate().filter(|(_, user)| user.may != May::Rest);
+    let listed = awake.map(|(at, User { name, may })| {
         let roles: &[&str] = match may {
             May::Be(Privileges::Read) => &["read"],
             May::Be(Privileges::Write) => &["readWrite"],
             May::Be(Privileges::Admin) => &["dbOwner"],
             May::MakeUsers => &["userAdmin"],
+            May::Serve(_) => &ROLES,
+            May::Rest => &[],
         };
         let roles: Vec<String> = roles.iter().map(|role| format!("'{role}'")).collect();
         format!("  '{name}': {{pwd: process.env.PASSWORD_{at}, roles: [{}]}},\n", roles.join(", "))
     });
     let listed: String = listed.collect();
+    let replaced = match rotation::replaced(generation) {
+        true => format!("if (own.getUser('{USER}')) {{ own.dropUser('{USER}'); }}\n"),
+        false => String::new(),
+    };
     format!(
         "db.getSiblingDB('admin').auth(process.env.ADMINISTRATOR, process.env.ADMINISTRATOR_PASSWORD);\n\
          const own = db.getSiblingDB('{database}');\n\
@@ -51,12 +62,31 @@ pub fn roles_statements(users: &[User], database: &str) -> String {
          }}\n\
          for (const {{user, customData}} of own.getUsers().users) {{\n\
          \x20 if (customData?.mark === '{MARK}' && !(user in users)) {{ own.dropUser(user); }}\n\
-         }}\n"
+         }}\n\
+         {replaced}"
     )
 }
 
-/// Runs them, once.
-pub const ROLES_SCRIPT: &str = "mongosh --quiet --norc \"$ADDRESS\" --eval \"$STATEMENTS\"\n";
+/// For mongosh, as `sign_in` of `roles::Client`: who signs in belongs to the application's database.
+pub fn sign_in(database: &str) -> String {
+    format!(
+        "mongosh --quiet --norc \"$ADDRESS\" \\\n\
+         \x20 --eval \"db.getSiblingDB('{database}').auth(process.env.USERNAME, process.env.PASSWORD)\""
+    )
+}
+
+/// Who makes users. `secret`: the operator's, of the system's users.
+pub fn administrator(generation: &Generation, secret: &str) -> Administrator {
+    Administrator {
+        script: "mongosh --quiet --norc \"$ADDRESS\" --eval \"$STATEMENTS\"\n".into(),
+        env: vec![
+            text("STATEMENTS", &roles_statements(generation)),
+            from_secret("ADMINISTRATOR", secret, "MONGODB_USER_ADMIN_USER"),
+            from_secret("ADMINISTRATOR_PASSWORD", secret, "MONGODB_USER_ADMIN_PASSWORD"),
+        ],
+        owner: String::new(),
+    }
+}
 
 /// The keys of a secret that backup tools made for Amazon's store read.
 pub const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";

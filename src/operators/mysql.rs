@@ -1,8 +1,10 @@
 //! What every MySQL operator shares. In: names and settings of a plan. Out: what MySQL makes of them.
 //! Must not name an operator's kinds.
 
-use super::roles::{MARK, May, User};
+use super::roles::{self, MARK, May, User};
+use super::rotation;
 use crate::api::claim::{LogLevel, Privileges};
+use crate::api::record::Generation;
 use crate::plan::parameters::memory;
 use std::collections::BTreeMap;
 
@@ -42,8 +44,12 @@ pub fn account(database: &str, password: &str) -> String {
 
 /// Puts all users right, and removes those of ours that are not among them: a script for a shell with MySQL's client, which
 /// signs in by itself. Passwords are letters and digits. MySQL writes none into its logs.
-pub fn roles_script(users: &[User], database: &str) -> String {
+pub fn roles_script(generation: &Generation) -> String {
+    let (users, database) = (roles::users(generation), &generation.database().inside);
     let mut statements = String::new();
+    if rotation::replaced(generation) {
+        statements.push_str(&lock(&user(database)));
+    }
     for (at, user) in users.iter().enumerate() {
         statements.push_str(&role(at, user, database));
     }
@@ -58,12 +64,24 @@ pub fn roles_script(users: &[User], database: &str) -> String {
     )
 }
 
+/// What he defined goes on working, which it would not without him.
+fn lock(user: &str) -> String {
+    format!("ALTER USER IF EXISTS '{user}'@'%' ACCOUNT LOCK;\n")
+}
+
+/// For MySQL's client, as `sign_in` of `roles::Client`.
+pub const SIGN_IN: &str =
+    "MYSQL_PWD=\"$PASSWORD\" mysql --host=\"$HOST\" --user=\"$USERNAME\" --execute='SELECT CURRENT_USER()'";
+
 /// Within a document of the shell, where a backtick must be escaped.
 fn role(at: usize, User { name, may }: &User, database: &str) -> String {
     const READ: &str = "SELECT, SHOW VIEW";
     const WRITE: &str = "INSERT, UPDATE, DELETE, EXECUTE, LOCK TABLES, CREATE TEMPORARY TABLES";
     const ADMIN: &str =
         "CREATE, ALTER, DROP, INDEX, REFERENCES, TRIGGER, CREATE VIEW, CREATE ROUTINE, ALTER ROUTINE, EVENT";
+    if *may == May::Rest {
+        return lock(name);
+    }
     let on = format!(r"\`{}\`.*", database.replace('_', r"\\_"));
     let user = format!("'{name}'@'%'");
     let mut text = format!(
@@ -75,7 +93,12 @@ fn role(at: usize, User { name, may }: &User, database: &str) -> String {
         May::Be(Privileges::Read) => (&[READ], &[WRITE, ADMIN]),
         May::Be(Privileges::Write) => (&[READ, WRITE], &[ADMIN]),
         May::Be(Privileges::Admin) | May::MakeUsers => (&[READ, WRITE, ADMIN], &[]),
+        May::Serve(_) => (&["ALL PRIVILEGES"], &[]),
+        May::Rest => (&[], &[]),
     };
+    if matches!(may, May::Serve(_)) {
+        text.push_str(&format!("ALTER USER {user} ACCOUNT UNLOCK;\n"));
+    }
     let option = if *may == May::MakeUsers { " WITH GRANT OPTION" } else { "" };
     for privileges in held {
         text.push_str(&format!("GRANT {privileges} ON {on} TO {user}{option};\n"));

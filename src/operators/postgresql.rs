@@ -6,7 +6,9 @@ use crate::api::plan::Monitoring;
 use crate::api::record::Generation;
 use crate::api::status::Class;
 use crate::map::map;
+use crate::operators::backup_job::text;
 use crate::operators::facts::Signal;
+use k8s_openapi::api::core::v1::EnvVar;
 use std::collections::BTreeMap;
 
 pub const PORT: u16 = 5432;
@@ -26,6 +28,16 @@ pub fn owner(database: &str) -> String {
         RESERVED_ROLES.contains(&database) || RESERVED_PREFIXES.iter().any(|prefix| database.starts_with(prefix));
     let name = if reserved { format!("app_{database}") } else { database.into() };
     name.chars().take(LONGEST_NAME).collect()
+}
+
+/// Where PostgreSQL's own tools find the application's database; no secret.
+pub fn address(generation: &Generation, host: &str) -> Vec<EnvVar> {
+    vec![
+        text("PGHOST", host),
+        text("PGPORT", &PORT.to_string()),
+        text("PGSSLMODE", "require"),
+        text("PGDATABASE", &generation.database().inside),
+    ]
 }
 
 /// What a client's address says of encryption.

@@ -9,9 +9,8 @@
 use super::backup_job::{GENERATION, WORKLOAD, from_secret};
 use super::facts::{Labels, Peer, UserMaker, Workload, doors, labels};
 use super::password::{self, Value};
-use super::{DATABASE, Engine, Holds, Resource, metadata, mongodb, mysql, pods, postgresql};
+use super::{DATABASE, Engine, Holds, Resource, metadata, mongodb, mysql, pods, postgresql, rotation};
 use crate::api::claim::{CredentialSource, Engine as EngineName, Privileges};
-use crate::api::plan::Terms;
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::observed::Observed;
@@ -28,10 +27,10 @@ pub const PASSWORD: &str = "password";
 /// The user that Vault signs in with. Permanent.
 const MANAGER: &str = "platform_vault";
 /// What no role of a claim may begin with.
-const RESERVED_PREFIX: &str = "platform_";
+pub const RESERVED_PREFIX: &str = "platform_";
 /// Written beside each user in the engine, so that only our own are removed.
 pub const MARK: &str = "db.platform.io/role";
-const SIZE: Amounts = Amounts { cpu: Millicores(100), memory: Bytes(256 * Bytes::MI), storage: Bytes(0) };
+pub const SIZE: Amounts = Amounts { cpu: Millicores(100), memory: Bytes(256 * Bytes::MI), storage: Bytes(0) };
 
 /// A user that is to be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,35 +45,48 @@ pub enum May {
     Be(Privileges),
     /// Make users, and give them what the application's own may.
     MakeUsers,
+    /// What the application's own may, with the credentials of this turn of a rotation.
+    Serve(u32),
+    /// Nothing, until it is his turn again; what he made stays.
+    Rest,
 }
 
-/// How the engine's client signs in as one who may make users.
+/// The engine's client, and the server.
 pub struct Client<'a> {
     /// With the client and a shell.
     pub image: String,
     pub image_pull_secrets: &'a [String],
     /// The user of the pod.
     pub user: i64,
+    /// Where the server is; no secret.
+    pub address: Vec<EnvVar>,
+    /// A command that signs in with `USERNAME` and `PASSWORD`, and fails where that is refused.
+    pub sign_in: String,
+    /// The workload that it connects to, and the port of its pods.
+    pub server: (&'a str, u16),
+}
+
+/// How it signs in as one who may make users.
+pub struct Administrator {
     /// Run by `sh -eu`; finds the password of each user in `PASSWORD_0` and so on.
     pub script: String,
     pub env: Vec<EnvVar>,
-    /// The workload that it connects to, and the port of its pods.
-    pub server: (&'a str, u16),
     /// The role that owns the database, where the engine has such a one.
     pub owner: String,
 }
 
-/// In the order of the claim.
-pub fn users(terms: &Terms) -> Vec<User> {
+/// In the order of the claim, then those of the platform.
+pub fn users(generation: &Generation) -> Vec<User> {
+    let terms = &generation.plan.terms;
     let asked = terms.access.roles.iter().map(|role| User { name: role.name.clone(), may: May::Be(role.privileges) });
     let manager = (terms.credentials == CredentialSource::VaultDynamic)
         .then(|| User { name: MANAGER.into(), may: May::MakeUsers });
-    asked.chain(manager).collect()
+    asked.chain(manager).chain(rotation::users(generation)).collect()
 }
 
 /// Vault's own, where it makes the application's; `owner` is the role that owns the database.
 pub fn user_maker(generation: &Generation, owner: String) -> Option<UserMaker> {
-    let manager = users(&generation.plan.terms).into_iter().find(|user| user.may == May::MakeUsers)?;
+    let manager = users(generation).into_iter().find(|user| user.may == May::MakeUsers)?;
     let secret = secret(generation, &manager);
     Some(UserMaker { secret, username: USERNAME.into(), password: PASSWORD.into(), owner })
 }
@@ -102,16 +114,23 @@ pub fn taken(engine: EngineName, database: &str, name: &str) -> Option<String> {
 
 /// The name of the secret with a user's name and password.
 pub fn secret(generation: &Generation, user: &User) -> String {
-    password::secret_of(generation, Some(&part(user)))
+    password::secret_of(generation, Some(&secret_part(user)))
+}
+
+fn secret_part(user: &User) -> String {
+    match user.may {
+        May::Serve(turn) => rotation::part(turn),
+        May::Be(_) | May::MakeUsers | May::Rest => part(user),
+    }
 }
 
 /// The passwords of all.
 pub fn secrets(generation: &Generation) -> Vec<Resource> {
     let made = |user: &User| {
         let values = [(USERNAME, Value::Text(user.name.clone())), (PASSWORD, Value::Password)];
-        password::compose_of(generation, Some(&part(user)), "kubernetes.io/basic-auth", &values)
+        password::compose_of(generation, Some(&secret_part(user)), "kubernetes.io/basic-auth", &values)
     };
-    users(&generation.plan.terms).iter().flat_map(made).collect()
+    users(generation).iter().filter(|user| user.may != May::Rest).flat_map(made).collect()
 }
 
 /// A user in keys and names. No claim's role has a hyphen, so that no two users meet in one.
@@ -120,9 +139,27 @@ pub fn part(user: &User) -> String {
 }
 
 /// Passwords and job, and the doors between job and server.
-pub fn add(engine: &mut Engine, generation: &Generation, client: Client, observed: &Observed) {
+pub fn add(
+    engine: &mut Engine,
+    generation: &Generation,
+    client: Client,
+    administrator: Administrator,
+    observed: &Observed,
+) {
     let key = Key(generation.key(ROLE));
-    if users(&generation.plan.terms).is_empty() && !observed.composed.contains_key(&key) {
+    if users(generation).is_empty() && !observed.composed.contains_key(&key) {
+        return;
+    }
+    rotation::add(engine, generation, &client, observed);
+    connect(engine, generation, &client);
+    engine.facts.user_maker = user_maker(generation, administrator.owner.clone());
+    engine.resources.extend(secrets(generation));
+    engine.resources.push(job(generation, key, client, administrator));
+}
+
+/// The doors between the jobs and the server, once.
+pub fn connect(engine: &mut Engine, generation: &Generation, client: &Client) {
+    if engine.facts.workload(ROLE).is_some() {
         return;
     }
     let (server, port) = client.server;
@@ -136,19 +173,18 @@ pub fn add(engine: &mut Engine, generation: &Generation, client: Client, observe
         reaches: doors([(Peer::Workload(server.into()), port)]),
         metrics_port: None,
     });
-    engine.facts.user_maker = user_maker(generation, client.owner.clone());
-    engine.resources.extend(secrets(generation));
-    engine.resources.push(job(generation, key, client));
 }
 
-fn own(generation: &Generation) -> Labels {
+/// The labels of the jobs' pods.
+pub fn own(generation: &Generation) -> Labels {
     labels([(DATABASE, &generation.database().name), (WORKLOAD, ROLE), (GENERATION, &generation.name())])
 }
 
-fn job(generation: &Generation, key: Key, client: Client) -> Resource {
+fn job(generation: &Generation, key: Key, client: Client, administrator: Administrator) -> Resource {
     let terms = &generation.plan.terms;
-    let mut env = client.env;
-    let passwords = users(terms).into_iter().enumerate();
+    let mut env = client.address;
+    env.extend(administrator.env);
+    let passwords = users(generation).into_iter().enumerate().filter(|(_, user)| user.may != May::Rest);
     env.extend(
         passwords.map(|(at, user)| from_secret(&format!("PASSWORD_{at}"), &secret(generation, &user), PASSWORD)),
     );
@@ -158,7 +194,7 @@ fn job(generation: &Generation, key: Key, client: Client) -> Resource {
         name: ROLE.into(),
         image: Some(client.image),
         command: Some(["sh", "-eu", "-c"].map(String::from).into()),
-        args: Some(vec![client.script]),
+        args: Some(vec![administrator.script]),
         env: Some(env),
         resources: Some(pods::whole(SIZE)),
         security_context: Some(pods::confined()),

@@ -9,7 +9,7 @@ use crate::api::input::{Engines, Step};
 use crate::api::plan::Delivery;
 use crate::api::record::{Asked, Beside, Drill, Fate, Generation, Record};
 use crate::observed::Observed;
-use crate::operators::{self, Engine, Holds, RELEASED, Resource, STATEFUL};
+use crate::operators::{self, Engine, Holds, RELEASED, Resource, STATEFUL, rotation};
 use crate::wire::{Object, Request, Response};
 use serde_json::{Value, json};
 
@@ -76,7 +76,11 @@ fn compose(response: &mut Response, generation: &Generation, settings: &Engines,
     if generation.plan.terms.delivery == Delivery::Direct {
         operator.ingredients(generation).iter().for_each(|question| ask(response, question));
     }
-    operator.compose(generation, settings, observed)
+    let mut engine = operator.compose(generation, settings, observed);
+    if let Some(rotated) = rotation::credentials(generation) {
+        engine.facts.credentials = rotated;
+    }
+    engine
 }
 
 /// What is not marked as data may go. The guard lets what was, once it is observed so.

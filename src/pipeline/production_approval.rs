@@ -13,12 +13,14 @@ use crate::api::input::{ApprovalGate, Step};
 use crate::api::plan::Delivery;
 use crate::api::problem::Problems;
 use crate::api::record::{self, DatabaseRecord, Fate, Generation, Record};
-use crate::api::status::{ApprovalStatus, ConditionType, Pending};
+use crate::api::status::{ApprovalStatus, ConditionType, Pending, RotationStage};
 use crate::delivery;
 use crate::gate::restore::Seen;
 use crate::gate::sleep::{self, Sleep};
 use crate::gate::{self, Because, Origin, Outcome, Refusal, Standing};
-use crate::operators::{self};
+use crate::integrations;
+use crate::observed::Observed;
+use crate::operators::{self, rotation};
 use crate::wire::{Key, Object, Request, Response, Truth};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -61,11 +63,13 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
         None => (None, false),
         Some(record) => {
             let (record, fenced) = progressed(&mut evidence, record);
-            let asleep = fenced || evidence.sleep.asleep;
-            let record = gate::on_demand::asked(record, token, ready && !asleep, now);
-            let (record, why) = drill::advanced(&mut evidence, record, asleep);
+            let awake = !fenced && !evidence.sleep.asleep;
+            let record = gate::on_demand::asked(record, token, ready && awake, now);
+            let (record, why) = drill::advanced(&mut evidence, record, !awake);
             drill = why;
-            (Some(record), fenced)
+            let record = found(record, &evidence.observed, now);
+            let (seen, rests) = (seen(&record.serving, &evidence.observed), !awake || record.next().is_some());
+            (Some(gate::rotation::advanced(record, seen, rests, now)), fenced)
         }
     };
     match &outcome {
@@ -78,7 +82,7 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
         _ => {}
     }
     let (mut deletion, mut pending_deletion) = (Deletion::default(), None);
-    let mut sleeps = None;
+    let (mut sleeps, mut replaces) = (None, false);
     let (mut written, mut approved_by, mut edges) = (None, vec![], vec![]);
     if let Some(record) = record {
         let mut document = DatabaseRecord::new(record);
@@ -94,6 +98,9 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
         let asleep = (sleep.asleep && deletion.last_backup.is_none()) || fenced;
         edges.extend(sleep.edge);
         edges.extend(ends(record));
+        edges.extend(gate::rotation::due(&record.serving));
+        let rotation = record.serving.rotation.as_ref().map(|rotation| rotation.stage);
+        replaces = matches!(rotation, Some(RotationStage::Making | RotationStage::Publishing));
         sleeps = sleep.words;
         // Written anew only where what runs now is not what is remembered.
         let same = record.beside.is_empty() && record.serving.plan.terms.lifecycle.hibernated == asleep;
@@ -109,7 +116,7 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
     let standing = outcome.standing();
     // What has mistakes or lacks an approval waits for those.
     let waiting = waiting.filter(|_| matches!(standing, Standing::Applied | Standing::Waiting));
-    if pending.is_some() || outcome == Outcome::Hold {
+    if pending.is_some() || replaces || outcome == Outcome::Hold {
         response.ttl = Some(AWAIT);
     }
     edges.extend(waiting.as_ref().and_then(|waiting| waiting.until.parse::<Timestamp>().ok()));
@@ -133,6 +140,23 @@ fn progressed(evidence: &mut Evidence, record: Record) -> (Record, bool) {
     let (record, sleeps) = gate::restore::advanced(record, seen, evidence.lost, evidence.now);
     evidence.lost &= record.serving.number == served;
     (record, sleeps)
+}
+
+/// With the rotation that is under way, though the record does not tell of it: it was lost, and is written anew.
+fn found(mut record: Record, observed: &Observed, now: Timestamp) -> Record {
+    if record.serving.rotation.is_none() {
+        record.serving.rotation = rotation::found(&record.serving, observed, now);
+    }
+    record
+}
+
+/// What is seen of the newest user of a rotation.
+fn seen(serving: &Generation, observed: &Observed) -> gate::rotation::Seen {
+    let newest = serving.rotation.as_ref().and_then(|rotation| rotation::user(rotation.turn));
+    let published = rotation::credentials(serving)
+        .zip(newest)
+        .is_some_and(|(credentials, user)| integrations::published(serving, user, &credentials.secret, observed));
+    gate::rotation::Seen { works: rotation::works(serving, observed), published }
 }
 
 /// The times at which something of the record comes to its end.

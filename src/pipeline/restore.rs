@@ -10,7 +10,7 @@ use crate::api::problem::{Problem, Problems};
 use crate::api::record::{self, Beside, Fate, Generation, Record, Source};
 use crate::gate::restore::{self, Origin, Seen};
 use crate::observed::{Answer, Question};
-use crate::operators::{self, GENERATION, LINEAGE, Restores, STATEFUL, State, VERSION};
+use crate::operators::{self, GENERATION, LINEAGE, Restores, STATEFUL, State, VERSION, rotation};
 use crate::wire::Object;
 
 /// Where the data comes from; `None`: Crossplane has not answered yet.
@@ -177,7 +177,7 @@ pub fn seen(evidence: &mut Evidence, generation: &Generation) -> Seen {
     let state = |response: &mut _, generation: &Generation| health(response, generation, observed).state;
     let data = operators::of(generation.plan.terms.operator).data(generation);
     Seen {
-        ready: state(response, &awake) == State::Ready,
+        ready: state(response, &awake) == State::Ready && rotation::works(generation, observed),
         asleep: state(response, &sleeping) == State::Hibernated,
         holds_data: data
             .iter()

@@ -15,8 +15,9 @@ pub fn problems(spec: &DatabaseSpec, features: &Features, operator: Operator) ->
     let tls = spec.tls.as_ref().and_then(|tls| tls.enabled);
     let lifecycle = spec.lifecycle.clone().unwrap_or_default();
     let source = spec.credentials.as_ref().and_then(|credentials| credentials.source);
+    let rotation = spec.credentials.as_ref().is_some_and(|credentials| credentials.rotation.is_some());
     let leave = "leave it out";
-    let asked: [(bool, &str, &str, &str, Able); 16] = [
+    let asked: [(bool, &str, &str, &str, Able); 18] = [
         (spec.shards.unwrap_or(1) > 1, "spec.shards", "shards", "write 1, or leave it out", |it| it.shards.is_some()),
         (spec.pooling.as_ref().is_some_and(|it| it.enabled), "spec.pooling", "pooling", leave, |it| it.pooling),
         (!spec.extensions.is_empty(), "spec.extensions", "extensions", leave, |it| it.extensions),
@@ -26,6 +27,8 @@ pub fn problems(spec: &DatabaseSpec, features: &Features, operator: Operator) ->
         (source == Some(CredentialSource::VaultDynamic), "spec.credentials.source", "users by Vault", leave, |it| {
             it.roles
         }),
+        (access.console, "spec.access.console", "web console", leave, |it| it.console),
+        (rotation, "spec.credentials.rotation", "rotation of credentials", leave, |it| it.roles),
         (backup.continuous == Some(true), "spec.backup.continuous", "continuous backup", leave, |it| it.point_in_time),
         (backup.request.is_some(), "spec.backup.request", "backup on demand", leave, |it| it.backup_on_demand),
         (tls == Some(true), "spec.tls.enabled", "encrypted connections", leave, |it| {

@@ -152,6 +152,7 @@ fn resolve_with(
     let tuned = size.map(|size| tuned(spec, tables, size, storage, sums, &mut problems));
     problems.extend(capability::problems(spec, features, *operator));
     problems.extend(surroundings::problems(spec, tier));
+    problems.extend(surroundings::rotation(spec, tier, credentials(spec, tier, features)));
     let extensions = spec.extensions.iter().filter_map(|name| match engine.extensions.get(name) {
         Some(extension) => Some((name.clone(), extension.name.clone())),
         None => {
@@ -205,12 +206,14 @@ fn resolve_with(
         parameters: spec.parameters.clone(),
         extensions,
         credentials: credentials(spec, tier, features),
+        rotation: spec.credentials.as_ref().and_then(|it| it.rotation.as_ref()).map(|it| it.interval.clone()),
         consul: spec.credentials.as_ref().and_then(|it| it.consul.as_ref()).map(|consul| consul.path.clone()),
         access: Access {
             namespaces: access.allowed_namespaces,
             cidrs: access.allowed_cidrs,
             service_type: access.service_type.unwrap_or_default(),
             roles: access.roles,
+            console: access.console,
         },
         tls: encrypted(spec, tier),
         issuer: issuer.cloned(),

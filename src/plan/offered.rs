@@ -5,13 +5,7 @@ use crate::api::claim::DatabaseSpec;
 use crate::api::problem::Problem;
 
 pub fn problems(spec: &DatabaseSpec) -> Vec<Problem> {
-    let credentials = spec.credentials.clone().unwrap_or_default();
-    let access = spec.access.clone().unwrap_or_default();
-    let later = [
-        ("spec.restore.inPlace", spec.restore.as_ref().is_some_and(|restore| restore.in_place)),
-        ("spec.credentials.rotation", credentials.rotation.is_some()),
-        ("spec.access.console", access.console),
-    ];
+    let later = [("spec.restore.inPlace", spec.restore.as_ref().is_some_and(|restore| restore.in_place))];
     let asked = later.into_iter().filter(|(_, asked)| *asked);
     asked.map(|(path, _)| Problem::new(path, "this release does not offer it yet", "leave it out")).collect()
 }

@@ -5,7 +5,9 @@
 use super::calendar::{self, Side};
 use super::schedule;
 use crate::api::claim::name::{self, is_label, reserved_ending};
-use crate::api::claim::{BackupMethod, Claim, DatabaseSpec, Engine, Environment, HibernationSchedule, Topology};
+use crate::api::claim::{
+    BackupMethod, Claim, DatabaseSpec, Engine, Environment, HibernationSchedule, Rotation, Topology,
+};
 use crate::api::plan::Maintenance;
 use crate::api::problem::Problem;
 use crate::api::quantity::Bytes;
@@ -32,6 +34,15 @@ pub fn problems(claim: &Claim) -> Vec<Problem> {
     backup(spec, &mut check);
     access(spec, &mut check);
     lifecycle(spec, &mut check);
+    let rotation = spec.credentials.as_ref().and_then(|credentials| credentials.rotation.as_ref());
+    if let Some(Rotation { interval }) = rotation {
+        let wrong = format!("{interval:?} is no time between two rotations");
+        let path = "spec.credentials.rotation.interval";
+        check(schedule::interval(interval).is_none(), path, wrong, "write hours, days or weeks, such as 30d");
+        let wrong = format!("{} is for the platform's own users", roles::RESERVED_PREFIX);
+        let taken = spec.name.starts_with(roles::RESERVED_PREFIX);
+        check(taken, "spec.name", wrong, "write another name, or leave credentials.rotation out");
+    }
     let consul = spec.credentials.as_ref().and_then(|credentials| credentials.consul.as_ref());
     let path = consul.map_or("", |consul| consul.path.as_str());
     let wrong = format!("{path:?} is no path in a key-value store");

@@ -1,6 +1,8 @@
 //! Times of backups: when they are made and how long they are kept. In: texts. Out: whether they are sound.
 //! Must not know the time.
 
+use jiff::SignedDuration;
+
 /// The range of each field: minute, hour, day of the month, month, day of the week.
 const FIELDS: [(&str, u32, u32); 5] =
     [("minute", 0, 59), ("hour", 0, 23), ("day of the month", 1, 31), ("month", 1, 12), ("day of the week", 0, 6)];
@@ -46,9 +48,25 @@ pub fn days(retention: &str) -> Option<u32> {
         b'm' => 30,
         _ => return None,
     };
-    let number = retention.get(..retention.len() - 1)?;
-    let canonical = number.len() <= 4 && !number.starts_with('0') && number.bytes().all(|byte| byte.is_ascii_digit());
-    number.parse::<u32>().ok().filter(|_| canonical).map(|number| number * unit)
+    number(retention).map(|number| number * unit)
+}
+
+/// The time between two rotations: hours, days or weeks, such as `30d`.
+pub fn interval(text: &str) -> Option<SignedDuration> {
+    let hours = match text.as_bytes().last()? {
+        b'h' => 1,
+        b'd' => 24,
+        b'w' => 7 * 24,
+        _ => return None,
+    };
+    number(text).map(|number| SignedDuration::from_hours(i64::from(number) * hours))
+}
+
+/// What stands before the unit: up to four digits.
+fn number(text: &str) -> Option<u32> {
+    let digits = text.get(..text.len() - 1)?;
+    let canonical = digits.len() <= 4 && !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| canonical)
 }
 
 /// The most runs of a schedule of [`cron`]'s form in any window of so many days, or a few more: for operators that keep a

@@ -14,6 +14,7 @@ pub fn problems(spec: &DatabaseSpec, tier: &Tier) -> Vec<Problem> {
     let asked = [
         ("spec.credentials.source", from(CredentialSource::ExternalSecret), Offer::ExternalSecret),
         ("spec.credentials.source", from(CredentialSource::VaultDynamic), Offer::VaultDynamic),
+        ("spec.access.console", spec.access.as_ref().is_some_and(|access| access.console), Offer::Console),
         ("spec.credentials.consul", credentials.consul.is_some(), Offer::Consul),
     ];
     let missing = asked.into_iter().filter(|(_, asked, offer)| *asked && !tier.offers.contains(offer));
@@ -23,4 +24,20 @@ pub fn problems(spec: &DatabaseSpec, tier: &Tier) -> Vec<Problem> {
             Problem::new(path, wrong, "leave it out; the platform team can offer it")
         })
         .collect()
+}
+
+/// Why credentials of this source cannot be replaced again and again.
+pub fn rotation(spec: &DatabaseSpec, tier: &Tier, source: CredentialSource) -> Option<Problem> {
+    spec.credentials.as_ref().and_then(|credentials| credentials.rotation.as_ref())?;
+    let (wrong, right) = match source {
+        CredentialSource::Operator => {
+            ("the operator's own secret cannot change its user", "write the source Secret or ExternalSecret")
+        }
+        CredentialSource::VaultDynamic => ("users that Vault makes live for an hour as it is", "leave it out"),
+        CredentialSource::Secret | CredentialSource::ExternalSecret if tier.object_delivery.is_some() => {
+            ("in another cluster nobody sees whether the next user works", "leave it out")
+        }
+        CredentialSource::Secret | CredentialSource::ExternalSecret => return None,
+    };
+    Some(Problem::new("spec.credentials.rotation", wrong, right))
 }

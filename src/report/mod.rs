@@ -8,12 +8,15 @@ pub mod backups;
 use crate::api::claim::{Composite, CredentialSource, DeletionPolicy};
 use crate::api::plan::Plan;
 use crate::api::record::{Beside, Fate, Generation, Record};
-use crate::api::status::{Binding, Phase, Resolved, RestoreState, RestoreStatus, RoleStatus, Stage, Status, Waiting};
-use crate::gate::Standing;
+use crate::api::status::{
+    Binding, Phase, Resolved, RestoreState, RestoreStatus, RoleStatus, RotationStatus, Stage, Status, Waiting,
+};
+use crate::gate::{self, Standing};
 use crate::integrations::Access;
 use crate::observed::Observed;
 use crate::operators::health::Storage;
 use crate::operators::roles::{self, May};
+use crate::operators::rotation;
 use crate::operators::{Health, Made, State, name_of};
 use crate::pipeline::documents::Ruling;
 use crate::wire::{DesiredResource, Key};
@@ -72,14 +75,22 @@ pub fn status(view: &View) -> Status {
         status.resolved = Some(resolved(&serving.plan));
         status.estimated_monthly_cost = notes.monthly_cost.clone();
         status.version_outdated = notes.retired;
-        let users = roles::users(terms).into_iter().filter(|user| matches!(user.may, May::Be(_)));
+        let users = roles::users(serving).into_iter().filter(|user| matches!(user.may, May::Be(_)));
         status.roles =
             users.map(|user| RoleStatus { secret: roles::secret(serving, &user), name: user.name }).collect();
+        status.rotation = serving.rotation.as_ref().map(|rotation| RotationStatus {
+            turn: rotation.turn,
+            stage: rotation.stage,
+            user: rotation::user(rotation.published()).map(String::from),
+            since: rotation.since.clone(),
+            next: gate::rotation::due(serving).map(|due| due.to_string()),
+        });
         if let Some(access) = view.access {
             status.endpoint = access.primary.clone();
             status.reader_endpoint = access.replica.clone();
             status.pooler_endpoint = access.pooler.clone();
             status.vault_path = access.vault_path.clone();
+            status.console = access.console.clone();
             status.binding = Some(Binding { name: access.binding.clone() });
         }
         if let Some(health) = view.health {

@@ -11,6 +11,7 @@ mod failures;
 mod operators;
 mod restore;
 mod restore_back_ends;
+mod rotation;
 mod watched;
 mod random;
 

@@ -112,6 +112,8 @@ pub struct Integrations {
     pub consul: integrations::consul::Settings,
     /// Labels for Backstage and cost tools on everything composed.
     pub catalog: Option<integrations::catalog::Settings>,
+    /// Web consoles outside of production, for claims that ask for one; only together with networkPolicy.
+    pub console: Option<integrations::console::Settings>,
     /// Default deny for the database's pods, with the doors that it needs.
     pub network_policy: Option<integrations::network_policy::Settings>,
     /// Metrics for the Prometheus operator.

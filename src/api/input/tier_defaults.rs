@@ -96,6 +96,8 @@ pub enum Offer {
     VaultDynamic,
     /// Endpoints in Consul's key-value store.
     Consul,
+    /// Web consoles; never in production.
+    Console,
 }
 
 /// What differs for one engine in one environment.

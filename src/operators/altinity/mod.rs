@@ -97,6 +97,7 @@ impl Operator for Altinity {
             audit: true,
             custom_queries: false,
             roles: false,
+            console: false,
             at_rest: AtRest::Volume,
             restricted: true,
         }

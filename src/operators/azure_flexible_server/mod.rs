@@ -138,6 +138,7 @@ impl Operator for AzureFlexibleServer {
             audit: false,
             custom_queries: false,
             roles: false,
+            console: false,
             at_rest: AtRest::Service,
             restricted: true,
         }

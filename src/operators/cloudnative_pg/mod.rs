@@ -20,7 +20,7 @@ mod status;
 
 use super::{
     AtRest, BackupRun, Encryption, Engine, EngineName, Facts, Features, Health, Made, Operator, Reference, Resource,
-    Restores, postgresql, roles,
+    Restores, postgresql, roles, rotation,
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
@@ -78,6 +78,7 @@ impl Operator for CloudNativePg {
             audit: true,
             custom_queries: true,
             roles: true,
+            console: true,
             at_rest: AtRest::Volume,
             restricted: true,
         }
@@ -109,7 +110,7 @@ impl Operator for CloudNativePg {
         vec![Reference { key: Key(generation.key(key::CLUSTER)), api_version, kind, name: generation.name() }]
     }
 
-    fn compose(&self, generation: &Generation, settings: &Engines, _observed: &Observed) -> Engine {
+    fn compose(&self, generation: &Generation, settings: &Engines, observed: &Observed) -> Engine {
         let terms = &generation.plan.terms;
         let settings = &settings.cloudnative_pg;
         let mut resources = vec![cluster::compose(generation, settings)];
@@ -126,7 +127,9 @@ impl Operator for CloudNativePg {
         resources.extend(role::compose(generation));
         let owner = postgresql::owner(&terms.database.inside);
         let facts = Facts { user_maker: roles::user_maker(generation, owner), ..facts::facts(generation, settings) };
-        Engine { resources, facts }
+        let mut engine = Engine { resources, facts };
+        rotation::add(&mut engine, generation, &role::client(generation, settings), observed);
+        engine
     }
 
     fn backup(&self, generation: &Generation, _settings: &Engines, role: &str, name: String) -> Option<Resource> {
@@ -168,6 +171,7 @@ mod key {
     pub const DATABASE: &str = "database";
     /// One for each role, with its name behind it.
     pub const ROLE: &str = "database-role";
+    pub const OWNER: &str = "database-owner";
 }
 
 /// API version and kind.

@@ -91,6 +91,7 @@ impl Operator for Eck {
             audit: false,
             custom_queries: false,
             roles: false,
+            console: false,
             at_rest: AtRest::Volume,
             restricted: true,
         }

@@ -8,7 +8,7 @@ use crate::observed::Observed;
 use crate::operators::account_job::{self, Account};
 use crate::operators::backup_job::{from_secret, text};
 use crate::operators::password::{self, Value};
-use crate::operators::roles::{self, Client};
+use crate::operators::roles::Client;
 use crate::operators::{Resource, mongodb};
 
 /// The keys of the application's secret.
@@ -47,22 +47,13 @@ pub fn compose(generation: &Generation, settings: &Settings, observed: &Observed
 
 /// For further users.
 pub fn client<'a>(generation: &Generation, settings: &'a Settings) -> Client<'a> {
-    let terms = &generation.plan.terms;
-    let administrator = users_secret(generation);
     Client {
         image: settings.tools_image.clone(),
         image_pull_secrets: &settings.image_pull_secrets,
         user: USER,
-        script: mongodb::ROLES_SCRIPT.into(),
-        env: vec![
-            text("HOME", "/tmp"),
-            text("ADDRESS", &address(generation)),
-            text("STATEMENTS", &mongodb::roles_statements(&roles::users(terms), &terms.database.inside)),
-            from_secret("ADMINISTRATOR", &administrator, "MONGODB_USER_ADMIN_USER"),
-            from_secret("ADMINISTRATOR_PASSWORD", &administrator, "MONGODB_USER_ADMIN_PASSWORD"),
-        ],
+        address: vec![text("HOME", "/tmp"), text("ADDRESS", &address(generation))],
+        sign_in: mongodb::sign_in(&generation.database().inside),
         server: (facts::MEMBERS, mongodb::PORT),
-        owner: String::new(),
     }
 }
 

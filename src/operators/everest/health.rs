@@ -37,7 +37,7 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
     let there = observed.composed.contains_key(&stored);
     let mut resources = map([(Key(generation.key(key::CLUSTER)), whole)]);
     resources.extend(terms.backup.as_ref().map(|_| (stored, there)));
-    let account = account_job::state(generation, observed)?;
+    let account = account_job::state(generation, account_job::KEY, observed)?;
     resources.insert(account_job::key(generation), account == State::Ready);
     resources.extend(password::readiness(generation, observed)?);
     // Nobody could connect.

@@ -83,6 +83,7 @@ impl Operator for Everest {
             audit: true,
             custom_queries: false,
             roles: true,
+            console: true,
             at_rest: AtRest::Operator,
             restricted: false,
         }
@@ -122,7 +123,8 @@ impl Operator for Everest {
         resources.extend(account::compose(generation, &settings.everest, observed));
         resources.extend(generation.plan.terms.backup.as_ref().map(|plan| backup::storage(generation, plan)));
         let mut engine = Engine { resources, facts: facts::facts(generation) };
-        roles::add(&mut engine, generation, account::client(generation, &settings.everest), observed);
+        let administrator = mongodb::administrator(generation, &users_secret(generation));
+        roles::add(&mut engine, generation, account::client(generation, &settings.everest), administrator, observed);
         engine
     }
 

@@ -3,14 +3,13 @@
 //! administrator's password to anything but the operator and the job.
 
 use super::{ADMINISTRATOR, Settings, facts, workload};
-use crate::api::plan::Plan;
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::observed::Observed;
 use crate::operators::account_job::{self, Account};
 use crate::operators::backup_job::{from_secret, text};
 use crate::operators::password::{self, Value};
-use crate::operators::roles::{self, Client};
+use crate::operators::roles::{Administrator, Client};
 use crate::operators::{Resource, mysql};
 
 /// The client only sends four statements.
@@ -41,20 +40,25 @@ pub fn compose(generation: &Generation, settings: &Settings, observed: &Observed
 
 /// For further users, by MySQL Router too.
 pub fn client<'a>(generation: &Generation, settings: &'a Settings) -> Client<'a> {
-    let Plan { terms, notes, .. } = &generation.plan;
+    let release = &generation.plan.notes.release;
     Client {
-        image: format!("{}/community-server:{}", settings.image_repository, notes.release),
+        image: format!("{}/community-server:{release}", settings.image_repository),
         image_pull_secrets: &settings.image_pull_secrets,
         user: USER,
+        address: vec![text("HOST", &generation.name())],
+        sign_in: mysql::SIGN_IN.into(),
+        server: (workload::ROUTER, facts::READ_WRITE),
+    }
+}
+
+pub fn administrator(generation: &Generation) -> Administrator {
+    let root = password::secret_of(generation, ADMINISTRATOR);
+    Administrator {
         script: format!(
             "mysql() {{ command mysql --host=\"$HOST\" --user=root \"$@\"; }}\n{}",
-            mysql::roles_script(&roles::users(terms), &terms.database.inside)
+            mysql::roles_script(generation)
         ),
-        env: vec![
-            text("HOST", &generation.name()),
-            from_secret("MYSQL_PWD", &password::secret_of(generation, ADMINISTRATOR), ADMINISTRATOR_PASSWORD),
-        ],
-        server: (workload::ROUTER, facts::READ_WRITE),
+        env: vec![from_secret("MYSQL_PWD", &root, ADMINISTRATOR_PASSWORD)],
         owner: String::new(),
     }
 }

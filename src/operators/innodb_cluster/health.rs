@@ -29,7 +29,7 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
     let whole = group == State::Ready && !matches!(storage, Storage::NotYet(_));
     let mut resources = map([(Key(generation.key(key::CLUSTER)), whole)]);
     let way_in = if looks { way_in(&plan.terms, routers.as_ref()) } else { State::Ready };
-    let account = account_job::state(generation, observed)?;
+    let account = account_job::state(generation, account_job::KEY, observed)?;
     resources.insert(account_job::key(generation), account == State::Ready);
     resources.extend(password::readiness_of(generation, ADMINISTRATOR, observed)?);
     resources.extend(password::readiness(generation, observed)?);

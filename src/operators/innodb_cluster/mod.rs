@@ -93,6 +93,7 @@ impl Operator for InnoDbCluster {
             audit: false,
             custom_queries: false,
             roles: true,
+            console: true,
             at_rest: AtRest::Volume,
             restricted: false,
         }
@@ -143,7 +144,8 @@ impl Operator for InnoDbCluster {
         resources.extend(backup::compose(generation, settings, observed));
         resources.extend(generation.is_drill().then(|| cluster::volume(generation)));
         let mut engine = Engine { resources, facts: facts::facts(generation, own) };
-        roles::add(&mut engine, generation, account::client(generation, own), observed);
+        let administrator = account::administrator(generation);
+        roles::add(&mut engine, generation, account::client(generation, own), administrator, observed);
         engine
     }
 

@@ -72,6 +72,7 @@ impl Operator for LibSql {
             audit: false,
             custom_queries: false,
             roles: false,
+            console: false,
             at_rest: AtRest::Volume,
             restricted: true,
         }

@@ -99,6 +99,7 @@ impl Operator for MongoDbCommunity {
             audit: false,
             custom_queries: false,
             roles: false,
+            console: true,
             at_rest: AtRest::Volume,
             restricted: true,
         }

@@ -110,6 +110,7 @@ impl Operator for OtContainerKit {
             audit: false,
             custom_queries: false,
             roles: false,
+            console: false,
             at_rest: AtRest::Volume,
             restricted: true,
         }

@@ -8,7 +8,7 @@ use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::operators::backup_job::from_secret;
 use crate::operators::facts::{Labels, labels};
-use crate::operators::{Holds, Resource, mongodb, pods, resource};
+use crate::operators::{Holds, Resource, mongodb, pods, resource, rotation};
 use crate::wire::Object;
 use k8s_openapi::api::core::v1::{
     Affinity, Container, PersistentVolumeClaimSpec, ResourceRequirements, SecurityContext, TopologySpreadConstraint,
@@ -50,11 +50,7 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
         enable_volume_expansion: true,
         tls: Tls { mode: if terms.tls { "requireTLS" } else { "preferTLS" } },
         secrets: Secrets { users: users_secret(generation) },
-        users: [User {
-            name: mongodb::USER,
-            db: &terms.database.inside,
-            roles: mongodb::ROLES.map(|name| Role { name, db: &terms.database.inside }),
-        }],
+        users: application(generation),
         replsets: replica_sets(terms).map(|name| members(generation, settings, name)).collect(),
         sharding: is_sharded(terms).then(|| Sharding {
             enabled: true,
@@ -71,6 +67,13 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
         cluster.object = cluster.object.merge(&Object::of(&json!({"metadata": {"finalizers": FINALIZERS}})));
     }
     cluster
+}
+
+/// The application's own user; the operator would make it anew after a rotation has replaced it.
+fn application(generation: &Generation) -> Vec<User<'_>> {
+    let db = &generation.database().inside;
+    let user = User { name: mongodb::USER, db, roles: mongodb::ROLES.map(|name| Role { name, db }) };
+    if rotation::replaced(generation) { vec![] } else { vec![user] }
 }
 
 /// What runs beside the members of all shards.
@@ -229,7 +232,7 @@ struct Spec<'a> {
     enable_volume_expansion: bool,
     tls: Tls,
     secrets: Secrets,
-    users: [User<'a>; 1],
+    users: Vec<User<'a>>,
     replsets: Vec<ReplicaSet<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sharding: Option<Sharding<'a>>,

@@ -15,7 +15,7 @@ mod google;
 mod health;
 mod restore;
 
-use super::backup_job::{from_secret, text};
+use super::backup_job::text;
 use super::roles;
 use super::{
     AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Made, Operator, Reference, Resource, Restores,
@@ -101,6 +101,7 @@ impl Operator for PerconaServerMongoDb {
             audit: true,
             custom_queries: false,
             roles: true,
+            console: true,
             at_rest: AtRest::Operator,
             restricted: true,
         }
@@ -149,7 +150,8 @@ impl Operator for PerconaServerMongoDb {
         resources.extend(google::compose(generation, observed));
         resources.extend(restore::compose(generation, observed));
         let mut engine = Engine { resources, facts: facts::facts(generation, settings) };
-        roles::add(&mut engine, generation, client(generation, settings), observed);
+        let administrator = mongodb::administrator(generation, &users_secret(generation));
+        roles::add(&mut engine, generation, client(generation, settings), administrator, observed);
         engine
     }
 
@@ -237,7 +239,7 @@ fn users_secret(generation: &Generation) -> String {
 /// For further users: the operator would make them, and never remove one.
 fn client<'a>(generation: &Generation, settings: &'a Settings) -> roles::Client<'a> {
     let Plan { terms, notes, .. } = &generation.plan;
-    let (name, administrator) = (generation.name(), users_secret(generation));
+    let name = generation.name();
     // The certificates are of the operator's own authority.
     let query = "tls=true&tlsAllowInvalidCertificates=true&serverSelectionTimeoutMS=10000";
     let (server, address) = match is_sharded(terms) {
@@ -248,17 +250,10 @@ fn client<'a>(generation: &Generation, settings: &'a Settings) -> roles::Client<
         image: notes.release.clone(),
         image_pull_secrets: &settings.image_pull_secrets,
         user: 65532,
-        script: mongodb::ROLES_SCRIPT.into(),
-        env: vec![
-            // mongosh keeps a log there.
-            text("HOME", "/tmp"),
-            text("ADDRESS", &address),
-            text("STATEMENTS", &mongodb::roles_statements(&roles::users(terms), &terms.database.inside)),
-            from_secret("ADMINISTRATOR", &administrator, "MONGODB_USER_ADMIN_USER"),
-            from_secret("ADMINISTRATOR_PASSWORD", &administrator, "MONGODB_USER_ADMIN_PASSWORD"),
-        ],
+        // mongosh keeps a log there.
+        address: vec![text("HOME", "/tmp"), text("ADDRESS", &address)],
+        sign_in: mongodb::sign_in(&terms.database.inside),
         server: (server, mongodb::PORT),
-        owner: String::new(),
     }
 }
 

@@ -76,6 +76,7 @@ impl Operator for StackGres {
             audit: false,
             custom_queries: false,
             roles: false,
+            console: true,
             at_rest: AtRest::Volume,
             restricted: false,
         }

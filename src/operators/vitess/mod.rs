@@ -86,6 +86,7 @@ impl Operator for Vitess {
             audit: false,
             custom_queries: false,
             roles: false,
+            console: true,
             at_rest: AtRest::Volume,
             restricted: false,
         }

@@ -82,21 +82,18 @@ fn dump<'a>(generation: &Generation, settings: &'a Settings) -> Dump<'a> {
             "{tools}/pg_dumpall --globals-only --no-role-passwords --file={FOLDER}/globals.sql\n\
              {tools}/pg_dump --format=directory --jobs=2 --file={FOLDER}/database \"$PGDATABASE\"\n"
         ),
-        env: superuser(generation),
+        env: [address(generation), superuser(generation)].concat(),
         port: postgresql::PORT,
     }
 }
 
-/// How PostgreSQL's own tools sign in to the application's database as the superuser.
+/// Where PostgreSQL's own tools find the application's database: by the operator's own Service, always of the primary.
+pub fn address(generation: &Generation) -> Vec<EnvVar> {
+    postgresql::address(generation, &generation.name())
+}
+
+/// How they sign in as the superuser.
 pub fn superuser(generation: &Generation) -> Vec<EnvVar> {
     let superuser = secret(generation, "postgres");
-    vec![
-        // The operator's own Service, always of the primary.
-        text("PGHOST", &generation.name()),
-        text("PGPORT", &postgresql::PORT.to_string()),
-        text("PGSSLMODE", "require"),
-        text("PGDATABASE", &generation.database().inside),
-        from_secret("PGUSER", &superuser, "username"),
-        from_secret("PGPASSWORD", &superuser, "password"),
-    ]
+    vec![from_secret("PGUSER", &superuser, "username"), from_secret("PGPASSWORD", &superuser, "password")]
 }

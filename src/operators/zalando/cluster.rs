@@ -8,7 +8,7 @@ use crate::api::quantity::Bytes;
 use crate::api::record::Generation;
 use crate::map::map;
 use crate::operators::facts::labels;
-use crate::operators::{Holds, Resource, backup_job, pods, postgresql, resource};
+use crate::operators::{Holds, Resource, backup_job, pods, postgresql, resource, rotation};
 use k8s_openapi::api::core::v1::{ContainerPort, EnvVar, ResourceRequirements, TopologySpreadConstraint};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -24,6 +24,7 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
     let Plan { terms, notes, .. } = &generation.plan;
     let database = &terms.database.inside;
     let owner = owner(database);
+    let flags = if rotation::replaced(generation) { vec!["nologin"] } else { vec![] };
     let awake = !terms.lifecycle.hibernated;
     let spec = PostgresqlSpec {
         team_id: &settings.team,
@@ -33,7 +34,7 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
         patroni: patroni(terms),
         resources: pods::member(terms),
         volume: Volume { size: terms.storage, storage_class: terms.storage_class.as_deref() },
-        users: map([(owner.clone(), [])]),
+        users: map([(owner.clone(), flags)]),
         databases: map([(database.as_str(), owner)]),
         prepared_databases: prepared(terms),
         env: environment(generation),
@@ -135,8 +136,8 @@ struct PostgresqlSpec<'a> {
     patroni: Option<Patroni>,
     resources: ResourceRequirements,
     volume: Volume<'a>,
-    /// Each with its flags: none.
-    users: BTreeMap<String, [&'static str; 0]>,
+    /// Each with its flags; one that takes the login away keeps the operator from giving it back, and does no more.
+    users: BTreeMap<String, Vec<&'static str>>,
     /// Each with its owner.
     databases: BTreeMap<&'a str, String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -90,6 +90,7 @@ impl Operator for Zalando {
             audit: true,
             custom_queries: false,
             roles: true,
+            console: true,
             at_rest: AtRest::Volume,
             restricted: false,
         }
@@ -122,7 +123,7 @@ impl Operator for Zalando {
         let settings = &settings.zalando;
         let resources = vec![cluster::compose(generation, settings)];
         let mut engine = Engine { resources, facts: facts::facts(generation, settings) };
-        roles::add(&mut engine, generation, client(generation, settings), observed);
+        roles::add(&mut engine, generation, client(generation, settings), administrator(generation), observed);
         engine
     }
 
@@ -191,16 +192,20 @@ fn secret(generation: &Generation, role: &str) -> String {
 
 /// For further users: the operator knows no memberships.
 fn client<'a>(generation: &Generation, settings: &'a Settings) -> roles::Client<'a> {
-    let terms = &generation.plan.terms;
     roles::Client {
         image: settings.dump_image.clone(),
         image_pull_secrets: &[],
         user: 65532,
-        script: postgresql_roles::script(&roles::users(terms), &owner(&terms.database.inside)),
-        env: backup::superuser(generation),
+        address: backup::address(generation),
+        sign_in: postgresql_roles::sign_in(&owner(&generation.database().inside)),
         server: (facts::MEMBERS, postgresql::PORT),
-        owner: owner(&terms.database.inside),
     }
+}
+
+fn administrator(generation: &Generation) -> roles::Administrator {
+    let owner = owner(&generation.database().inside);
+    let script = postgresql_roles::script(generation, &owner);
+    roles::Administrator { script, env: backup::superuser(generation), owner }
 }
 
 fn problems(terms: &Terms) -> Vec<Problem> {

@@ -39,6 +39,8 @@ pub fn ready(turn: &mut Turn, id: &Id) {
     let mut status = external["status"].clone();
     let ready = json!({"type": "Ready", "status": "True", "reason": "SecretSynced", "message": "secret synced"});
     set_condition(&mut status, ready, turn.now);
+    let generation = &external["metadata"]["generation"];
+    object(&mut status).insert("syncedResourceVersion".into(), format!("{generation}-made-up").into());
     object(&mut status).entry("refreshTime").or_insert_with(|| turn.now.to_string().into());
     turn.set_status(id, status);
 }
