@@ -275,7 +275,12 @@ impl Source {
 impl Generation {
     /// What begins empty.
     pub fn first(lineage: impl Into<String>, plan: Plan) -> Generation {
-        Generation { number: 1, lineage: lineage.into(), plan, source: None, restored: false, rotation: None }
+        Generation::begun(1, lineage, plan, None)
+    }
+
+    /// What has only just begun: empty, or to be made of `source`.
+    pub fn begun(number: u32, lineage: impl Into<String>, plan: Plan, source: Option<Source>) -> Generation {
+        Generation { number, lineage: lineage.into(), plan, source, restored: false, rotation: None }
     }
 
     /// The name of its main resource: the claim's, with `-g2` and so on for what a restore made, `-g0` for a drill.

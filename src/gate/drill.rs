@@ -54,7 +54,7 @@ pub fn instance(serving: &Generation, source: Option<Source>) -> Generation {
     terms.access = Access::default();
     terms.monitoring = Monitoring { off: true, ..Monitoring::default() };
     terms.lifecycle = Lifecycle { deletion_policy: DeletionPolicy::Delete, ..Lifecycle::default() };
-    Generation { number: DRILL, lineage: serving.lineage.clone(), plan, source, restored: false, rotation: None }
+    Generation::begun(DRILL, serving.lineage.clone(), plan, source)
 }
 
 pub fn begun(mut record: Record, source: Source, now: Timestamp) -> Record {

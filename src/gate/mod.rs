@@ -181,8 +181,7 @@ pub fn settle(outcome: &Outcome, record: Option<Record>, origin: &Origin, ready:
                 Some(restore::Origin::Backup(source)) if !found => Some(*source),
                 _ => None,
             };
-            let serving =
-                Generation { number, lineage, plan: (*plan).clone(), source, restored: false, rotation: None };
+            let serving = Generation::begun(number, lineage, (*plan).clone(), source);
             // Of data that is there nobody knows which restores it has seen: all that was asked for.
             let restores = plan.requests.restore.iter().map(|restore| restore.id.clone()).collect();
             let (was_ready, approved_by) = (ready || found, people.to_vec());

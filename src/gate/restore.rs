@@ -80,8 +80,7 @@ pub fn begun(mut record: Record, plan: &Plan, restore: &Restore, origin: &Origin
             record.highest = number;
             let lineage = record.serving.lineage.clone();
             let source = Some((**source).clone());
-            let generation =
-                Generation { number, lineage, plan: plan.clone(), source, restored: false, rotation: None };
+            let generation = Generation::begun(number, lineage, plan.clone(), source);
             record.beside.push(Beside { generation, fate });
         }
     }

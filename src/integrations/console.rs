@@ -14,7 +14,7 @@ use crate::api::record::Generation;
 use crate::operators::backup_job::{WORKLOAD, from_secret, text};
 use crate::operators::facts::{EndpointRole, Labels, Peer, Username, Workload, doors, labels};
 use crate::operators::{DATABASE, Facts, Holds, Resource, pods, resource};
-use k8s_openapi::api::core::v1::{Container, ContainerPort, EnvVar, LocalObjectReference, PodSpec, PodTemplateSpec};
+use k8s_openapi::api::core::v1::{Container, ContainerPort, EnvVar, PodSpec, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -96,8 +96,6 @@ fn workload(facts: &Facts, pods: Labels) -> Workload {
 }
 
 fn deployment(generation: &Generation, facts: &Facts, settings: &Settings, own: Labels) -> Resource {
-    let mut security = pods::confined_pod(None);
-    security.run_as_user = Some(USER);
     let image = if is_mongodb(facts) { &settings.mongo_express_image } else { &settings.adminer_image };
     let container = Container {
         name: ROLE.into(),
@@ -108,15 +106,7 @@ fn deployment(generation: &Generation, facts: &Facts, settings: &Settings, own: 
         security_context: Some(pods::confined()),
         ..Default::default()
     };
-    let pull_secrets = settings.image_pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() });
-    let pod = PodSpec {
-        automount_service_account_token: Some(false),
-        enable_service_links: Some(false),
-        security_context: Some(security),
-        image_pull_secrets: Some(pull_secrets.collect()).filter(|list: &Vec<_>| !list.is_empty()),
-        containers: vec![container],
-        ..Default::default()
-    };
+    let pod = PodSpec { containers: vec![container], ..pods::own(USER, None, &settings.image_pull_secrets) };
     let spec = DeploymentSpec {
         replicas: u32::from(!generation.plan.terms.lifecycle.hibernated),
         selector: LabelSelector { match_labels: Some(own.clone()), ..Default::default() },

@@ -11,7 +11,7 @@ use crate::api::record::Generation;
 use crate::observed::Observed;
 use crate::wire::{Key, Object, Undecodable};
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
-use k8s_openapi::api::core::v1::{Container, EnvVar, LocalObjectReference, PodSpec, PodTemplateSpec};
+use k8s_openapi::api::core::v1::{EnvVar, PodSpec, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 
@@ -59,19 +59,8 @@ pub fn compose(generation: &Generation, account: Account, observed: &Observed) -
 /// `part`: its key, and the ending of its name.
 pub fn once(generation: &Generation, part: &str, pods: Labels, account: Account, observed: &Observed) -> Resource {
     let key = Key(generation.key(part));
-    let mut security = pods::confined_pod(None);
-    security.run_as_user = Some(account.user);
-    let container = Container {
-        name: ROLE.into(),
-        image: Some(image_of(&key, observed).unwrap_or(account.image)),
-        command: Some(["sh", "-eu", "-c"].map(String::from).into()),
-        args: Some(vec![account.script.into()]),
-        env: Some(account.env),
-        resources: Some(pods::whole(account.size)),
-        security_context: Some(pods::confined()),
-        ..Default::default()
-    };
-    let pull_secrets = account.image_pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() });
+    let image = image_of(&key, observed).unwrap_or(account.image);
+    let container = pods::shell(ROLE, image, account.script.into(), account.env, pods::whole(account.size));
     let object = Job {
         metadata: metadata(generation, format!("{}-{part}", generation.name())).into(),
         spec: Some(JobSpec {
@@ -81,12 +70,8 @@ pub fn once(generation: &Generation, part: &str, pods: Labels, account: Account,
                 metadata: Some(ObjectMeta { labels: Some(pods), ..Default::default() }),
                 spec: Some(PodSpec {
                     restart_policy: Some("OnFailure".into()),
-                    automount_service_account_token: Some(false),
-                    enable_service_links: Some(false),
-                    security_context: Some(security),
-                    image_pull_secrets: Some(pull_secrets.collect()).filter(|list: &Vec<_>| !list.is_empty()),
                     containers: vec![container],
-                    ..Default::default()
+                    ..pods::own(account.user, None, account.image_pull_secrets)
                 }),
             },
             ..Default::default()

@@ -15,8 +15,8 @@ use crate::observed::{Answer, Observed, Question};
 use crate::wire::{Key, Object, Undecodable};
 use k8s_openapi::api::batch::v1::{CronJob, CronJobSpec, Job, JobSpec, JobTemplateSpec};
 use k8s_openapi::api::core::v1::{
-    Container, EnvVar, EnvVarSource, EphemeralVolumeSource, PersistentVolumeClaimSpec, PersistentVolumeClaimTemplate,
-    PodSpec, PodTemplateSpec, ResourceRequirements, SecretKeySelector, Volume, VolumeMount,
+    Container, EnvVar, EnvVarSource, EphemeralVolumeSource, PersistentVolumeClaimTemplate, PodSpec, PodTemplateSpec,
+    SecretKeySelector, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use schemars::JsonSchema;
@@ -130,9 +130,8 @@ pub fn prune(generation: &Generation, backup: &Backup, whole: &str, settings: &S
          done\n"
     );
     let resources = pods::beside(terms, SIZE);
-    let mut pruner = container("prune", &settings.image, script, store(generation, backup), Some(resources));
-    pruner.volume_mounts = None;
-    let pod = PodSpec { containers: vec![pruner], ..confined() };
+    let pruner = pods::shell("prune", settings.image.clone(), script, store(generation, backup), resources);
+    let pod = PodSpec { containers: vec![pruner], ..pod() };
     cron_job(generation, PRUNE_KEY, format!("{}-prune", generation.name()), &backup.schedule, pod)
 }
 
@@ -251,9 +250,7 @@ fn name(generation: &Generation) -> String {
 /// A pod that asks the engine for a backup, which the engine itself writes into the object store, and waits for its end.
 pub fn asking(generation: &Generation, image: &str, script: String, env: Vec<EnvVar>) -> PodSpec {
     let resources = pods::beside(&generation.plan.terms, SIZE);
-    let mut container = container("ask", image, script, env, Some(resources));
-    container.volume_mounts = None;
-    PodSpec { containers: vec![container], ..confined() }
+    PodSpec { containers: vec![pods::shell("ask", image.into(), script, env, resources)], ..pod() }
 }
 
 fn job(generation: &Generation, pod: PodSpec) -> JobSpec {
@@ -269,7 +266,7 @@ fn job(generation: &Generation, pod: PodSpec) -> JobSpec {
 
 fn uploading(generation: &Generation, backup: &Backup, dump: &Dump, settings: &Settings) -> PodSpec {
     let Plan { terms, .. } = &generation.plan;
-    let resources = || Some(pods::beside(terms, SIZE));
+    let resources = || pods::beside(terms, SIZE);
     let script = format!(
         "now=$(date -u +%Y%m%dT%H%M%SZ)\n\
          rclone copy --immutable {FOLDER} \"$TARGET/$now\"\n\
@@ -277,16 +274,11 @@ fn uploading(generation: &Generation, backup: &Backup, dump: &Dump, settings: &S
          rclone rmdirs --leave-root \"$TARGET\"\n",
         age(&backup.retention)
     );
-    let dumper = container("dump", dump.image, dump.script.clone(), dump.env.clone(), resources());
-    let upload = container("upload", &settings.image, script, store(generation, backup), resources());
+    let dumper = pods::shell("dump", dump.image.into(), dump.script.clone(), dump.env.clone(), resources());
+    let upload = pods::shell("upload", settings.image.clone(), script, store(generation, backup), resources());
     // The dumps of all shards are there at once.
     let room = Bytes(terms.storage.0.saturating_mul(terms.shards.into()));
-    let size = PersistentVolumeClaimSpec {
-        access_modes: Some(vec!["ReadWriteOnce".into()]),
-        resources: Some(pods::storage(room)),
-        storage_class_name: terms.storage_class.clone(),
-        ..Default::default()
-    };
+    let size = pods::volume_claim(terms, room);
     let volume = Volume {
         name: "backup".into(),
         ephemeral: Some(EphemeralVolumeSource {
@@ -294,44 +286,23 @@ fn uploading(generation: &Generation, backup: &Backup, dump: &Dump, settings: &S
         }),
         ..Default::default()
     };
-    PodSpec { init_containers: Some(vec![dumper]), containers: vec![upload], volumes: Some(vec![volume]), ..confined() }
+    PodSpec {
+        init_containers: Some(vec![in_folder(dumper)]),
+        containers: vec![in_folder(upload)],
+        volumes: Some(vec![volume]),
+        ..pod()
+    }
 }
 
 /// Without its containers.
-fn confined() -> PodSpec {
-    let mut security = pods::confined_pod(Some(USER));
-    security.run_as_user = Some(USER);
-    PodSpec {
-        restart_policy: Some("Never".into()),
-        automount_service_account_token: Some(false),
-        enable_service_links: Some(false),
-        security_context: Some(security),
-        ..Default::default()
-    }
+fn pod() -> PodSpec {
+    PodSpec { restart_policy: Some("Never".into()), ..pods::own(USER, Some(USER), &[]) }
 }
 
-fn container(
-    name: &str,
-    image: &str,
-    script: String,
-    env: Vec<EnvVar>,
-    resources: Option<ResourceRequirements>,
-) -> Container {
-    Container {
-        name: name.into(),
-        image: Some(image.into()),
-        command: Some(["sh", "-eu", "-c"].map(String::from).into()),
-        args: Some(vec![script]),
-        env: Some(env),
-        resources,
-        security_context: Some(pods::confined()),
-        volume_mounts: Some(vec![VolumeMount {
-            name: "backup".into(),
-            mount_path: FOLDER.into(),
-            ..Default::default()
-        }]),
-        ..Default::default()
-    }
+/// With the folder that a dump lies in on its way.
+fn in_folder(container: Container) -> Container {
+    let mount = VolumeMount { name: "backup".into(), mount_path: FOLDER.into(), ..Default::default() };
+    Container { volume_mounts: Some(vec![mount]), ..container }
 }
 
 /// rclone is told by variables where and how (<https://rclone.org/docs/#environment-variables>).

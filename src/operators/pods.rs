@@ -6,8 +6,9 @@ use crate::api::plan::{Placement, Terms};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::map::map;
 use k8s_openapi::api::core::v1::{
-    Affinity, Capabilities, PodAffinityTerm, PodAntiAffinity, PodSecurityContext, ResourceRequirements, SeccompProfile,
-    SecurityContext, TopologySpreadConstraint, VolumeResourceRequirements, WeightedPodAffinityTerm,
+    Affinity, Capabilities, Container, EnvVar, LocalObjectReference, PersistentVolumeClaimSpec, PodAffinityTerm,
+    PodAntiAffinity, PodSecurityContext, PodSpec, ResourceRequirements, SeccompProfile, SecurityContext,
+    TopologySpreadConstraint, VolumeResourceRequirements, WeightedPodAffinityTerm,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -121,5 +122,48 @@ pub fn confined_by_itself() -> SecurityContext {
         run_as_non_root: Some(true),
         seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".into(), ..Default::default() }),
         ..confined()
+    }
+}
+
+/// A pod that we write ourselves, as this user: confined, and without a way into Kubernetes' API. Its containers are still to
+/// come. `group`: see [`confined_pod`]. `pull_secrets`: with the credentials of the image registry.
+pub fn own(user: i64, group: Option<i64>, pull_secrets: &[String]) -> PodSpec {
+    let pull_secrets = pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() });
+    PodSpec {
+        automount_service_account_token: Some(false),
+        enable_service_links: Some(false),
+        security_context: Some(PodSecurityContext { run_as_user: Some(user), ..confined_pod(group) }),
+        image_pull_secrets: Some(pull_secrets.collect()).filter(|list: &Vec<_>| !list.is_empty()),
+        ..Default::default()
+    }
+}
+
+/// A container of such a pod that runs a script, by `sh -eu`.
+pub fn shell(
+    name: &str,
+    image: String,
+    script: String,
+    env: Vec<EnvVar>,
+    resources: ResourceRequirements,
+) -> Container {
+    Container {
+        name: name.into(),
+        image: Some(image),
+        command: Some(["sh", "-eu", "-c"].map(String::from).into()),
+        args: Some(vec![script]),
+        env: Some(env),
+        resources: Some(resources),
+        security_context: Some(confined()),
+        ..Default::default()
+    }
+}
+
+/// A claim to a volume of the database's storage class.
+pub fn volume_claim(terms: &Terms, size: Bytes) -> PersistentVolumeClaimSpec {
+    PersistentVolumeClaimSpec {
+        access_modes: Some(vec!["ReadWriteOnce".into()]),
+        resources: Some(storage(size)),
+        storage_class_name: terms.storage_class.clone(),
+        ..Default::default()
     }
 }

@@ -16,7 +16,7 @@ use crate::api::record::Generation;
 use crate::observed::Observed;
 use crate::wire::{Key, Object};
 use k8s_openapi::api::batch::v1::{CronJob, CronJobSpec, JobSpec, JobTemplateSpec};
-use k8s_openapi::api::core::v1::{Container, EnvVar, LocalObjectReference, PodSpec, PodTemplateSpec};
+use k8s_openapi::api::core::v1::{EnvVar, PodSpec, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 /// The key of the job, the workload's role and the value of its label. Permanent.
@@ -188,27 +188,10 @@ fn job(generation: &Generation, key: Key, client: Client, administrator: Adminis
     env.extend(
         passwords.map(|(at, user)| from_secret(&format!("PASSWORD_{at}"), &secret(generation, &user), PASSWORD)),
     );
-    let mut security = pods::confined_pod(None);
-    security.run_as_user = Some(client.user);
-    let container = Container {
-        name: ROLE.into(),
-        image: Some(client.image),
-        command: Some(["sh", "-eu", "-c"].map(String::from).into()),
-        args: Some(vec![administrator.script]),
-        env: Some(env),
-        resources: Some(pods::whole(SIZE)),
-        security_context: Some(pods::confined()),
-        ..Default::default()
-    };
-    let pull_secrets = client.image_pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() });
     let pod = PodSpec {
         restart_policy: Some("Never".into()),
-        automount_service_account_token: Some(false),
-        enable_service_links: Some(false),
-        security_context: Some(security),
-        image_pull_secrets: Some(pull_secrets.collect()).filter(|list: &Vec<_>| !list.is_empty()),
-        containers: vec![container],
-        ..Default::default()
+        containers: vec![pods::shell(ROLE, client.image, administrator.script, env, pods::whole(SIZE))],
+        ..pods::own(client.user, None, client.image_pull_secrets)
     };
     let object = CronJob {
         metadata: metadata(generation, format!("{}-roles", generation.name())).into(),

@@ -66,12 +66,7 @@ pub fn compose(generation: &Generation, settings: &Settings, observed: &Observed
             volume_claim_templates: [VolumeClaimTemplate {
                 name: volume(generation),
                 reclaim_policy: reclaim_policy(terms),
-                spec: PersistentVolumeClaimSpec {
-                    access_modes: Some(vec!["ReadWriteOnce".into()]),
-                    resources: Some(pods::storage(terms.storage)),
-                    storage_class_name: terms.storage_class.clone(),
-                    ..Default::default()
-                },
+                spec: pods::volume_claim(terms, terms.storage),
             }],
             service_templates: [ServiceTemplate {
                 name: SERVICE,

@@ -16,7 +16,7 @@ use crate::map::map;
 use crate::observed::{Observed, Question};
 use crate::operators::facts::labels;
 use crate::operators::{Holds, Resource, pods, resource};
-use k8s_openapi::api::core::v1::{Container, EnvVar, PersistentVolumeClaimSpec, PodSpec};
+use k8s_openapi::api::core::v1::{Container, EnvVar, PodSpec};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -71,12 +71,7 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
             volume_claim_templates: [VolumeClaimTemplate {
                 name: volume(generation),
                 reclaim_policy: reclaim_policy(terms),
-                spec: PersistentVolumeClaimSpec {
-                    access_modes: Some(vec!["ReadWriteOnce".into()]),
-                    resources: Some(pods::storage(INSTANCE.storage)),
-                    storage_class_name: terms.storage_class.clone(),
-                    ..Default::default()
-                },
+                spec: pods::volume_claim(terms, INSTANCE.storage),
             }],
         },
     };

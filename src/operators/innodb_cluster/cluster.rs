@@ -8,9 +8,7 @@ use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::operators::{Holds, Resource, mysql, password, pods, resource};
 use crate::wire::Object;
-use k8s_openapi::api::core::v1::{
-    Container, PersistentVolumeClaimSpec, PodSpec, ResourceRequirements, VolumeResourceRequirements,
-};
+use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceRequirements, VolumeResourceRequirements};
 use serde::Serialize;
 use serde_json::json;
 
@@ -66,12 +64,7 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
 /// The volume of a drill's one member, which the StatefulSet then takes for its own: those that it makes itself stay for ever.
 pub fn volume(generation: &Generation) -> Resource {
     let terms = &generation.plan.terms;
-    let spec = PersistentVolumeClaimSpec {
-        access_modes: Some(vec!["ReadWriteOnce".into()]),
-        resources: Some(pods::storage(terms.storage)),
-        storage_class_name: terms.storage_class.clone(),
-        ..Default::default()
-    };
+    let spec = pods::volume_claim(terms, terms.storage);
     let name = format!("datadir-{}-0", generation.name());
     let mut volume = resource(generation, key::VOLUME, kind::VOLUME, name, Holds::Nothing, spec);
     volume.object = volume.object.merge(&Object::of(&json!({"metadata": {"labels": members(generation)}})));

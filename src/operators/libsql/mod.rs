@@ -31,7 +31,6 @@ use crate::api::record::Generation;
 use crate::api::status::Class;
 use crate::observed::{Observed, Question};
 use crate::wire::{Key, Object, Undecodable};
-use k8s_openapi::api::core::v1::PersistentVolumeClaimSpec;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -169,12 +168,7 @@ fn credentials(generation: &Generation) -> [(&'static str, Value); 3] {
 /// A claim of its own and not the `StatefulSet`'s, so that it can grow, and stay.
 fn volume(generation: &Generation) -> Resource {
     let terms = &generation.plan.terms;
-    let spec = PersistentVolumeClaimSpec {
-        access_modes: Some(vec!["ReadWriteOnce".into()]),
-        resources: Some(pods::storage(terms.storage)),
-        storage_class_name: terms.storage_class.clone(),
-        ..Default::default()
-    };
+    let spec = pods::volume_claim(terms, terms.storage);
     resource(generation, VOLUME_KEY, VOLUME, name(generation), Holds::Data(terms.storage), spec)
 }
 

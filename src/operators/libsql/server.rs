@@ -12,8 +12,8 @@ use crate::operators::facts::{Labels, labels};
 use crate::operators::{DATABASE, Holds, Resource, password, pods, resource};
 use k8s_openapi::api::apps::v1::StatefulSetSpec;
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, EnvVar, HTTPGetAction, LocalObjectReference, PersistentVolumeClaimVolumeSource, PodSpec,
-    PodTemplateSpec, Probe, ServicePort, ServiceSpec, Volume, VolumeMount,
+    Container, ContainerPort, EnvVar, HTTPGetAction, PersistentVolumeClaimVolumeSource, PodSpec, PodTemplateSpec,
+    Probe, ServicePort, ServiceSpec, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -59,10 +59,6 @@ pub fn service_key(generation: &Generation) -> String {
 
 fn server(generation: &Generation, settings: &Settings) -> StatefulSetSpec {
     let Plan { terms, .. } = &generation.plan;
-    let secrets: Vec<LocalObjectReference> =
-        settings.image_pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() }).collect();
-    let mut security = pods::confined_pod(Some(USER));
-    security.run_as_user = Some(USER);
     let data = PersistentVolumeClaimVolumeSource { claim_name: name(generation), ..Default::default() };
     StatefulSetSpec {
         replicas: Some(if terms.lifecycle.hibernated { 0 } else { 1 }),
@@ -73,19 +69,15 @@ fn server(generation: &Generation, settings: &Settings) -> StatefulSetSpec {
         template: PodTemplateSpec {
             metadata: Some(ObjectMeta { labels: Some(own(generation)), ..Default::default() }),
             spec: Some(PodSpec {
-                automount_service_account_token: Some(false),
-                enable_service_links: Some(false),
                 termination_grace_period_seconds: Some(GRACE_SECONDS),
                 priority_class_name: settings.priority_class.clone(),
-                image_pull_secrets: Some(secrets).filter(|secrets| !secrets.is_empty()),
-                security_context: Some(security),
                 containers: vec![container(generation)],
                 volumes: Some(vec![Volume {
                     name: VOLUME.into(),
                     persistent_volume_claim: Some(data),
                     ..Default::default()
                 }]),
-                ..Default::default()
+                ..pods::own(USER, Some(USER), &settings.image_pull_secrets)
             }),
         },
         ..Default::default()

@@ -92,16 +92,7 @@ pub fn exporter<'a>(terms: &Terms, settings: &'a Settings) -> Option<Exporter<'a
 }
 
 pub fn storage(terms: &Terms) -> Storage {
-    Storage {
-        volume_claim_template: ClaimTemplate {
-            spec: PersistentVolumeClaimSpec {
-                access_modes: Some(vec!["ReadWriteOnce".into()]),
-                resources: Some(pods::storage(terms.storage)),
-                storage_class_name: terms.storage_class.clone(),
-                ..Default::default()
-            },
-        },
-    }
+    Storage { volume_claim_template: ClaimTemplate { spec: pods::volume_claim(terms, terms.storage) } }
 }
 
 /// The operator's own process writes a configuration that the server must be able to write to, so that both are one user.
