@@ -41,17 +41,26 @@ pub fn carried(provider_config: Option<&str>, database: &DatabaseName, key: &Key
     })
 }
 
-/// The same resource, which now stays when its database is deleted: the cluster's garbage collector spares what has another
+/// The same resource with what `marks` adds to its metadata, also to the one that a wrapper carries.
+pub fn marked(place: &str, object: &Object, marks: &Object) -> Result<Object, Undecodable> {
+    let marked = object.merge(marks);
+    if !is_wrapper(place, object)? {
+        return Ok(marked);
+    }
+    Ok(marked.merge(&Object::of(&json!({"spec": {"forProvider": {"manifest": marks}}}))))
+}
+
+/// A patch by which a resource stays when its database is deleted: the cluster's garbage collector spares what has another
 /// owner left, and provider-kubernetes leaves alone what it may not delete. `namespace`: the UID of the database's own.
-pub fn retained(delivery: &Delivery, database: &DatabaseName, object: Object, namespace: Option<&str>) -> Object {
+pub fn retention(delivery: &Delivery, database: &DatabaseName, namespace: Option<&str>) -> Object {
     match (delivery, namespace) {
         (Delivery::Object(_), _) => {
-            object.merge(&Object::of(&json!({"spec": {"managementPolicies": ["Create", "Observe", "Update"]}})))
+            Object::of(&json!({"spec": {"managementPolicies": ["Create", "Observe", "Update"]}}))
         }
-        (Delivery::Direct, None) => object,
+        (Delivery::Direct, None) => Object::default(),
         (Delivery::Direct, Some(uid)) => {
             let owner = json!({"apiVersion": "v1", "kind": "Namespace", "name": database.namespace, "uid": uid});
-            object.merge(&Object::of(&json!({"metadata": {"ownerReferences": [owner]}})))
+            Object::of(&json!({"metadata": {"ownerReferences": [owner]}}))
         }
     }
 }
@@ -207,6 +216,17 @@ mod tests {
         assert_eq!(unwrap_desired("service", &wrapped).unwrap(), object);
         let name: serde_json::Value = wrapped.decode("wrapper").unwrap();
         assert_eq!(name["metadata"], json!({"name": "orders.service", "namespace": "checkout"}));
+    }
+
+    #[test]
+    fn what_is_carried_is_marked_like_its_wrapper() {
+        let object = Object::of(&json!({"apiVersion": "v1", "kind": "Service", "metadata": {"labels": {"a": "b"}}}));
+        let marks = Object::of(&json!({"metadata": {"labels": {"c": "d"}}}));
+        let wrapped = wrap(&remote(), &database(), &Key("service".into()), object.clone());
+        let marked = marked("service", &wrapped, &marks).unwrap();
+        assert_eq!(unwrap_desired("service", &marked).unwrap(), object.merge(&marks));
+        let wrapper: serde_json::Value = marked.decode("wrapper").unwrap();
+        assert_eq!(wrapper["metadata"]["labels"], json!({"c": "d"}));
     }
 
     #[test]

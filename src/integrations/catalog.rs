@@ -1,12 +1,17 @@
-//! Labels by which other tools find what belongs to a database: Backstage's Kubernetes plugin by `backstage.io/kubernetes-id`,
-//! cost tools by owner and system. In: a generation. Out: labels for everything composed. What such tools read on the claim
-//! itself (`terasky.backstage.io/...`, `argocd/app-name`) its author writes: a function cannot. Must not set a label by which
-//! ArgoCD tracks what is its own.
+//! Marks by which other tools find what belongs to a database: Backstage's Kubernetes plugin by `backstage.io/kubernetes-id`,
+//! cost tools by owner and system. In: a generation. Out: labels and annotations for everything composed. What such tools read
+//! on the claim itself (`terasky.backstage.io/...`, `argocd/app-name`) its author writes: a function cannot. Must not set a
+//! label by which ArgoCD tracks what is its own.
 
 use crate::api::record::Generation;
 use crate::operators::facts::Labels;
+use crate::wire::Object;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// TeraSky's ingestor would make a component of each part of a database (`KubernetesDataProvider.ts` of its June 2026).
+const NO_COMPONENT: &str = "terasky.backstage.io/exclude-from-catalog";
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -16,7 +21,13 @@ pub struct Settings {
     pub owner_label: Option<String>,
 }
 
-pub fn labels(generation: &Generation, settings: &Settings) -> Labels {
+/// A patch of each resource.
+pub fn marks(generation: &Generation, settings: &Settings) -> Object {
+    let labels = labels(generation, settings);
+    Object::of(&json!({"metadata": {"labels": labels, "annotations": {NO_COMPONENT: "true"}}}))
+}
+
+fn labels(generation: &Generation, settings: &Settings) -> Labels {
     let notes = &generation.plan.notes;
     let mut labels = Labels::from([("backstage.io/kubernetes-id".into(), generation.database().name.clone())]);
     labels.extend(notes.system.as_deref().and_then(value).map(|system| ("app.kubernetes.io/part-of".into(), system)));

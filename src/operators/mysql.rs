@@ -6,6 +6,7 @@ use super::rotation;
 use crate::api::claim::{LogLevel, Privileges};
 use crate::api::record::Generation;
 use crate::plan::parameters::memory;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 pub const PORT: u16 = 3306;
@@ -130,17 +131,18 @@ pub fn log_error_verbosity(level: LogLevel) -> u32 {
 /// The lines of an option file. Settings of group replication are `loose`: the plugin that knows them is not loaded while
 /// the data directory is made, and an unknown setting stops the server.
 pub fn option_lines(settings: &BTreeMap<&str, &str>) -> String {
-    let line = |(name, value): (&&str, &&str)| {
+    let mut lines = String::new();
+    for (name, value) in settings {
         let loose = if name.starts_with(GROUP_SETTINGS) { "loose_" } else { "" };
-        format!("{loose}{name}={}\n", option(value))
-    };
-    settings.iter().map(line).collect()
+        lines.extend([loose, name, "=", &option(value), "\n"]);
+    }
+    lines
 }
 
 /// `64MB` as MySQL writes it, `64M`: its units are powers of 1024 too (MySQL 8.4, "Program Option Modifiers").
-fn option(value: &str) -> String {
-    match (memory(value), value.strip_suffix('B')) {
-        (Some(_), Some(amount)) => amount.to_uppercase(),
+fn option(value: &str) -> Cow<'_, str> {
+    match (value.strip_suffix('B'), memory(value)) {
+        (Some(amount), Some(_)) => amount.to_uppercase().into(),
         _ => value.into(),
     }
 }

@@ -7,10 +7,10 @@ use super::{ask, deliver, observe, throw_away};
 use crate::api::claim::Composite;
 use crate::api::input::{Integrations, Step};
 use crate::api::record::{Beside, Drill};
+use crate::delivery;
 use crate::integrations::{self, catalog};
-use crate::operators::facts::Peer;
-use crate::wire::{Object, Ready, Request, Response};
-use serde_json::json;
+use crate::operators::{DATABASE, facts::Peer};
+use crate::wire::{Key, Object, Ready, Request, Response, Undecodable};
 
 pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop> {
     let mut response = Response::to(request);
@@ -39,9 +39,11 @@ pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop>
         response.desired.resources.entry(key).and_modify(|resource| resource.ready = Ready::False);
     }
     if let Some(catalog) = &settings.catalog {
-        let labels = Object::of(&json!({"metadata": {"labels": catalog::labels(generation, catalog)}}));
-        for resource in response.desired.resources.values_mut() {
-            resource.object = resource.object.merge(&labels);
+        let marks = catalog::marks(generation, catalog);
+        for (Key(key), resource) in &mut response.desired.resources {
+            if is_part(key, &resource.object, &generation.database().name)? {
+                resource.object = delivery::marked(key, &resource.object, &marks)?;
+            }
         }
     }
     let composite: Composite = request.composite.decode("composite")?;
@@ -52,4 +54,10 @@ pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop>
     let access = Some(integrations::access(generation, &facts, settings, &observed));
     Integrated { access }.hand_on(&mut response);
     Ok(response)
+}
+
+/// Whether it is of this database, and not of another function in the pipeline.
+fn is_part(key: &str, object: &Object, database: &str) -> Result<bool, Undecodable> {
+    let carried = delivery::unwrap_desired(key, object)?;
+    Ok(carried.text(key, &["metadata", "labels", DATABASE])? == Some(database))
 }

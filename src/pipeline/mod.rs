@@ -162,13 +162,16 @@ fn health(response: &mut Response, generation: &Generation, observed: &Observed)
 /// Desires resources where they are to go. They are ready once they exist, unless `report` knows better.
 fn deliver(request: &Request, response: &mut Response, generation: &Generation, resources: Vec<Resource>) {
     let terms = &generation.plan.terms;
-    for Resource { key, object, holds } in resources {
-        let mut object = delivery::wrap(&terms.delivery, &terms.database, &key, object);
-        if holds.stays(terms.lifecycle.deletion_policy) {
-            let namespace = namespace(request, response, &terms.database);
-            object = delivery::retained(&terms.delivery, &terms.database, object, namespace.as_deref());
-        }
-        desire(request, response, key, object);
+    let stays = |resource: &Resource| resource.holds.stays(terms.lifecycle.deletion_policy);
+    let retention = resources.iter().any(stays).then(|| {
+        let namespace = namespace(request, response, &terms.database);
+        delivery::retention(&terms.delivery, &terms.database, namespace.as_deref())
+    });
+    for resource in resources {
+        let retention = retention.as_ref().filter(|_| stays(&resource));
+        let Resource { key, object, .. } = resource;
+        let object = delivery::wrap(&terms.delivery, &terms.database, &key, object);
+        desire(request, response, key, retention.map_or_else(|| object.clone(), |patch| object.merge(patch)));
     }
 }
 

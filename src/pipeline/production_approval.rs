@@ -190,7 +190,7 @@ fn remember(evidence: &mut Evidence, record: &DatabaseRecord) -> Object {
     let terms = &record.spec.serving.plan.terms;
     if terms.lifecycle.deletion_policy == DeletionPolicy::Retain {
         let namespace = namespace(evidence.request, &mut evidence.response, &terms.database);
-        object = delivery::retained(&Delivery::Direct, &terms.database, object, namespace.as_deref());
+        object = object.merge(&delivery::retention(&Delivery::Direct, &terms.database, namespace.as_deref()));
     }
     desire(evidence.request, &mut evidence.response, Key(record::KEY.into()), object);
     spec

@@ -19,7 +19,7 @@ use crate::operators::{self, Resource};
 use crate::pipeline::stop::Stop;
 use crate::render::{Composition, composite};
 use crate::wire::{Key, Object, Undecodable};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What a Composition, with the platform's own values over it, says about composing.
@@ -60,8 +60,10 @@ impl Composer {
         let mut composed = map(delivered);
         composed.extend(self.protection(generation.clone(), (&identity, &composite), claim)?);
         if let Some(catalog) = &self.integrations.catalog {
-            let labels = Object::of(&json!({"metadata": {"labels": catalog::labels(&generation, catalog)}}));
-            composed.values_mut().for_each(|object| *object = object.merge(&labels));
+            let marks = catalog::marks(&generation, catalog);
+            for (Key(key), object) in &mut composed {
+                *object = delivery::marked(key, object, &marks)?;
+            }
         }
         Ok(composed)
     }
@@ -94,7 +96,7 @@ fn delivered(plan: &Plan, Resource { key, holds, object }: Resource) -> (Key, Ob
     let terms = &plan.terms;
     let object = delivery::wrap(&terms.delivery, &terms.database, &key, object);
     match holds.stays(terms.lifecycle.deletion_policy) {
-        true => (key, delivery::retained(&terms.delivery, &terms.database, object, None)),
+        true => (key, object.merge(&delivery::retention(&terms.delivery, &terms.database, None))),
         false => (key, object),
     }
 }

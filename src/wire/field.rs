@@ -340,11 +340,28 @@ pub(super) fn put_others(bytes: &mut Vec<u8>, fields: &Parts<'_>, name: &str) ->
     })
 }
 
+/// Appends a length-delimited field up to its payload, which takes so many bytes.
+pub(super) fn begin(bytes: &mut Vec<u8>, key: u8, payload: usize) {
+    bytes.push(key);
+    prost::encoding::encode_varint(payload as u64, bytes);
+}
+
 /// Appends a length-delimited field.
 pub(super) fn put(bytes: &mut Vec<u8>, key: u8, payload: &[u8]) {
-    bytes.push(key);
-    prost::encoding::encode_varint(payload.len() as u64, bytes);
+    begin(bytes, key, payload.len());
     bytes.extend_from_slice(payload);
+}
+
+/// How many bytes a length-delimited field takes, its key below 16.
+pub(super) fn size(payload: usize) -> usize {
+    1 + prost::encoding::encoded_len_varint(payload as u64) + payload
+}
+
+/// Appends an entry of a `Struct` up to its value, which takes so many bytes.
+pub(super) fn begin_entry(bytes: &mut Vec<u8>, name: &str, value: usize) {
+    begin(bytes, key::STRUCT_ENTRY, size(name.len()) + size(value));
+    put(bytes, key::ENTRY_NAME, name.as_bytes());
+    begin(bytes, key::ENTRY_VALUE, value);
 }
 
 /// Begins a length-delimited field of which the length is not known yet. Returns where its payload begins.

@@ -10,7 +10,8 @@ use std::cmp::Ordering;
 
 /// The bytes of `object` after `patch`, with sorted entries at every level that the patch names.
 pub(super) fn patched(object: &Parts<'_>, patch: &Parts<'_>) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
+    let length = |parts: &Parts<'_>| parts.iter().map(<[u8]>::len).sum::<usize>();
+    let mut bytes = Vec::with_capacity(length(object) + length(patch));
     apply(&mut bytes, object, patch, DEPTH)?;
     Ok(bytes)
 }
@@ -44,9 +45,8 @@ fn apply(bytes: &mut Vec<u8>, object: &Parts<'_>, patch: &Parts<'_>, depth: usiz
 }
 
 fn copy(bytes: &mut Vec<u8>, entry: &Entry<'_>) {
-    let opened = field::open_entry(bytes, entry.name);
+    field::begin_entry(bytes, entry.name, entry.value.iter().map(<[u8]>::len).sum());
     entry.value.iter().for_each(|part| bytes.extend_from_slice(part));
-    field::close_entry(bytes, opened);
 }
 
 #[cfg(test)]

@@ -116,9 +116,8 @@ impl Object {
         if field::put_others(&mut bytes, &self.fields(), name).is_err() {
             bytes = self.0.to_vec();
         }
-        let entry = field::open_entry(&mut bytes, name);
+        field::begin_entry(&mut bytes, name, field::size(object.0.len()));
         field::put(&mut bytes, key::STRUCT, &object.0);
-        field::close_entry(&mut bytes, entry);
         Object(bytes.into())
     }
 

@@ -174,7 +174,12 @@ proptest! {
         context in btree_map("[a-z]{1,6}/[a-z]{1,6}", json(), 0..4),
         damage in damage(),
     ) {
-        let world = READY.after(&damage);
+        let mut world = READY.after(&damage);
+        // What marks everything composed marks nothing of others.
+        world.cluster.push(serde_json::json!({
+            "apiVersion": "apiextensions.crossplane.io/v1beta1", "kind": "EnvironmentConfig",
+            "metadata": {"name": "database-platform"}, "data": {"Integrations": {"catalog": {"ownerLabel": "team"}}},
+        }));
         let others: Vec<(String, Object)> =
             resources.iter().map(|(name, fields)| (name.clone(), Object::of(fields))).collect();
         let foreign = Object::of(&context);

@@ -80,11 +80,16 @@ fn columns() -> Value {
     ])
 }
 
+/// TeraSky's ingestor makes a form of an XRD, which knows the schema and no policy; ours are made of both.
+fn annotations() -> Value {
+    json!({"terasky.backstage.io/exclude-from-catalog": "true"})
+}
+
 fn namespaced() -> Value {
     json!({
         "apiVersion": "apiextensions.crossplane.io/v2",
         "kind": "CompositeResourceDefinition",
-        "metadata": {"name": "databases.db.platform.io"},
+        "metadata": {"name": "databases.db.platform.io", "annotations": annotations()},
         "spec": {
             "group": GROUP,
             "names": names("Database", "databases"),
@@ -100,7 +105,7 @@ fn claims() -> Value {
     json!({
         "apiVersion": "apiextensions.crossplane.io/v1",
         "kind": "CompositeResourceDefinition",
-        "metadata": {"name": "xdatabases.db.platform.io"},
+        "metadata": {"name": "xdatabases.db.platform.io", "annotations": annotations()},
         "spec": {
             "group": GROUP,
             "names": {"kind": "XDatabase", "plural": "xdatabases", "singular": "xdatabase", "categories": ["crossplane"]},
