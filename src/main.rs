@@ -4,10 +4,8 @@ mod cli;
 
 use std::process::ExitCode;
 
-/// Of the static binary; a plain build has the C library's.
-#[cfg(target_env = "musl")]
 #[global_allocator]
-static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     cli::run()
