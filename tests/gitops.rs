@@ -3,6 +3,8 @@
 //! the tests are skipped, except where `CI` is `true`.
 #![cfg(test)]
 
+use kube_cel::cel::{Context, Program, Value as Cel};
+use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -48,6 +50,32 @@ fn flux_takes_its_manifests() {
     assert!(good.status.success(), "{}", said(&good));
     let bad = Command::new(&program).arg(broken(manifests, "prune:", "prun:").path()).output().unwrap();
     assert!(said(&bad).contains(r#"unknown field "spec.prun""#), "{}", said(&bad));
+}
+
+/// As Flux judges: the fields of the object are the variables, and of three expressions one is true.
+#[test]
+fn flux_knows_every_phase() {
+    let read = |file: &str| -> Vec<Value> {
+        serde_saphyr::from_multiple(&std::fs::read_to_string(root().join(file)).unwrap()).unwrap()
+    };
+    let manifests = read("examples/gitops/flux/databases.yaml");
+    let checks: Vec<&Value> =
+        manifests.iter().filter_map(|it| it["spec"]["healthCheckExprs"].as_array()).flatten().collect();
+    assert_eq!(checks.len(), 2, "of each environment's databases");
+    let path = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/phase/enum";
+    let definition = read("apis/database.yaml").remove(0);
+    let phases = definition.pointer(path).unwrap().as_array().unwrap().iter().map(|phase| json!({"phase": phase}));
+    for status in phases.chain([json!({})]) {
+        for check in &checks {
+            let judged = ["inProgress", "failed", "current"].map(|name| {
+                let mut context = Context::default();
+                context.add_variable("status", &status).unwrap();
+                Program::compile(check[name].as_str().unwrap()).unwrap().execute(&context).unwrap()
+            });
+            let said = judged.iter().filter(|it| **it == Cel::Bool(true)).count();
+            assert_eq!(said, 1, "{status} is {judged:?} of inProgress, failed and current");
+        }
+    }
 }
 
 #[test]
