@@ -45,6 +45,7 @@ pub fn compose(generation: &Generation, settings: &Settings, observed: &Observed
     let Plan { terms, notes, .. } = &generation.plan;
     let image = notes.release.as_str();
     let keyspace = terms.database.inside.as_str();
+    let member = member(&generation.plan);
     let pull_secrets =
         || settings.image_pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() }).collect();
     let spec = VitessClusterSpec {
@@ -78,7 +79,7 @@ pub fn compose(generation: &Generation, settings: &Settings, observed: &Observed
             vitess_orchestrator: Orchestrator { resources: pods::beside(terms, ORCHESTRATOR) },
             partitionings: [Partitioning {
                 custom: Custom {
-                    shards: key_ranges(terms.shards).into_iter().map(|keys| shard(generation, keys)).collect(),
+                    shards: key_ranges(terms.shards).into_iter().map(|keys| shard(generation, keys, &member)).collect(),
                 },
             }],
         }],
@@ -114,7 +115,18 @@ fn gateway(generation: &Generation, observed: &Observed) -> Gateway {
     }
 }
 
-fn shard(generation: &Generation, key_range: KeyRange) -> Shard {
+/// The same in all shards.
+fn member(plan: &Plan) -> Member {
+    let terms = &plan.terms;
+    Member {
+        vttablet: Vttablet { resources: pods::beside(terms, TABLET), extra_flags: pools(plan) },
+        mysqld: Mysqld { resources: pods::member(terms), config_overrides: overrides(plan) },
+        exporter: Exporter { resources: pods::beside(terms, EXPORTER) },
+        volume: volume_claim(terms, terms.storage),
+    }
+}
+
+fn shard<'a>(generation: &Generation, key_range: KeyRange, member: &'a Member) -> Shard<'a> {
     let terms = &generation.plan.terms;
     let own = || {
         let mut labels = of_component(generation, "vttablet");
@@ -133,10 +145,10 @@ fn shard(generation: &Generation, key_range: KeyRange) -> Shard {
             cell: CELL,
             r#type: "replica",
             replicas: terms.replicas,
-            vttablet: Vttablet { resources: pods::beside(terms, TABLET), extra_flags: pools(&generation.plan) },
-            mysqld: Mysqld { resources: pods::member(terms), config_overrides: overrides(&generation.plan) },
-            mysqld_exporter: Exporter { resources: pods::beside(terms, EXPORTER) },
-            data_volume_claim_template: volume_claim(terms, terms.storage),
+            vttablet: &member.vttablet,
+            mysqld: &member.mysqld,
+            mysqld_exporter: &member.exporter,
+            data_volume_claim_template: &member.volume,
             topology_spread_constraints: [apart].into_iter().chain(pods::spread(terms.placement, zoned)).collect(),
         }],
         key_range,
@@ -293,7 +305,7 @@ struct Keyspace<'a> {
     durability_policy: &'static str,
     turndown_policy: &'static str,
     vitess_orchestrator: Orchestrator,
-    partitionings: [Partitioning; 1],
+    partitionings: [Partitioning<'a>; 1],
 }
 
 #[derive(Serialize)]
@@ -302,34 +314,41 @@ struct Orchestrator {
 }
 
 #[derive(Serialize)]
-struct Partitioning {
-    custom: Custom,
+struct Partitioning<'a> {
+    custom: Custom<'a>,
 }
 
 /// Each shard by itself, because its members keep apart by its name.
 #[derive(Serialize)]
-struct Custom {
-    shards: Vec<Shard>,
+struct Custom<'a> {
+    shards: Vec<Shard<'a>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Shard {
+struct Shard<'a> {
     key_range: KeyRange,
     database_init_script_secret: SecretSource,
-    tablet_pools: [TabletPool; 1],
+    tablet_pools: [TabletPool<'a>; 1],
+}
+
+struct Member {
+    vttablet: Vttablet,
+    mysqld: Mysqld,
+    exporter: Exporter,
+    volume: VolumeClaim,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct TabletPool {
+struct TabletPool<'a> {
     cell: &'static str,
     r#type: &'static str,
     replicas: u32,
-    vttablet: Vttablet,
-    mysqld: Mysqld,
-    mysqld_exporter: Exporter,
-    data_volume_claim_template: VolumeClaim,
+    vttablet: &'a Vttablet,
+    mysqld: &'a Mysqld,
+    mysqld_exporter: &'a Exporter,
+    data_volume_claim_template: &'a VolumeClaim,
     topology_spread_constraints: Vec<TopologySpreadConstraint>,
 }
 
