@@ -8,7 +8,7 @@ use crate::api::claim::Composite;
 use crate::api::input::{Integrations, Step};
 use crate::api::record::{Beside, Drill};
 use crate::integrations::{self, catalog};
-use crate::operators::facts::Peer;
+use crate::operators::facts::{Facts, Peer};
 use crate::wire::{Object, Ready, Request, Response};
 use serde_json::json;
 
@@ -16,11 +16,14 @@ pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop>
     let mut response = Response::to(request);
     let ruling: Ruling = Ruling::take(&request.context, Step::Integrations)?;
     let Serving { facts, next, drill } = Serving::take(&request.context, Step::Integrations)?;
-    let (Some(record), Some(facts)) = (ruling.record, facts) else {
+    let (Some(record), Some(mut facts)) = (ruling.record, facts) else {
         Integrated { access: None }.hand_on(&mut response);
         return Ok(response);
     };
     let generation = &record.serving;
+    if generation.overwrite.is_some() {
+        shut_out(&mut facts);
+    }
     let observed = observe(request)?;
     for question in integrations::requirements(generation, &facts, settings) {
         ask(&mut response, &question);
@@ -32,7 +35,7 @@ pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop>
         deliver(request, &mut response, generation, resources);
     }
     if let Some((Drill { generation, .. }, mut facts)) = record.drills.running.as_ref().zip(drill) {
-        facts.workloads.iter_mut().for_each(|workload| workload.accepts.retain(|door| door.peer != Peer::Clients));
+        shut_out(&mut facts);
         throw_away(request, &mut response, generation, integrations::beside(generation, &facts, settings));
     }
     for key in integrations::unready(&observed) {
@@ -52,4 +55,9 @@ pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop>
     let access = Some(integrations::access(generation, &facts, settings, &observed));
     Integrated { access }.hand_on(&mut response);
     Ok(response)
+}
+
+/// Nobody comes in but those who look after it.
+fn shut_out(facts: &mut Facts) {
+    facts.workloads.iter_mut().for_each(|workload| workload.accepts.retain(|door| door.peer != Peer::Clients));
 }

@@ -104,6 +104,7 @@ impl Operator for OtContainerKit {
             extensions: false,
             hibernation: false,
             restore: Restores::Never,
+            in_place: false,
             stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: true,
             encryption: Encryption::Issued,
