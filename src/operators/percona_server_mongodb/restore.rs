@@ -106,18 +106,8 @@ pub fn problems(restore: &claim::Restore, from: &Terms, to: &Terms) -> Vec<Probl
 pub fn state(generation: &Generation, state: State, observed: &Observed) -> Result<State, Undecodable> {
     let begun: Option<Restore> = observed.get(&generation.key(key::RESTORE))?;
     let run = begun.as_ref().map(|restore| run(&restore.status));
-    Ok(match (state, run) {
-        (State::Ready, Some(BackupRun::Completed)) => State::Ready,
-        (_, Some(BackupRun::Failed(why))) => State::Failed(format!("the restore failed: {why}")),
-        (State::Ready, Some(BackupRun::Running)) => {
-            let state = begun.and_then(|restore| restore.status.state).unwrap_or("not begun yet");
-            State::Progressing(format!("its data is being restored: {state}"))
-        }
-        (State::Ready, None) => State::Progressing("its data is not being restored yet".into()),
-        (State::Hibernated, _) => State::Progressing("it sleeps, and its data is not restored yet".into()),
-        (State::Degraded(why), _) => State::Progressing(why),
-        (other, _) => other,
-    })
+    let said = begun.and_then(|restore| restore.status.state).unwrap_or("not begun yet");
+    Ok(state.restoring(run, Some(said)))
 }
 
 fn is_ready(generation: &Generation, observed: &Observed) -> bool {
