@@ -83,6 +83,35 @@ pub struct Generation {
     /// How its credentials are replaced; none where nobody ever asked for it. All generations have the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<Rotation>,
+    /// A restore over its data that has not ended well (yet).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overwrite: Option<Overwrite>,
+}
+
+/// A restore over the data of a generation, without a way back; `gate::overwrite` goes on with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overwrite {
+    /// The id of the restore.
+    pub restore: String,
+    pub source: Source,
+    pub written: Written,
+}
+
+/// What of the data is overwritten.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Written {
+    /// Nothing, and nobody was told to.
+    Not,
+    /// Whatever the operator has got to: its object for the restore is composed, and was not seen yet.
+    Soon,
+    /// Some: that object was seen.
+    Partly,
+    /// Nobody knows how much, and the operator is told no more.
+    Failed {
+        /// In the operator's words.
+        why: String,
+    },
 }
 
 /// Where the rotation of an application's credentials stands; `gate::rotation` goes on with it.
@@ -232,6 +261,13 @@ impl Record {
     }
 }
 
+impl Overwrite {
+    /// Its operator's object, in keys and names. Permanent.
+    pub fn part(&self) -> String {
+        format!("restore-{}", crate::gate::on_demand::short(&self.restore))
+    }
+}
+
 impl Rotation {
     /// What applications get.
     pub fn published(&self) -> u32 {
@@ -280,7 +316,7 @@ impl Generation {
 
     /// What has only just begun: empty, or to be made of `source`.
     pub fn begun(number: u32, lineage: impl Into<String>, plan: Plan, source: Option<Source>) -> Generation {
-        Generation { number, lineage: lineage.into(), plan, source, restored: false, rotation: None }
+        Generation { number, lineage: lineage.into(), plan, source, restored: false, rotation: None, overwrite: None }
     }
 
     /// The name of its main resource: the claim's, with `-g2` and so on for what a restore made, `-g0` for a drill.
@@ -319,6 +355,11 @@ impl Generation {
     /// What is still to be restored into it.
     pub fn awaited(&self) -> Option<&Source> {
         self.source.as_ref().filter(|_| !self.restored)
+    }
+
+    /// What the operator is to overwrite its data with now.
+    pub fn overwritten(&self) -> Option<&Overwrite> {
+        self.overwrite.as_ref().filter(|overwrite| matches!(overwrite.written, Written::Soon | Written::Partly))
     }
 }
 

@@ -310,6 +310,10 @@ pub enum RestoreState {
     Kept,
     /// It is being deleted.
     Released,
+    /// It served, and its data is being overwritten.
+    Overwriting,
+    /// It served, and nobody knows how much of its data was overwritten.
+    Failed,
 }
 
 /// Changes that wait for the maintenance window.

@@ -7,6 +7,7 @@ pub mod changes;
 pub mod waiting;
 pub mod sleep;
 pub mod restore;
+pub mod overwrite;
 pub mod drill;
 pub mod on_demand;
 pub mod rotation;
@@ -51,7 +52,7 @@ pub enum Course {
     Window,
     /// It is what a restore that is under way brings.
     UnderWay,
-    /// By a restore, into the next generation.
+    /// By a restore, into the next generation or over what runs.
     Restore,
 }
 
@@ -162,6 +163,9 @@ pub fn settle(outcome: &Outcome, record: Option<Record>, origin: &Origin, ready:
         (Outcome::Keep(_) | Outcome::Restore(..) | Outcome::Lost, None) => None,
         (Outcome::Restore(plan, people), Some(record)) => {
             match restore::asked(Some(&record), plan).zip(origin.restored.as_ref()) {
+                Some((restore, restore::Origin::Backup(source))) if restore.in_place => {
+                    Some(overwrite::begun(record, restore, (**source).clone()))
+                }
                 Some((restore, from)) => Some(restore::begun(record, plan, restore, from, people)),
                 None => Some(record),
             }

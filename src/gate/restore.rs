@@ -71,6 +71,8 @@ pub fn begun(mut record: Record, plan: &Plan, restore: &Restore, origin: &Origin
         Origin::Kept(number) => {
             for beside in record.beside.iter_mut().filter(|beside| beside.generation.number == *number) {
                 beside.generation.plan = plan.clone();
+                // Whoever goes back to it takes it as it is.
+                beside.generation.overwrite = None;
                 beside.fate = fate.clone();
             }
         }
@@ -219,9 +221,9 @@ pub fn moment(restore: &Restore, recoverable: Option<&str>, now: Timestamp) -> O
 }
 
 /// What approvers read, before the changes of the plan. `own`: the database that is restored; `kept`: the generation that is
-/// gone back to, if it is one.
-pub fn words(restore: &Restore, own: &DatabaseName, kept: Option<u32>, replaces: bool) -> String {
-    let Restore { id, database, namespace, backup, point_in_time, .. } = restore;
+/// gone back to, if it is one; `whole`: when the backup was, where that is known.
+pub fn words(restore: &Restore, own: &DatabaseName, kept: Option<u32>, replaces: bool, whole: Option<&str>) -> String {
+    let Restore { id, database, namespace, backup, point_in_time, in_place } = restore;
     let (from, moment) = match kept {
         Some(number) => (format!("what served before, generation {number}"), None),
         None => {
@@ -232,12 +234,10 @@ pub fn words(restore: &Restore, own: &DatabaseName, kept: Option<u32>, replaces:
         }
     };
     let at = moment.map(|moment| format!(" as of {moment}")).unwrap_or_default();
-    let since = match moment {
-        Some(moment) => format!("what was written after {moment}"),
-        None => "what was written after that".into(),
-    };
-    let loss = if replaces { format!("; {since} is lost") } else { String::new() };
-    format!("restore {id} from {from}{at}{loss}")
+    let since = moment.map(String::as_str).or(whole).unwrap_or("that");
+    let (how, end) = if *in_place { (" in place", ", and there is no way back") } else { ("", "") };
+    let loss = if replaces { format!("; what was written after {since} is lost{end}") } else { String::new() };
+    format!("restore {id}{how} from {from}{at}{loss}")
 }
 
 #[cfg(test)]

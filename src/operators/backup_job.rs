@@ -1,7 +1,8 @@
 //! Backups for engines whose operator makes none: a `CronJob` whose pod dumps the database with the engine's own tool into a
 //! volume, and then copies the dump into the object store with rclone (<https://rclone.org/s3/>), which also removes what is
-//! older than the retention. In: a generation, and how its engine is dumped. Out: the resource, the pods' network, how it
-//! went. Must not know an operator.
+//! older than the retention. A restore is a `Job` that fetches the newest dump and has the engine's own tool take it. In: a
+//! generation, and how its engine is dumped or filled. Out: the resource, the pods' network, how it went. Must not know an
+//! operator.
 //!
 //! A dump that fails fails the job: nothing is uploaded, and the status says so.
 
@@ -10,7 +11,7 @@ use super::health::{BackupHealth, BackupState};
 use super::{BackupRun, DATABASE, Holds, Made, Resource, metadata, pods};
 use crate::api::plan::{AzureKey, Backup, Destination, DestinationAccess, GoogleKey, KeySecret, Plan, Store};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
-use crate::api::record::Generation;
+use crate::api::record::{Generation, Source};
 use crate::observed::{Answer, Observed, Question};
 use crate::wire::{Key, Object, Undecodable};
 use k8s_openapi::api::batch::v1::{CronJob, CronJobSpec, Job, JobSpec, JobTemplateSpec};
@@ -24,6 +25,8 @@ use serde::{Deserialize, Serialize};
 
 /// The permanent key of the schedule.
 pub const KEY: &str = "backup-job";
+/// That of a restore, and the ending of its name.
+pub const RESTORE: &str = "restore";
 /// That of the schedule that only removes.
 pub const PRUNE_KEY: &str = "backup-prune";
 /// The workload's role, and the value of its label on the pods.
@@ -130,9 +133,41 @@ pub fn prune(generation: &Generation, backup: &Backup, whole: &str, settings: &S
          done\n"
     );
     let resources = pods::beside(terms, SIZE);
-    let pruner = pods::shell("prune", settings.image.clone(), script, store(generation, backup), resources);
+    let env = store(&backup.destination, &generation.folder());
+    let pruner = pods::shell("prune", settings.image.clone(), script, env, resources);
     let pod = PodSpec { containers: vec![pruner], ..pod() };
     cron_job(generation, PRUNE_KEY, format!("{}-prune", generation.name()), &backup.schedule, pod)
+}
+
+/// Fills a new database with the newest dump of another: fetches that, and has the engine's tool take it. `whole`: the file
+/// that is in each; `memory`: what the tool needs.
+pub fn restore(
+    generation: &Generation,
+    source: &Source,
+    load: &Dump,
+    whole: &str,
+    memory: Bytes,
+    settings: &Settings,
+) -> Resource {
+    let terms = &generation.plan.terms;
+    let script = format!(
+        "newest=$(rclone lsf --recursive --files-only --include '/*/{whole}' \"$TARGET\" | sort | tail -n 1)\n\
+         [ -n \"$newest\" ] || {{ echo \"there is no backup in $TARGET\" >&2; exit 1; }}\n\
+         rclone copy \"$TARGET/${{newest%/*}}\" {FOLDER}\n"
+    );
+    let env = store(&source.destination, &source.folder());
+    let fetch = pods::shell("fetch", settings.image.clone(), script, env, pods::beside(terms, SIZE));
+    let size = pods::whole(Amounts { memory, ..SIZE });
+    let load = pods::shell("load", load.image.into(), load.script.clone(), load.env.clone(), size);
+    let pod = in_turn(generation, fetch, load);
+    let name = format!("{}-{RESTORE}", generation.name());
+    Resource { holds: Holds::Nothing, ..made_once(generation, pod, RESTORE, name) }
+}
+
+/// How that stands. None: it is not there.
+pub fn restores(generation: &Generation, observed: &Observed) -> Result<Option<BackupRun>, Undecodable> {
+    let job: Option<Observation> = observed.get(&generation.key(RESTORE))?;
+    Ok(job.map(|job| job.status.run()))
 }
 
 /// How such a job stands (Kubernetes, "Jobs": conditions Complete and Failed).
@@ -222,11 +257,6 @@ pub fn door(port: u16) -> Door {
     Door { peer: Peer::Workload(ROLE.into()), port }
 }
 
-/// Where dumps go, as rclone has it: `store:bucket/path`.
-fn target(generation: &Generation, backup: &Backup) -> String {
-    format!("store:{}", folder(generation, backup))
-}
-
 /// The database's own folder: `bucket/path`.
 pub fn folder(generation: &Generation, backup: &Backup) -> String {
     folder_of(&backup.destination, &generation.folder())
@@ -275,7 +305,14 @@ fn uploading(generation: &Generation, backup: &Backup, dump: &Dump, settings: &S
         age(&backup.retention)
     );
     let dumper = pods::shell("dump", dump.image.into(), dump.script.clone(), dump.env.clone(), resources());
-    let upload = pods::shell("upload", settings.image.clone(), script, store(generation, backup), resources());
+    let env = store(&backup.destination, &generation.folder());
+    let upload = pods::shell("upload", settings.image.clone(), script, env, resources());
+    in_turn(generation, dumper, upload)
+}
+
+/// Two containers, of which the second begins with what the first has left in [`FOLDER`].
+fn in_turn(generation: &Generation, first: Container, second: Container) -> PodSpec {
+    let terms = &generation.plan.terms;
     // The dumps of all shards are there at once.
     let room = Bytes(terms.storage.0.saturating_mul(terms.shards.into()));
     let size = pods::volume_claim(terms, room);
@@ -287,8 +324,8 @@ fn uploading(generation: &Generation, backup: &Backup, dump: &Dump, settings: &S
         ..Default::default()
     };
     PodSpec {
-        init_containers: Some(vec![in_folder(dumper)]),
-        containers: vec![in_folder(upload)],
+        init_containers: Some(vec![in_folder(first)]),
+        containers: vec![in_folder(second)],
         volumes: Some(vec![volume]),
         ..pod()
     }
@@ -306,9 +343,8 @@ fn in_folder(container: Container) -> Container {
 }
 
 /// rclone is told by variables where and how (<https://rclone.org/docs/#environment-variables>).
-fn store(generation: &Generation, backup: &Backup) -> Vec<EnvVar> {
-    let destination = &backup.destination;
-    let mut variables = vec![text("TARGET", &target(generation, backup))];
+fn store(destination: &Destination, own: &str) -> Vec<EnvVar> {
+    let mut variables = vec![text("TARGET", &format!("store:{}", folder_of(destination, own)))];
     match destination.store() {
         Store::S3 => {
             let provider = if destination.endpoint.is_some() { "Other" } else { "AWS" };

@@ -1,6 +1,7 @@
 //! How a database is. In: what an operator's file made of its resources' statuses. Out: one state, and the sentence that
 //! says why. Must not say ready because something is missing.
 
+use crate::operators::BackupRun;
 use crate::wire::{Key, Undecodable};
 use std::collections::BTreeMap;
 
@@ -30,6 +31,22 @@ pub enum State {
 }
 
 impl State {
+    /// While its data is restored nothing of it serves. `run`: how the restore stands; `said`: in the operator's words.
+    pub fn restoring(self, run: Option<BackupRun>, said: Option<&str>) -> State {
+        match (self, run) {
+            (State::Ready, Some(BackupRun::Completed)) => State::Ready,
+            (_, Some(BackupRun::Failed(why))) => State::Failed(format!("the restore failed: {why}")),
+            (State::Ready, Some(BackupRun::Running)) => {
+                let said = said.map(|said| format!(": {said}")).unwrap_or_default();
+                State::Progressing(format!("its data is being restored{said}"))
+            }
+            (State::Ready, None) => State::Progressing("its data is not being restored yet".into()),
+            (State::Hibernated, _) => State::Progressing("it sleeps, and its data is not restored yet".into()),
+            (State::Degraded(why), _) => State::Progressing(why),
+            (other, _) => other,
+        }
+    }
+
     /// What it waits for.
     pub fn why(&self) -> Option<&str> {
         match self {

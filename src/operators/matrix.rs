@@ -15,7 +15,7 @@ can.
 
 type Cell = fn(&Features) -> String;
 
-const ROWS: [(&str, Cell); 22] = [
+const ROWS: [(&str, Cell); 23] = [
     ("High availability", |it| members(it)),
     ("Read replicas", |it| yes(it.read_replicas)),
     ("Shards", |it| it.shards.map_or_else(|| yes(false), |shards| format!("{} to {}", shards.least, shards.most))),
@@ -32,6 +32,7 @@ const ROWS: [(&str, Cell); 22] = [
     ("Audit log", |it| yes(it.audit)),
     ("Hibernation", |it| yes(it.hibernation)),
     ("Restore", |it| restore(it).into()),
+    ("Restore over running data", |it| yes(it.in_place)),
     ("Restore drills", |it| yes(it.drills())),
     ("Load balancer", |it| yes(it.load_balancer)),
     ("Custom metric queries", |it| yes(it.custom_queries)),

@@ -117,6 +117,11 @@ pub trait Operator {
         None
     }
 
+    /// How its object for a restore over the data of a generation stands. None: there is none.
+    fn overwrites(&self, _generation: &Generation, _observed: &Observed) -> Result<Option<BackupRun>, Undecodable> {
+        Ok(None)
+    }
+
     /// How such a backup stands, as it says itself.
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable>;
 
@@ -186,6 +191,8 @@ pub struct Features {
     pub hibernation: bool,
     /// A backup can become a new database; where the old one can hibernate meanwhile, also a new generation.
     pub restore: Restores,
+    /// One backup can be restored over the data of what runs.
+    pub in_place: bool,
     /// The object stores that backups can be in.
     pub stores: &'static [Store],
     pub load_balancer: bool,
@@ -286,7 +293,7 @@ impl Holds {
     }
 }
 
-/// One backup, as its resource says.
+/// One backup, or one restore, as its resource says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BackupRun {
     Running,

@@ -174,11 +174,14 @@ impl<'request> Evidence<'request> {
         let mut changes = changes::words(None, &plan.terms);
         // Where data is there already it stays: what nobody remembers is not overwritten.
         if let Some(asked) = plan.requests.restore.as_ref().filter(|_| data == Data::Absent) {
+            if let Some(problem) = gate::overwrite::problem(None, false, false).filter(|_| asked.in_place) {
+                return Ok(Situation::Unrecorded { data, claim: Err(Problems(vec![problem])) });
+            }
             match restore::origin(self, None, plan, asked) {
                 Err(problems) => return Ok(Situation::Unrecorded { data, claim: Err(problems) }),
                 Ok(None) => return Ok(Situation::Unrecorded { data, claim: Ok((plan, Permission::NotAsked)) }),
                 Ok(Some(origin)) => {
-                    changes.insert(0, gate::restore::words(asked, &plan.terms.database, origin.kept(), false));
+                    changes.insert(0, gate::restore::words(asked, &plan.terms.database, origin.kept(), false, None));
                     operation = Operation::Restore { from: None, to: &plan.terms, restore: asked };
                     self.restored = Some(origin);
                 }
@@ -219,6 +222,11 @@ impl<'request> Evidence<'request> {
     ) -> Result<(&'a Plan, Permission), Problems> {
         let plan = wanted.as_ref().map_err(Clone::clone)?;
         let serving = &record.serving;
+        // What is lost can only come back beside it.
+        if gate::overwrite::is_under_way(serving) && !self.lost {
+            self.course = Course::UnderWay;
+            return Ok((plan, Permission::NotNeeded));
+        }
         if let Some(next) = record.next() {
             self.course = Course::UnderWay;
             let path = "spec";
@@ -255,16 +263,24 @@ impl<'request> Evidence<'request> {
     ) -> Result<(&'a Plan, Permission), Problems> {
         (self.course, self.waiting) = (Course::Restore, None);
         let runs = &record.serving.plan;
-        plan::transition(runs, plan)?;
-        if let Some(problem) = gate::restore::unfenced(runs).filter(|_| record.was_ready && !self.lost) {
+        let problem = if asked.in_place {
+            gate::overwrite::problem(Some(record), self.lost, self.sleep.asleep)
+        } else {
+            plan::transition(runs, plan)?;
+            gate::restore::unfenced(runs).filter(|_| record.was_ready && !self.lost)
+        };
+        if let Some(problem) = problem {
             return Err(Problems(vec![problem]));
         }
-        let Some(origin) = restore::origin(self, Some(record), plan, asked)? else {
+        // Over what runs it changes nothing but the data; what else is edited comes after it.
+        let result = if asked.in_place { runs } else { plan };
+        let Some(origin) = restore::origin(self, Some(record), result, asked)? else {
             return Ok((plan, Permission::NotAsked));
         };
-        let room = restore::room(self, runs, plan)?;
-        let mut words = vec![gate::restore::words(asked, &plan.terms.database, origin.kept(), true)];
-        words.extend(changes::words(Some(&runs.terms), &plan.terms));
+        let room = if asked.in_place { Room::Enough } else { restore::room(self, runs, plan)? };
+        let whole = restore::completed(&record.serving, &origin, &self.observed);
+        let mut words = vec![gate::restore::words(asked, &plan.terms.database, origin.kept(), true, whole.as_deref())];
+        words.extend(changes::words(Some(&runs.terms), &result.terms));
         self.restored = Some(origin);
         let operation = Operation::Restore { from: Some(&runs.terms), to: &plan.terms, restore: asked };
         let permission;

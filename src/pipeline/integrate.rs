@@ -9,18 +9,22 @@ use crate::api::input::{Integrations, Step};
 use crate::api::record::{Beside, Drill};
 use crate::delivery;
 use crate::integrations::{self, catalog};
-use crate::operators::{DATABASE, facts::Peer};
+use crate::operators::DATABASE;
+use crate::operators::facts::{Facts, Peer};
 use crate::wire::{Key, Object, Ready, Request, Response, Undecodable};
 
 pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop> {
     let mut response = Response::to(request);
     let ruling: Ruling = Ruling::take(&request.context, Step::Integrations)?;
     let Serving { facts, next, drill } = Serving::take(&request.context, Step::Integrations)?;
-    let (Some(record), Some(facts)) = (ruling.record, facts) else {
+    let (Some(record), Some(mut facts)) = (ruling.record, facts) else {
         Integrated { access: None }.hand_on(&mut response);
         return Ok(response);
     };
     let generation = &record.serving;
+    if generation.overwrite.is_some() {
+        shut_out(&mut facts);
+    }
     let observed = observe(request)?;
     for question in integrations::requirements(generation, &facts, settings) {
         ask(&mut response, &question);
@@ -32,7 +36,7 @@ pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop>
         deliver(request, &mut response, generation, resources);
     }
     if let Some((Drill { generation, .. }, mut facts)) = record.drills.running.as_ref().zip(drill) {
-        facts.workloads.iter_mut().for_each(|workload| workload.accepts.retain(|door| door.peer != Peer::Clients));
+        shut_out(&mut facts);
         throw_away(request, &mut response, generation, integrations::beside(generation, &facts, settings));
     }
     for key in integrations::unready(&observed) {
@@ -60,4 +64,9 @@ pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop>
 fn is_part(key: &str, object: &Object, database: &str) -> Result<bool, Undecodable> {
     let carried = delivery::unwrap_desired(key, object)?;
     Ok(carried.text(key, &["metadata", "labels", DATABASE])? == Some(database))
+}
+
+/// Nobody comes in but those who look after it.
+fn shut_out(facts: &mut Facts) {
+    facts.workloads.iter_mut().for_each(|workload| workload.accepts.retain(|door| door.peer != Peer::Clients));
 }

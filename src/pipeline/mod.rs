@@ -22,6 +22,7 @@ use crate::api::plan::{DatabaseName, Delivery};
 use crate::api::problem::Problem;
 use crate::api::record::Generation;
 use crate::api::status::ConditionType;
+use crate::gate::overwrite;
 use crate::observed::{Observed, Question};
 use crate::operators::{self, Health, Holds, Resource};
 use crate::wire::{Condition, Event, Key, Object, Ready, Request, Response, Severity, Truth, Undecodable};
@@ -156,7 +157,12 @@ fn health(response: &mut Response, generation: &Generation, observed: &Observed)
             ask(response, &question);
         }
     }
-    operator.health(generation, observed).unwrap_or_else(|error| Health::unreadable(&error))
+    let mut health = operator.health(generation, observed).unwrap_or_else(|error| Health::unreadable(&error));
+    if let Some(overwrite) = &generation.overwrite {
+        health.state = overwrite::state(overwrite);
+        health.resources.extend(operator.data(generation).into_iter().map(|data| (data.key, false)));
+    }
+    health
 }
 
 /// Desires resources where they are to go. They are ready once they exist, unless `report` knows better.

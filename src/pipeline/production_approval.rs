@@ -40,7 +40,10 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
         evidence.sleep = sleep::sleep(&record.serving.plan.terms, now);
     }
     let recorded = match recorded {
-        Recorded::Is(record) => Recorded::Is(Box::new(gate::restore::abandoned(*record, wanted.as_ref().ok()))),
+        Recorded::Is(record) => {
+            let record = gate::restore::abandoned(*record, wanted.as_ref().ok());
+            Recorded::Is(Box::new(restore::overwritten(&evidence, record, wanted.as_ref().ok())))
+        }
         other => other,
     };
     let wanted = wanted.map(|plan| evidence.timed(&recorded, plan));
@@ -63,7 +66,8 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
         None => (None, false),
         Some(record) => {
             let (record, fenced) = progressed(&mut evidence, record);
-            let awake = !fenced && !evidence.sleep.asleep;
+            let overwritten = gate::overwrite::is_under_way(&record.serving);
+            let awake = !fenced && !overwritten && !evidence.sleep.asleep;
             let record = gate::on_demand::asked(record, token, ready && awake, now);
             let (record, why) = drill::advanced(&mut evidence, record, !awake);
             drill = why;
@@ -95,7 +99,8 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
         if record.serving.plan.terms.lifecycle.hibernated || record.was_ready {
             sleep = sleep::sleep(&record.serving.plan.terms, now);
         }
-        let asleep = (sleep.asleep && deletion.last_backup.is_none()) || fenced;
+        let busy = deletion.last_backup.is_some() || gate::overwrite::is_under_way(&record.serving);
+        let asleep = (sleep.asleep && !busy) || fenced;
         edges.extend(sleep.edge);
         edges.extend(ends(record));
         edges.extend(gate::rotation::due(&record.serving));

@@ -8,9 +8,10 @@ use crate::api::claim::Restore;
 use crate::api::plan::{Delivery, Plan};
 use crate::api::problem::{Problem, Problems};
 use crate::api::record::{self, Beside, Fate, Generation, Record, Source};
+use crate::gate::overwrite;
 use crate::gate::restore::{self, Origin, Seen};
-use crate::observed::{Answer, Question};
-use crate::operators::{self, GENERATION, LINEAGE, Restores, STATEFUL, State, VERSION, rotation};
+use crate::observed::{Answer, Observed, Question};
+use crate::operators::{self, BackupRun, GENERATION, LINEAGE, Restores, STATEFUL, State, VERSION, rotation};
 use crate::wire::Object;
 
 /// Where the data comes from; `None`: Crossplane has not answered yet.
@@ -21,6 +22,12 @@ pub fn origin(
     restore: &Restore,
 ) -> Result<Option<Origin>, Problems> {
     if let Some(kept) = kept(record, restore) {
+        if restore.in_place {
+            let wrong = format!("{} served before, and sleeps as it was left", kept.name());
+            let problem =
+                Problem::new("spec.restore.inPlace", wrong, "leave it out: it serves again in place of what runs");
+            return Err(Problems(vec![problem]));
+        }
         return Ok(Some(Origin::Kept(kept.number)));
     }
     let (from, recoverable) = match whose(evidence, record, plan, restore)? {
@@ -32,7 +39,8 @@ pub fn origin(
         return Err(Problems(problems));
     }
     let Some(mut source) = Source::of(&from, None, restore.point_in_time.clone()) else { return Ok(None) };
-    if restore.backup.is_none() && operators::of(plan.terms.operator).features().restore == Restores::Backup {
+    let features = operators::of(plan.terms.operator).features();
+    if restore.backup.is_none() && (restore.in_place || features.restore == Restores::Backup) {
         let Some(newest) = newest(evidence, &from, restore)? else { return Ok(None) };
         source.backup = Some(newest);
     }
@@ -40,17 +48,22 @@ pub fn origin(
         let Some(found) = backup(evidence, plan, &source.namespace, name)? else { return Ok(None) };
         let operator = operators::of(plan.terms.operator);
         let problem =
-            |wrong, right| Problems(vec![Problem::new("spec.restore.backup", format!("{name} {wrong}"), right)]);
+            |wrong: &str, right| Problems(vec![Problem::new("spec.restore.backup", format!("{name} {wrong}"), right)]);
         let id = operator.backup_id(&found);
-        source.backup = Some(id.map_err(|wrong| problem(wrong, "write the name of one that is complete"))?);
+        source.backup = Some(id.map_err(|wrong| problem(&wrong, "write the name of one that is complete"))?);
         // A backup that was made for a generation says for which.
         let text = |annotation| mark(&found, annotation).map(String::from);
         source.lineage = text(LINEAGE).unwrap_or(source.lineage);
         source.version = text(VERSION).unwrap_or(source.version);
+        // The engine itself would refuse it, once the data is half gone.
+        if restore.in_place && source.version != plan.terms.version {
+            let wrong = format!("is of version {}, and {} runs", source.version, plan.terms.version);
+            return Err(problem(&wrong, "write the name of a newer one, or leave inPlace out"));
+        }
         source.number = text(GENERATION).and_then(|number| number.parse().ok()).unwrap_or(source.number);
         if let Some(of) = operator.backup_of(&found) {
-            let other =
-                || problem(format!("is a backup of {of}, not of {}", source.name), "write the name of one of its own");
+            let wrong = format!("is a backup of {of}, not of {}", source.name);
+            let other = || problem(&wrong, "write the name of one of its own");
             source.number = record::number_of(&source.name, of).ok_or_else(other)?;
         }
     }
@@ -82,6 +95,22 @@ pub fn newest(evidence: &mut Evidence, from: &Generation, restore: &Restore) -> 
             Err(problem(wrong, "write the name of one in spec.restore.backup, or wait for the first"))
         }
     }
+}
+
+/// When the backup that a restore begins with was whole, as far as the operator lists it.
+pub fn completed(from: &Generation, origin: &Origin, observed: &Observed) -> Option<String> {
+    let Origin::Backup(source) = origin else { return None };
+    let Ok(Answer::Found(made)) = operators::of(from.plan.terms.operator).backups(from, observed) else { return None };
+    made.into_iter().find(|made| made.id.is_some() && made.id == source.backup)?.completed
+}
+
+/// A restore over the data that serves, a step further: by what a run before has remembered.
+pub fn overwritten(evidence: &Evidence, record: Record, wanted: Option<&Plan>) -> Record {
+    let record = overwrite::accepted(record, wanted);
+    let operator = operators::of(record.serving.plan.terms.operator);
+    // What cannot be read is there.
+    let run = operator.overwrites(&record.serving, &evidence.observed).unwrap_or(Some(BackupRun::Running));
+    overwrite::advanced(record, run)
 }
 
 /// What served before, if it is that which is asked for.
@@ -172,6 +201,7 @@ pub fn seen(evidence: &mut Evidence, generation: &Generation) -> Seen {
     let Evidence { response, observed, .. } = evidence;
     let mut sleeping = generation.clone();
     sleeping.plan.terms.lifecycle.hibernated = true;
+    sleeping.overwrite = None;
     let mut awake = generation.clone();
     awake.plan.terms.lifecycle.hibernated = false;
     let state = |response: &mut _, generation: &Generation| health(response, generation, observed).state;

@@ -17,7 +17,20 @@ pub fn problems(spec: &DatabaseSpec, features: &Features, operator: Operator) ->
     let source = spec.credentials.as_ref().and_then(|credentials| credentials.source);
     let rotation = spec.credentials.as_ref().is_some_and(|credentials| credentials.rotation.is_some());
     let leave = "leave it out";
-    let asked: [(bool, &str, &str, &str, Able); 18] = [
+    let restores = spec.restore.is_some();
+    let in_place = spec.restore.as_ref().is_some_and(|restore| restore.in_place);
+    let (restore, otherwise) = match features.in_place {
+        true => ("restore but over running data", "write inPlace: true for that, which has no way back"),
+        false => ("restore", leave),
+    };
+    let beside = match features.restore {
+        Restores::Never => leave,
+        Restores::Archive | Restores::Backup if !features.hibernation => {
+            "leave it out, and restore into a new database"
+        }
+        Restores::Archive | Restores::Backup => "leave it out: what runs is replaced, with a way back",
+    };
+    let asked: [(bool, &str, &str, &str, Able); 19] = [
         (spec.shards.unwrap_or(1) > 1, "spec.shards", "shards", "write 1, or leave it out", |it| it.shards.is_some()),
         (spec.pooling.as_ref().is_some_and(|it| it.enabled), "spec.pooling", "pooling", leave, |it| it.pooling),
         (!spec.extensions.is_empty(), "spec.extensions", "extensions", leave, |it| it.extensions),
@@ -42,7 +55,8 @@ pub fn problems(spec: &DatabaseSpec, features: &Features, operator: Operator) ->
             |it| it.load_balancer,
         ),
         (lifecycle.hibernated, "spec.lifecycle.hibernated", "hibernation", leave, |it| it.hibernation),
-        (spec.restore.is_some(), "spec.restore", "restore", leave, |it| it.restore != Restores::Never),
+        (restores && !in_place, "spec.restore", restore, otherwise, |it| it.restore != Restores::Never),
+        (in_place, "spec.restore.inPlace", "restore over running data", beside, |it| it.in_place),
         (
             spec.restore.as_ref().is_some_and(|restore| restore.point_in_time.is_some()),
             "spec.restore.pointInTime",

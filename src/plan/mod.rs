@@ -4,7 +4,6 @@
 //! Must not know what runs already: what a plan would do to that is `transition`, and the gate asks it.
 
 pub mod rules;
-pub mod offered;
 pub mod capability;
 pub mod surroundings;
 pub mod schedule;
@@ -36,7 +35,6 @@ pub use transition::{Found, adoption, creation, transition};
 /// Every default resolved and every rule checked. The plan depends on nothing but the two arguments.
 pub fn resolve(claim: &Claim, policy: &TierDefaults) -> Result<Plan, Problems> {
     let mut problems = rules::problems(claim);
-    problems.extend(offered::problems(&claim.spec));
     problems.extend(quota::problem(policy));
     match Tables::find(&claim.spec, policy, &mut problems) {
         Some(tables) => resolve_with(claim, policy, &tables, problems),

@@ -144,12 +144,12 @@ fn every_mistake_has_its_sentence() {
         (
             "dev",
             json!({"restore": {"id": "1", "inPlace": true}}),
-            "spec.restore.inPlace: this release does not offer it yet; leave it out",
+            "spec.restore.inPlace: CloudNativePG has no restore over running data; leave it out: what runs is replaced, with a way back",
         ),
         (
             "dev",
-            json!({"engine": "redis", "restore": {"id": "1"}}),
-            "spec.restore: OTContainerKit has no restore; leave it out",
+            json!({"engine": "elasticsearch", "restore": {"id": "1"}}),
+            "spec.restore: ECK has no restore; leave it out",
         ),
         (
             "dev",

@@ -143,7 +143,7 @@ pub fn creation(to: Planned, gate: &ApprovalGate) -> Change {
             ..change(None, Some(to), OperationKind::Create)
         };
     };
-    let mut words = vec![gate::restore::words(restore, &terms.database, None, false)];
+    let mut words = vec![gate::restore::words(restore, &terms.database, None, false, None)];
     words.extend(changes::words(None, terms));
     Change {
         class: Class::None,
@@ -160,12 +160,17 @@ pub fn edit(from: Planned, to: Planned, class: Class, gate: &ApprovalGate) -> Ch
     let (old, new) = (&from.plan.terms, &to.plan.terms);
     if let Some(restore) = restore::asked(Some(from.plan), to.plan) {
         let operation = Operation::Restore { from: Some(old), to: new, restore };
-        let mut changed = vec![gate::restore::words(restore, &new.database, None, true)];
-        changed.extend(words(from.plan, to.plan));
+        let mut changed = vec![gate::restore::words(restore, &new.database, None, true, None)];
+        let mut effect =
+            "restored data takes the place of what runs, which sleeps on for a while and can be gone back to";
+        if restore.in_place {
+            effect = "restored data overwrites what runs, without a way back; what else is edited comes after it";
+        } else {
+            changed.extend(words(from.plan, to.plan));
+        }
         return Change {
             class: Class::DataLoss,
-            effect: "restored data takes the place of what runs, which sleeps on for a while and can be gone back to"
-                .into(),
+            effect: effect.into(),
             changes: changed,
             approval: approval(gate, operation, new, Class::DataLoss),
             restore: Some(restore::restoration(restore, Some(from.plan), to.plan)),

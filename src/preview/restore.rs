@@ -4,7 +4,7 @@
 use crate::api::claim::Restore;
 use crate::api::plan::Plan;
 use crate::api::problem::Problem;
-use crate::gate::restore;
+use crate::gate::{overwrite, restore};
 use crate::operators::name_of;
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -33,19 +33,24 @@ pub fn restoration(restore: &Restore, from: Option<&Plan>, to: &Plan) -> Restora
 /// Why it cannot be, whatever the cluster has.
 pub fn problems(restore: &Restore, from: Option<&Plan>, to: &Plan, now: Timestamp) -> Vec<Problem> {
     let database = &to.terms.database;
+    if let Some(problem) = overwrite::problem(None, false, false).filter(|_| restore.in_place && from.is_none()) {
+        return vec![problem];
+    }
     let (_, name) = match restore::whose(restore, database) {
         Ok(whose) => whose,
         Err(problem) => return vec![problem],
     };
     match from.filter(|_| name == database.name) {
         Some(_) if may_be_kept(restore, to) => vec![],
+        // What else is edited comes after it.
+        Some(runs) if restore.in_place => restore::problems(restore, runs, runs, None, now),
         Some(runs) => restore::problems(restore, to, runs, None, now),
         None => restore::moment(restore, None, now).into_iter().collect(),
     }
 }
 
 fn unknown(restore: &Restore, from: Option<&Plan>, to: &Plan) -> String {
-    let Restore { id, database, namespace, backup, point_in_time, .. } = restore;
+    let Restore { id, database, namespace, backup, point_in_time, in_place } = restore;
     let own = &to.terms.database;
     let (namespace, name) = (namespace.as_ref().unwrap_or(&own.namespace), database.as_ref().unwrap_or(&own.name));
     let source = format!("{namespace}/{name}");
@@ -59,7 +64,7 @@ fn unknown(restore: &Restore, from: Option<&Plan>, to: &Plan) -> String {
     let fits = (from.is_none() || *name != own.name).then(|| "whether it fits".to_owned());
     let reaches = point_in_time.as_ref().map(|moment| format!("whether {moment} can still be restored"));
     let begun = from.map(|_| format!("whether restore {id} has run before"));
-    let lost = from.filter(|runs| restore::unfenced(runs).is_some()).map(|runs| {
+    let lost = from.filter(|runs| !in_place && restore::unfenced(runs).is_some()).map(|runs| {
         let operator = name_of(&runs.terms.operator);
         format!("whether the data that runs is lost, since otherwise {operator} cannot replace it")
     });

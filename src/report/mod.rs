@@ -11,7 +11,7 @@ use crate::api::record::{Beside, Fate, Generation, Record};
 use crate::api::status::{
     Binding, Phase, Resolved, RestoreState, RestoreStatus, RoleStatus, RotationStatus, Stage, Status, Waiting,
 };
-use crate::gate::{self, Standing};
+use crate::gate::{self, Standing, overwrite};
 use crate::integrations::Access;
 use crate::observed::Observed;
 use crate::operators::health::Storage;
@@ -123,6 +123,9 @@ fn phase(view: &View) -> Phase {
     if view.ruling.lost {
         return Phase::Lost;
     }
+    if overwrite::is_under_way(&record.serving) {
+        return Phase::Restoring;
+    }
     match &health.state {
         State::Ready => match health.storage {
             Storage::NotYet(_) => Phase::Scaling,
@@ -158,7 +161,7 @@ fn stage(view: &View) -> Stage {
 /// One sentence, with the resource that is at fault.
 fn message(view: &View) -> Option<String> {
     let name = view.serving().map(Generation::name);
-    if let Some(restore) = restores(view).into_iter().find(|restore| restore.state == RestoreState::Restoring) {
+    if let Some(restore) = beside(view).find(|restore| restore.state == RestoreState::Restoring) {
         let RestoreStatus { generation, id, message, .. } = restore;
         let why = message.map(|message| format!(": {message}")).unwrap_or_default();
         return Some(format!(
@@ -204,21 +207,35 @@ fn waiting(view: &View, what: &str) -> Option<String> {
     }
 }
 
+/// The one over what serves first.
 fn restores(view: &View) -> Vec<RestoreStatus> {
-    let beside = view.record().into_iter().flat_map(|record| &record.beside);
-    beside
-        .map(|Beside { generation, fate }| {
-            let (state, id, until, message) = match fate {
-                Fate::Next { restore, .. } => {
-                    let message = view.next.and_then(|health| health.state.why()).map(String::from);
-                    (RestoreState::Restoring, Some(restore.clone()), None, message)
-                }
-                Fate::Kept { until } => (RestoreState::Kept, None, Some(until.clone()), None),
-                Fate::Released => (RestoreState::Released, None, None, None),
-            };
-            RestoreStatus { generation: generation.name(), state, id, until, message }
+    let over = view.serving().and_then(|serving| {
+        let overwrite = serving.overwrite.as_ref()?;
+        let under_way = overwrite::is_under_way(serving);
+        Some(RestoreStatus {
+            generation: serving.name(),
+            state: if under_way { RestoreState::Overwriting } else { RestoreState::Failed },
+            id: Some(overwrite.restore.clone()),
+            until: None,
+            message: overwrite::state(overwrite).why().map(String::from),
         })
-        .collect()
+    });
+    over.into_iter().chain(beside(view)).collect()
+}
+
+fn beside(view: &View) -> impl Iterator<Item = RestoreStatus> {
+    let beside = view.record().into_iter().flat_map(|record| &record.beside);
+    beside.map(|Beside { generation, fate }| {
+        let (state, id, until, message) = match fate {
+            Fate::Next { restore, .. } => {
+                let message = view.next.and_then(|health| health.state.why()).map(String::from);
+                (RestoreState::Restoring, Some(restore.clone()), None, message)
+            }
+            Fate::Kept { until } => (RestoreState::Kept, None, Some(until.clone()), None),
+            Fate::Released => (RestoreState::Released, None, None, None),
+        };
+        RestoreStatus { generation: generation.name(), state, id, until, message }
+    })
 }
 
 /// The applied plan in a few words.

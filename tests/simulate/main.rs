@@ -6,6 +6,7 @@ mod backups;
 #[path = "../support/cases.rs"]
 mod cases;
 mod drill;
+mod overwrite;
 mod life;
 mod failures;
 mod operators;

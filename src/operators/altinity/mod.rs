@@ -91,6 +91,7 @@ impl Operator for Altinity {
             extensions: false,
             hibernation: true,
             restore: Restores::Never,
+            in_place: false,
             stores: &[Store::S3],
             load_balancer: true,
             encryption: Encryption::Issued,

@@ -131,6 +131,7 @@ impl Operator for AzureFlexibleServer {
             extensions: false,
             hibernation: false,
             restore: Restores::Never,
+            in_place: false,
             stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: false,
             encryption: Encryption::Own,

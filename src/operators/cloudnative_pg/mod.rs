@@ -72,6 +72,7 @@ impl Operator for CloudNativePg {
             extensions: true,
             hibernation: true,
             restore: Restores::Archive,
+            in_place: false,
             stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: true,
             encryption: Encryption::Own,

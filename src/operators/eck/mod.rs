@@ -84,6 +84,7 @@ impl Operator for Eck {
             extensions: false,
             hibernation: false,
             restore: Restores::Never,
+            in_place: false,
             stores: &[Store::S3],
             load_balancer: true,
             encryption: Encryption::Own,

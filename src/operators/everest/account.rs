@@ -24,6 +24,10 @@ const SCRIPT: &str = "until mongosh --quiet --norc \"$ADDRESS\" --eval \"$STATEM
 pub fn compose(generation: &Generation, settings: &Settings, observed: &Observed) -> Vec<Resource> {
     let values = [(USERNAME, Value::Text(mongodb::USER.into())), (PASSWORD, Value::Password)];
     let mut resources = Vec::from(password::compose(generation, "kubernetes.io/basic-auth", &values));
+    // A restore brings the users of that time: the job is gone meanwhile, and makes him anew after it.
+    if generation.overwrite.is_some() {
+        return resources;
+    }
     let administrator = users_secret(generation);
     let account = Account {
         image: settings.tools_image.clone(),

@@ -1,6 +1,6 @@
 //! MongoDB on Percona Everest 1.10, which makes a `PerconaServerMongoDB` of what it is told and leaves the rest to the
 //! operator of that (`percona_server_mongodb`). In: a generation. Out: one `DatabaseCluster`, a `BackupStorage`, a
-//! `DatabaseClusterBackup` where one is asked for; facts; health. <https://docs.percona.com/everest/>
+//! `DatabaseClusterBackup` where one is asked for, a `DatabaseClusterRestore` where it is overwritten with one; facts; health. <https://docs.percona.com/everest/>
 //!
 //! What Everest does that one would not expect, all seen in its source at 1.10.0-rc3:
 //! - It takes encrypted connections, and others too: nothing can tell it to refuse them, so that a plan which does is
@@ -21,13 +21,14 @@ mod change;
 mod cluster;
 mod facts;
 mod health;
+mod restore;
 
 use super::roles;
 use super::{
     AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Made, Operator, Reference, Resource, Restores,
     mongodb, percona_server_mongodb as wrapped,
 };
-use crate::api::claim::{BackupMethod, Topology};
+use crate::api::claim::{self, BackupMethod, Topology};
 use crate::api::input::Engines;
 use crate::api::plan::{Delivery, DestinationAccess, Plan, Store, Terms};
 use crate::api::problem::Problem;
@@ -77,6 +78,7 @@ impl Operator for Everest {
             extensions: false,
             hibernation: true,
             restore: Restores::Never,
+            in_place: true,
             stores: &[Store::S3],
             load_balancer: false,
             encryption: Encryption::Own,
@@ -122,6 +124,7 @@ impl Operator for Everest {
         let mut resources = vec![cluster::compose(generation)];
         resources.extend(account::compose(generation, &settings.everest, observed));
         resources.extend(generation.plan.terms.backup.as_ref().map(|plan| backup::storage(generation, plan)));
+        resources.extend(restore::compose(generation));
         let mut engine = Engine { resources, facts: facts::facts(generation) };
         let administrator = mongodb::administrator(generation, &users_secret(generation));
         roles::add(&mut engine, generation, account::client(generation, &settings.everest), administrator, observed);
@@ -132,12 +135,34 @@ impl Operator for Everest {
         generation.plan.terms.backup.as_ref().map(|_| backup::once(generation, role, name))
     }
 
+    fn backup_kind(&self) -> Option<(&'static str, &'static str)> {
+        Some(kind::BACKUP)
+    }
+
+    fn backup_id(&self, backup: &Object) -> Result<String, String> {
+        restore::id(backup)
+    }
+
+    fn backup_of<'a>(&self, backup: &'a Object) -> Option<&'a str> {
+        backup.text("backup", &["spec", "dbClusterName"]).ok().flatten()
+    }
+
+    fn overwrites(&self, generation: &Generation, observed: &Observed) -> Result<Option<BackupRun>, Undecodable> {
+        restore::overwrites(generation, observed)
+    }
+
+    fn unrestorable(&self, restore: &claim::Restore, from: &Terms, to: &Terms) -> Vec<Problem> {
+        restore::problems(restore, from, to)
+    }
+
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable> {
         backup::run(backup)
     }
 
+    /// Everest has one of its own for each, under the same name (`tryCreatePSMDB`).
     fn backups(&self, generation: &Generation, observed: &Observed) -> Result<Answer<Vec<Made>>, Undecodable> {
-        wrapped::PerconaServerMongoDb.backups(generation, observed)
+        let made = wrapped::PerconaServerMongoDb.backups(generation, observed)?;
+        Ok(made.each(|made| Made { id: made.id.as_ref().map(|_| made.name.clone()), ..made.clone() }))
     }
 
     fn health(&self, generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {
@@ -177,6 +202,7 @@ mod kind {
     pub const CLUSTER: (&str, &str) = ("everest.percona.com/v1alpha1", "DatabaseCluster");
     pub const STORAGE: (&str, &str) = ("everest.percona.com/v1alpha1", "BackupStorage");
     pub const BACKUP: (&str, &str) = ("everest.percona.com/v1alpha1", "DatabaseClusterBackup");
+    pub const RESTORE: (&str, &str) = ("everest.percona.com/v1alpha1", "DatabaseClusterRestore");
 }
 
 /// The secret of the system's users, which the operator below makes; applications never see it.

@@ -87,6 +87,7 @@ impl Operator for InnoDbCluster {
             extensions: false,
             hibernation: false,
             restore: Restores::Backup,
+            in_place: false,
             stores: &[Store::S3],
             load_balancer: true,
             encryption: Encryption::Own,

@@ -64,6 +64,7 @@ impl Operator for LibSql {
             extensions: false,
             hibernation: true,
             restore: Restores::Never,
+            in_place: false,
             stores: &[Store::S3],
             // What is not encrypted stays inside.
             load_balancer: false,

@@ -93,6 +93,7 @@ impl Operator for MongoDbCommunity {
             extensions: false,
             hibernation: false,
             restore: Restores::Never,
+            in_place: false,
             stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: false,
             encryption: Encryption::Issued,

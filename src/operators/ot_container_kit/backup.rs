@@ -8,7 +8,9 @@ use crate::operators::backup_job::{Dump, FOLDER, from_secret};
 use crate::operators::{certificate, password};
 
 /// Where the certificate authority is written to in the pod.
-const AUTHORITY: &str = "/tmp/ca.crt";
+pub const AUTHORITY: &str = "/tmp/ca.crt";
+/// The dump of what is no Redis Cluster.
+pub const FILE: &str = "dump.rdb";
 
 pub fn dump(generation: &Generation) -> Dump<'_> {
     let terms = &generation.plan.terms;
@@ -17,7 +19,7 @@ pub fn dump(generation: &Generation) -> Dump<'_> {
     let mut script = String::new();
     if terms.tls {
         env.push(from_secret("AUTHORITY", &certificate::secret(generation), "ca.crt"));
-        script += &format!("printf '%s\\n' \"$AUTHORITY\" >{AUTHORITY}\nset -- --tls --cacert {AUTHORITY}\n");
+        script = format!("{}set -- --tls --cacert {AUTHORITY}\n", write_authority());
     }
     script += &match sharded(terms) {
         true => of_shards(generation),
@@ -26,12 +28,22 @@ pub fn dump(generation: &Generation) -> Dump<'_> {
     Dump { image: &generation.plan.notes.release, script, env, port: PORT }
 }
 
+/// From the variable of that name.
+pub fn write_authority() -> String {
+    format!("printf '%s\\n' \"$AUTHORITY\" >{AUTHORITY}\n")
+}
+
+/// The Service that the operator keeps at the primary.
+pub fn primary(generation: &Generation) -> String {
+    format!("{}-master", generation.name())
+}
+
 /// Of the primary: a replica that lost its connection would give what it had then, and nobody would notice.
 fn of_primary(generation: &Generation) -> String {
-    let primary = format!("{}-master", generation.name());
+    let primary = primary(generation);
     format!(
-        "redis-cli -h {primary} -p {PORT} \"$@\" --rdb {FOLDER}/dump.rdb\n\
-         test \"$(head -c 5 {FOLDER}/dump.rdb)\" = REDIS\n"
+        "redis-cli -h {primary} -p {PORT} \"$@\" --rdb {FOLDER}/{FILE}\n\
+         test \"$(head -c 5 {FOLDER}/{FILE})\" = REDIS\n"
     )
 }
 

@@ -26,9 +26,8 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
         true => (key::CLUSTER, shards(generation, observed)?),
         false => (key::REPLICATION, replication(generation, observed)?),
     };
-    let whole = members.state == State::Ready && !matches!(storage, Storage::NotYet(_));
-    let mut resources = map([(Key(generation.key(role)), whole)]);
-    let mut state = members.state;
+    let mut resources = map([]);
+    let mut state = members.state.clone();
     if sentinel::stand_by(terms) {
         let sentinels = sentinels(generation, observed)?;
         resources.insert(Key(generation.key(key::SENTINEL)), sentinels == State::Ready);
@@ -36,6 +35,13 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
             state = sentinels;
         }
     }
+    let mut whole = members.state == State::Ready && !matches!(storage, Storage::NotYet(_));
+    if generation.awaited().is_some() {
+        state = state.restoring(backup_job::restores(generation, observed)?, None);
+        whole &= state == State::Ready;
+        resources.insert(Key(generation.key(backup_job::RESTORE)), state == State::Ready);
+    }
+    resources.insert(Key(generation.key(role)), whole);
     resources.extend(password::readiness(generation, observed)?);
     resources.extend(certificate::readiness(generation, observed)?);
     // Pods wait for both without a word.
@@ -57,6 +63,14 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
         storage,
         backup,
     })
+}
+
+/// Whether what it is filled with would stay: the operator has made replicas of the members that are none yet, and sentinels
+/// look after them.
+pub fn is_up(generation: &Generation, observed: &Observed) -> Result<bool, Undecodable> {
+    let members = replication(generation, observed)?.state;
+    let looked_after = !sentinel::stand_by(&generation.plan.terms) || sentinels(generation, observed)? == State::Ready;
+    Ok(members == State::Ready && looked_after)
 }
 
 /// Those that hold data.

@@ -22,13 +22,14 @@ mod facts;
 mod health;
 mod pod;
 mod replication;
+mod restore;
 mod sentinel;
 
 use super::{
     AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Restores,
     Shards, backup_job, certificate, password, stateful_set,
 };
-use crate::api::claim::{BackupMethod, ServiceType, Topology};
+use crate::api::claim::{self, BackupMethod, ServiceType, Topology};
 use crate::api::input::Engines;
 use crate::api::plan::{Delivery, Plan, Store, Terms};
 use crate::api::problem::Problem;
@@ -103,7 +104,8 @@ impl Operator for OtContainerKit {
             point_in_time: false,
             extensions: false,
             hibernation: false,
-            restore: Restores::Never,
+            restore: Restores::Archive,
+            in_place: false,
             stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: true,
             encryption: Encryption::Issued,
@@ -149,6 +151,12 @@ impl Operator for OtContainerKit {
         vec![Reference { key: Key(generation.key(role)), api_version, kind, name: generation.name() }]
     }
 
+    /// Nothing is restored before they are up.
+    fn ingredients(&self, generation: &Generation) -> Vec<Question> {
+        let awaited = generation.awaited().map(|_| workloads(generation)).unwrap_or_default();
+        awaited.iter().map(|name| stateful_set::question(generation, name)).collect()
+    }
+
     fn compose(&self, generation: &Generation, settings: &Engines, observed: &Observed) -> Engine {
         let terms = &generation.plan.terms;
         let own = &settings.ot_container_kit;
@@ -168,6 +176,7 @@ impl Operator for OtContainerKit {
             let dump = backup::dump(generation);
             resources.push(backup_job::schedule(generation, plan, &dump, &settings.backup_jobs));
         }
+        resources.extend(restore::compose(generation, &settings.backup_jobs, observed));
         Engine { resources, facts: facts::facts(generation, own) }
     }
 
@@ -175,6 +184,10 @@ impl Operator for OtContainerKit {
         let plan = generation.plan.terms.backup.as_ref()?;
         let dump = backup::dump(generation);
         Some(backup_job::once(generation, plan, &dump, &settings.backup_jobs, role, name))
+    }
+
+    fn unrestorable(&self, _restore: &claim::Restore, from: &Terms, _to: &Terms) -> Vec<Problem> {
+        restore::problem(from).into_iter().collect()
     }
 
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable> {

@@ -1,6 +1,6 @@
 //! MongoDB on Percona Server for MongoDB's operator 1.22, backed up by Percona Backup for MongoDB 2.12. In: a generation.
 //! Out: one `PerconaServerMongoDB`, a `PerconaServerMongoDBBackup` where one is asked for, a `PerconaServerMongoDBRestore`
-//! where it begins with a backup, a secret with the key of Google's store; facts; health.
+//! where it begins with a backup or is overwritten with one, a secret with the key of Google's store; facts; health.
 //! <https://docs.percona.com/percona-operator-for-mongodb/>
 //!
 //! A sharded database has one replica set for each shard, one of config servers, and mongos routers in front.
@@ -95,6 +95,7 @@ impl Operator for PerconaServerMongoDb {
             extensions: false,
             hibernation: true,
             restore: Restores::Backup,
+            in_place: true,
             stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: true,
             encryption: Encryption::Own,
@@ -169,6 +170,10 @@ impl Operator for PerconaServerMongoDb {
 
     fn backup_of<'a>(&self, backup: &'a Object) -> Option<&'a str> {
         backup.text("backup", &["spec", "clusterName"]).ok().flatten()
+    }
+
+    fn overwrites(&self, generation: &Generation, observed: &Observed) -> Result<Option<BackupRun>, Undecodable> {
+        restore::overwrites(generation, observed)
     }
 
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable> {

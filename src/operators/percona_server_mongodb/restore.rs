@@ -1,5 +1,5 @@
-//! A restore: a `PerconaServerMongoDBRestore` into a cluster that is there and still empty. In: a generation that begins with
-//! a backup. Out: the resource, and how far it has come.
+//! A restore: a `PerconaServerMongoDBRestore` into a cluster that is there and still empty, or over the data of one that
+//! serves. In: a generation that begins with a backup, or is overwritten with one. Out: the resource, and how far it has come.
 //!
 //! Only the application's database is restored, without users: with all of it the system's users of the old cluster would
 //! come too, with passwords that the new one's operator does not know. So it takes a dump, and of shards no point in time
@@ -13,7 +13,7 @@ use crate::api::problem::Problem;
 use crate::api::record::{Generation, Source};
 use crate::observed::Observed;
 use crate::operators::health::State;
-use crate::operators::{Holds, Resource, resource};
+use crate::operators::{BackupRun, Holds, Resource, resource};
 use crate::wire::{Key, Undecodable};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -21,11 +21,17 @@ use serde::{Deserialize, Serialize};
 /// Once the cluster is ready: the operator gives a restore up whose cluster it does not find. One that is there stays until
 /// it has done its work.
 pub fn compose(generation: &Generation, observed: &Observed) -> Option<Resource> {
+    if let Some(overwrite) = generation.overwritten() {
+        return Some(into(generation, &overwrite.part(), &overwrite.source));
+    }
     let source = generation.awaited()?;
     let key = generation.key(key::RESTORE);
-    if !observed.composed.contains_key(&Key(key)) && !is_ready(generation, observed) {
-        return None;
-    }
+    let begins = observed.composed.contains_key(&Key(key)) || is_ready(generation, observed);
+    begins.then(|| into(generation, key::RESTORE, source))
+}
+
+/// `part`: its key, and the ending of its name.
+fn into(generation: &Generation, part: &str, source: &Source) -> Resource {
     let destination = source.backup.as_deref().unwrap_or_default();
     let (bucket, prefix) = place(destination);
     let spec = Spec {
@@ -38,8 +44,24 @@ pub fn compose(generation: &Generation, observed: &Observed) -> Option<Resource>
         pitr: point_in_time(source).map(|date| PointInTime { r#type: "date", date }),
         selective: Selective { namespaces: [format!("{}.*", generation.database().inside)] },
     };
-    let name = format!("{}-restore", generation.name());
-    Some(resource(generation, key::RESTORE, kind::RESTORE, name, Holds::Nothing, spec))
+    let name = format!("{}-{part}", generation.name());
+    resource(generation, part, kind::RESTORE, name, Holds::Nothing, spec)
+}
+
+/// How one over the data of the generation stands.
+pub fn overwrites(generation: &Generation, observed: &Observed) -> Result<Option<BackupRun>, Undecodable> {
+    let Some(overwrite) = &generation.overwrite else { return Ok(None) };
+    let restore: Option<Restore> = observed.get(&generation.key(&overwrite.part()))?;
+    Ok(restore.map(|Restore { status }| run(&status)))
+}
+
+/// The states of the operator's 1.22 (`perconaservermongodbrestore_types.go`); of one that has ended it does nothing more.
+fn run(status: &Status) -> BackupRun {
+    match status.state {
+        Some("ready") => BackupRun::Completed,
+        Some("error" | "rejected") => BackupRun::Failed(status.error.unwrap_or("the operator says no more").into()),
+        _ => BackupRun::Running,
+    }
 }
 
 /// What cannot be restored so.
@@ -51,7 +73,10 @@ pub fn problems(restore: &claim::Restore, from: &Terms, to: &Terms) -> Vec<Probl
         }
     };
     let physical = from.backup.as_ref().is_some_and(|backup| backup.method == BackupMethod::Physical);
-    let what = "the backups are copies of files, which only the cluster that made them can read";
+    let what = match restore.in_place {
+        true => "the backups are copies of files, with everybody's password of that time",
+        false => "the backups are copies of files, which only the cluster that made them can read",
+    };
     check(
         physical && restore.backup.is_none(),
         "spec.restore",
@@ -80,19 +105,9 @@ pub fn problems(restore: &claim::Restore, from: &Terms, to: &Terms) -> Vec<Probl
 /// How the database is while it is restored: nothing of it serves before that has ended.
 pub fn state(generation: &Generation, state: State, observed: &Observed) -> Result<State, Undecodable> {
     let begun: Option<Restore> = observed.get(&generation.key(key::RESTORE))?;
-    Ok(match (state, begun) {
-        (State::Ready, Some(Restore { status: Status { state: Some("ready"), .. } })) => State::Ready,
-        (_, Some(Restore { status: Status { state: Some("error" | "rejected"), error } })) => {
-            State::Failed(format!("the restore failed: {}", error.unwrap_or("the operator says no more")))
-        }
-        (State::Ready, Some(Restore { status })) => {
-            State::Progressing(format!("its data is being restored: {}", status.state.unwrap_or("not begun yet")))
-        }
-        (State::Ready, None) => State::Progressing("its data is not being restored yet".into()),
-        (State::Hibernated, _) => State::Progressing("it sleeps, and its data is not restored yet".into()),
-        (State::Degraded(why), _) => State::Progressing(why),
-        (other, _) => other,
-    })
+    let run = begun.as_ref().map(|restore| run(&restore.status));
+    let said = begun.and_then(|restore| restore.status.state).unwrap_or("not begun yet");
+    Ok(state.restoring(run, Some(said)))
 }
 
 fn is_ready(generation: &Generation, observed: &Observed) -> bool {

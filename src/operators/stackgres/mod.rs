@@ -69,6 +69,7 @@ impl Operator for StackGres {
             extensions: true,
             hibernation: true,
             restore: Restores::Backup,
+            in_place: false,
             stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: true,
             encryption: Encryption::Own,

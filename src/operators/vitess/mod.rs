@@ -80,6 +80,7 @@ impl Operator for Vitess {
             extensions: false,
             hibernation: false,
             restore: Restores::Never,
+            in_place: false,
             stores: &[Store::S3],
             load_balancer: true,
             encryption: Encryption::Issued,

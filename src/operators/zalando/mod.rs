@@ -84,6 +84,7 @@ impl Operator for Zalando {
             extensions: true,
             hibernation: true,
             restore: Restores::Archive,
+            in_place: false,
             stores: &[Store::S3],
             load_balancer: true,
             encryption: Encryption::Own,

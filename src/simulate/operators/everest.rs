@@ -1,14 +1,15 @@
-//! Percona Everest 1.10, for MongoDB. In: `DatabaseCluster`, `DatabaseClusterBackup`. Out: the resources of Percona's operator
-//! for MongoDB, which that one looks after, and statuses (its `databasecluster_types.go`: AppState;
-//! `databaseclusterbackup_types.go`: BackupState).
+//! Percona Everest 1.10, for MongoDB. In: `DatabaseCluster`, `DatabaseClusterBackup` and `-Restore`. Out: the resources of
+//! Percona's operator for MongoDB, which that one looks after, and statuses (its `databasecluster_types.go`: AppState;
+//! `databaseclusterbackup_types.go`: BackupState; `databaseclusterrestore_types.go`: RestoreState).
 
 use super::Turn;
-use super::objects::owned;
+use super::objects::{all_beside, owned};
 use super::percona_server_mongodb::of_everest;
 use crate::render::object;
 use crate::simulate::store::{Id, text};
 use serde_json::{Value, json};
 
+const EVEREST: &str = "everest.percona.com/v1alpha1";
 const UPSTREAM: &str = "psmdb.percona.com/v1";
 
 pub fn cluster(turn: &mut Turn, id: &Id) {
@@ -52,11 +53,28 @@ pub fn cluster(turn: &mut Turn, id: &Id) {
         "ready": upstream["status"]["ready"],
     });
     turn.set_status(id, status);
+    // Those of the schedule get one of its own.
+    for made in all_beside(turn, &upstream, "psmdb.percona.com", "PerconaServerMongoDBBackup") {
+        let name = text(&made["metadata"]["name"]);
+        let is_ours = made["spec"]["clusterName"] == id.name.as_str();
+        if is_ours && turn.beside(id, EVEREST, "DatabaseClusterBackup", name).is_null() {
+            let mut backup = owned(&cluster, EVEREST, "DatabaseClusterBackup", name);
+            let spec = &made["spec"];
+            let what = json!({"dbClusterName": spec["clusterName"], "backupStorageName": spec["storageName"]});
+            object(&mut backup).insert("spec".into(), what);
+            turn.apply(backup);
+        }
+    }
 }
 
 pub fn backup(turn: &mut Turn, id: &Id) {
     let backup = turn.get(id);
     let spec = &backup["spec"];
+    let there = turn.beside(id, UPSTREAM, "PerconaServerMongoDBBackup", &id.name);
+    // Too many were kept.
+    if there.is_null() && !backup["status"]["completed"].is_null() {
+        return turn.delete(id.clone());
+    }
     let mut upstream = owned(&backup, UPSTREAM, "PerconaServerMongoDBBackup", &id.name);
     let what = json!({"clusterName": spec["dbClusterName"], "storageName": spec["backupStorageName"]});
     object(&mut upstream).insert("spec".into(), what);
@@ -69,4 +87,30 @@ pub fn backup(turn: &mut Turn, id: &Id) {
         _ => "Running",
     };
     turn.set_status(id, json!({"state": state, "completed": upstream["status"]["completed"]}));
+}
+
+/// It waits for a cluster that is ready, or restores already.
+pub fn restore(turn: &mut Turn, id: &Id) {
+    let restore = turn.get(id);
+    let spec = &restore["spec"];
+    let cluster = turn.beside(id, EVEREST, "DatabaseCluster", text(&spec["dbClusterName"]));
+    if !matches!(text(&cluster["status"]["status"]), "ready" | "restoring") {
+        return;
+    }
+    let mut upstream = owned(&restore, UPSTREAM, "PerconaServerMongoDBRestore", &id.name);
+    let source = &spec["dataSource"];
+    let what = json!({"clusterName": spec["dbClusterName"], "backupName": source["dbClusterBackupName"],
+        "pitr": source["pitr"]});
+    object(&mut upstream).insert("spec".into(), what);
+    turn.apply(upstream);
+    let upstream = turn.beside(id, UPSTREAM, "PerconaServerMongoDBRestore", &id.name);
+    let state = match text(&upstream["status"]["state"]) {
+        "" => "",
+        "waiting" | "requested" => "Starting",
+        "ready" => "Succeeded",
+        "error" => "Failed",
+        _ => "Restoring",
+    };
+    let message = upstream["status"]["error"].as_str().unwrap_or_default();
+    turn.set_status(id, json!({"state": state, "completed": upstream["status"]["completed"], "message": message}));
 }

@@ -35,7 +35,7 @@ use std::collections::BTreeMap;
 type StandIn = (&'static str, &'static str, fn(&mut Turn, &Id));
 
 /// In the order of their turns: operators first, then who makes what operators ask for.
-const STAND_INS: [StandIn; 39] = [
+const STAND_INS: [StandIn; 40] = [
     ("postgresql.cnpg.io", "Cluster", cloudnative_pg::cluster),
     ("postgresql.cnpg.io", "Backup", cloudnative_pg::backup),
     ("postgresql.cnpg.io", "ScheduledBackup", cloudnative_pg::scheduled_backup),
@@ -53,6 +53,7 @@ const STAND_INS: [StandIn; 39] = [
     (azure_service_operator::IDENTITY, "FederatedIdentityCredential", azure_service_operator::beside),
     ("everest.percona.com", "DatabaseCluster", everest::cluster),
     ("everest.percona.com", "DatabaseClusterBackup", everest::backup),
+    ("everest.percona.com", "DatabaseClusterRestore", everest::restore),
     ("psmdb.percona.com", "PerconaServerMongoDB", percona_server_mongodb::cluster),
     ("psmdb.percona.com", "PerconaServerMongoDBBackup", percona_server_mongodb::backup),
     ("psmdb.percona.com", "PerconaServerMongoDBRestore", percona_server_mongodb::restore),

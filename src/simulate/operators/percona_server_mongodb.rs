@@ -170,7 +170,10 @@ pub fn restore(turn: &mut Turn, id: &Id) {
     let spec = &restore["spec"];
     let cluster = turn.beside(id, API_VERSION, "PerconaServerMongoDB", text(&spec["clusterName"]));
     let made = all_beside(turn, &restore, &id.group, "PerconaServerMongoDBBackup");
-    let is_there = |made: &Value| made["status"]["destination"] == spec["backupSource"]["destination"];
+    let is_there = |made: &Value| match spec["backupName"].as_str() {
+        Some(name) => made["metadata"]["name"] == name,
+        None => made["status"]["destination"] == spec["backupSource"]["destination"],
+    };
     let status = match restore["status"]["state"].as_str() {
         Some("ready" | "error") => return,
         _ if cluster.is_null() => json!({"state": "error", "error": "get cluster: not found"}),
