@@ -9,9 +9,9 @@ mod crossplane;
 mod world;
 
 use cases::cases;
-use function_database::pipeline;
+use crossplane::answer;
 use function_database::render::Rendered;
-use function_database::wire::{self, Object, proto};
+use function_database::wire::{Object, proto};
 use pretty_assertions::assert_eq;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -184,18 +184,18 @@ proptest! {
                 let mut request = request.clone();
                 let desired = request.desired.get_or_insert_default();
                 for (name, object) in &others {
-                    let resource = proto::Resource { resource: Some(object.clone().into()), ready: 1, ..Default::default() };
+                    let resource = proto::Resource { resource: object.clone().into(), ready: 1, ..Default::default() };
                     desired.resources.insert(name.clone(), resource);
                 }
-                let earlier = Object::from(request.context.clone().unwrap_or_default());
-                request.context = Some(earlier.merge(&foreign).into());
+                let earlier = Object::from(request.context.clone());
+                request.context = earlier.merge(&foreign).into();
                 request
             },
             |request, response| {
                 let desired = response.desired.clone().unwrap_or_default();
                 for (name, object) in &others {
                     let passed = &desired.resources[name];
-                    assert_eq!((passed.resource.clone(), passed.ready), (Some(object.clone().into()), 1), "{name}");
+                    assert_eq!((passed.resource.clone(), passed.ready), (object.clone().into(), 1), "{name}");
                 }
                 let (before, after) = (values(&request.context), values(&response.context));
                 for (name, value) in before.as_object().into_iter().flatten() {
@@ -203,7 +203,7 @@ proptest! {
                         assert_eq!(&after[name], value, "{name}");
                     }
                 }
-                let again = answer(request.clone(), &world).encode_to_vec();
+                let again = answer(request.clone(), world.now).encode_to_vec();
                 assert_eq!(response.encode_to_vec(), again);
             },
         );
@@ -223,7 +223,7 @@ proptest! {
                 }
             }
             if let Ok(request) = proto::RunFunctionRequest::decode(&bytes[..]) {
-                answer(request, &READY);
+                answer(request, READY.now);
             }
         });
     }
@@ -236,8 +236,8 @@ proptest! {
             let document = if input { &mut request.input } else { &mut request.context };
             let mut garbled = values(document);
             replace(&mut garbled, place, &value);
-            *document = Some(Object::of(&garbled).into());
-            let response = answer(request, &READY);
+            *document = Object::of(&garbled).into();
+            let response = answer(request, READY.now);
             for result in response.results.iter().filter(|result| result.severity() == proto::Severity::Fatal) {
                 assert!(!result.message.is_empty() && !result.reason().is_empty(), "{result:?}");
             }
@@ -245,11 +245,7 @@ proptest! {
     }
 }
 
-fn answer(request: proto::RunFunctionRequest, world: &World) -> proto::RunFunctionResponse {
-    wire::encode(pipeline::run(&wire::decode(request), world.now))
-}
-
-fn values(object: &Option<bytes::Bytes>) -> Value {
-    let object = Object::from(object.clone().unwrap_or_default());
+fn values(object: &[bytes::Bytes]) -> Value {
+    let object = Object::from(object.to_vec());
     object.decode("document").expect("it was made of JSON")
 }
