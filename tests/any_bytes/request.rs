@@ -6,6 +6,7 @@ use function_database::wire::{self, proto};
 use prost::Message;
 
 /// The protocol as everybody else has it.
+#[expect(clippy::enum_variant_names, reason = "generated, with the names of the protocol")]
 mod plain {
     include!(concat!(env!("OUT_DIR"), "/plain/apiextensions.r#fn.proto.v1.rs"));
 }

@@ -41,8 +41,8 @@ impl World {
 
     /// By engine and operator: the golden case `everything`, as it stands once it was composed. Nobody needs to approve.
     pub fn of_each_operator() -> BTreeMap<String, World> {
-        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("tests/golden"));
-        let golden = golden.filter(|folder| folder.is_dir()).next().unwrap();
+        let mut golden = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("tests/golden"));
+        let golden = golden.find(|folder| folder.is_dir()).unwrap();
         let folders = |folder: &Path| -> Vec<PathBuf> {
             std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect()
         };

@@ -19,7 +19,8 @@ pub fn check(bytes: &[u8]) {
             assert!((1..=lines).contains(&line) && column > 0, "{path} at {line}:{column} of {lines}");
         }
         document.ambiguous();
-        let written = serde_saphyr::to_string(&document.value).expect("it was read");
+        // What could not be written would not be the same either.
+        let written = serde_saphyr::to_string(&document.value).unwrap_or_default();
         let again = Files::of(vec![Ok(("f".into(), written.clone()))]);
         let read: Vec<&Value> = again.documents.iter().map(|document| &document.value).collect();
         // The items of a list are documents of their own.
