@@ -10,14 +10,17 @@ use crate::wire::{
     },
 };
 use pretty_assertions::assert_eq;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
     fs,
     net::SocketAddr,
     path::Path,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 use tempfile::TempDir;
@@ -119,9 +122,19 @@ impl Authority {
     }
 
     pub fn certify(&self) -> (String, String) {
+        self.sign(CertificateParams::new(["localhost".to_owned()]).unwrap())
+    }
+
+    /// What ended long ago.
+    fn certify_expired(&self) -> (String, String) {
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
+        self.sign(params)
+    }
+
+    fn sign(&self, params: CertificateParams) -> (String, String) {
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().signed_by(&key, &self.0).unwrap();
-        (certificate.pem(), key.serialize_pem())
+        (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
     }
 
     /// Writes what Crossplane mounts, as of that time.
@@ -178,7 +191,58 @@ async fn answers_only_clients_of_the_authority() {
     let (certificate, key) = Authority::new().certify();
     let stranger = authority.trusted().identity(Identity::from_pem(certificate, key));
     serving.mutual_tls(stranger).await.unwrap_err();
+    let (certificate, key) = authority.certify_expired();
+    let late = authority.trusted().identity(Identity::from_pem(certificate, key));
+    serving.mutual_tls(late).await.unwrap_err();
     serving.mutual_tls(authority.client()).await.unwrap();
+    serving.end().await;
+}
+
+/// Some callers that go on until a call fails or it is over, on one connection or on a new one for each call. Out: how many
+/// calls were answered, and why the last was not.
+fn callers(serving: &Serving, tls: &ClientTlsConfig, over: &Arc<AtomicBool>) -> Vec<JoinHandle<(u32, Option<String>)>> {
+    let caller = |number: u32| {
+        let endpoint = Endpoint::from_shared(format!("https://{}", serving.address)).unwrap();
+        let (endpoint, over) = (endpoint.tls_config(tls.clone()).unwrap(), Arc::clone(over));
+        tokio::spawn(async move {
+            let mut channel = None;
+            for answered in 0.. {
+                if over.load(Ordering::Relaxed) {
+                    return (answered, None);
+                }
+                if channel.is_none() || number.is_multiple_of(2) {
+                    match endpoint.connect().await {
+                        Ok(connected) => channel = Some(connected),
+                        Err(error) => return (answered, Some(format!("no connection: {error:?}"))),
+                    }
+                }
+                if let Err(status) = call(channel.as_ref().unwrap(), "tag", "").await {
+                    return (answered, Some(format!("{:?}: {}", status.code(), status.message())));
+                }
+            }
+            unreachable!()
+        })
+    };
+    (0..6).map(caller).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_call_is_lost_while_certificates_rotate() {
+    let authority = Authority::new();
+    let (serving, folder) = serving_with(&authority).await;
+    let over = Arc::new(AtomicBool::new(false));
+    let callers = callers(&serving, &authority.client(), &over);
+    for second in 1..20 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        // One file after the other, so that a connection can see half of it.
+        authority.mount(folder.path(), SystemTime::UNIX_EPOCH + Duration::from_secs(second));
+    }
+    over.store(true, Ordering::Relaxed);
+    for caller in callers {
+        let (answered, lost) = caller.await.unwrap();
+        assert_eq!(lost, None);
+        assert!(answered > 10, "{answered}");
+    }
     serving.end().await;
 }
 
