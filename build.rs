@@ -4,7 +4,10 @@
 
 use flate2::{Compression, write::DeflateEncoder};
 use prost::Message as _;
-use prost_types::{FileDescriptorProto, field_descriptor_proto::Type};
+use prost_types::{
+    FileDescriptorProto,
+    field_descriptor_proto::{Label, Type},
+};
 use std::{
     env,
     error::Error,
@@ -79,7 +82,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut lazy = descriptors.clone();
     lazy.file.iter_mut().for_each(leave_structs_undecoded);
-    tonic_prost_build::configure().build_transport(false).btree_map(".").bytes(".").compile_fds(lazy)?;
+    let counted = tonic_prost_build::configure().codec_path("crate::wire::codec::Codec");
+    counted.build_transport(false).btree_map(".").bytes(".").compile_fds(lazy)?;
 
     // For the benchmark only: the same protocol as everybody else has it, everything decoded.
     let plain = out.join("plain");
@@ -88,13 +92,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A message and bytes look the same on the wire, but bytes are neither decoded nor copied.
+/// A message and bytes look the same on the wire, but bytes are neither decoded nor copied. A list, because a message that is
+/// written in several parts is all of them merged, while of bytes the last would count.
 fn leave_structs_undecoded(file: &mut FileDescriptorProto) {
     for field in file.message_type.iter_mut().flat_map(|message| &mut message.field) {
         if field.type_name() == ".google.protobuf.Struct" {
             field.set_type(Type::Bytes);
             field.type_name = None;
-            field.proto3_optional = Some(true); // an empty message is not an absent one
+            field.set_label(Label::Repeated);
+            field.proto3_optional = None;
+            field.oneof_index = None;
         }
     }
 }

@@ -35,9 +35,12 @@ release:
 bench:
     cargo bench --bench commands --bench pipeline
 
-# The differential fuzzer of the edge; needs nightly and cargo-fuzz.
+# Each fuzz target for so long, from the committed corpus on; needs cargo-fuzz. What is new stays in target/fuzz.
 fuzz seconds="60":
-    cargo +nightly fuzz run structs -- -max_total_time={{ seconds }}
+    for target in object request input step document signature; do \
+        mkdir -p target/fuzz/$target && \
+        cargo fuzz run --sanitizer none $target target/fuzz/$target fuzz/corpus/$target -- -max_total_time={{ seconds }} -timeout=30 -max_len=65536 || exit 1; \
+    done
 
 # Licences, advisories, bans.
 deny:

@@ -1,11 +1,8 @@
-//! Any bytes, read as an object by us and by prost. Run with `cargo +nightly fuzz run object`.
+//! Any bytes, read as an object by us and by prost.
 
 #![no_main]
 
-use function_database::wire::Object;
-use libfuzzer_sys::fuzz_target;
+#[path = "../../tests/any_bytes/object.rs"]
+mod object;
 
-#[path = "../../src/wire/differential.rs"]
-mod differential;
-
-fuzz_target!(|bytes: &[u8]| differential::check(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| object::check(bytes));

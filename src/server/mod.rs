@@ -4,6 +4,7 @@
 //! This is where the clock is read, where a panic ends, where logs are written and calls are counted. Must not know what a step does, nor
 //! log any value out of a request.
 
+mod bounds;
 mod log;
 mod metrics;
 mod runner;
@@ -14,6 +15,7 @@ mod tests;
 pub use runner::Run;
 
 use crate::wire::proto::{self, function_runner_service_server::FunctionRunnerServiceServer};
+use bounds::{Bounded, LIMITS, Limits};
 use metrics::Metrics;
 use runner::Runner;
 use std::{
@@ -44,8 +46,6 @@ const MESSAGE_BYTES: usize = 16 << 20;
 const WINDOW_BYTES: u32 = 1 << 20;
 /// Calls at once on one connection, of which each of Crossplane's pods opens one.
 const CALLS: u32 = 64;
-/// How long a call may take, most of which is waiting for the request to arrive.
-const CALL_TIME: Duration = Duration::from_secs(60);
 /// After how long a silent peer is asked whether it still lives, and how long it has to answer.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How long calls may go on after the signal to end: less than the 30 s that Kubernetes waits.
@@ -124,6 +124,17 @@ pub async fn serve(
     run: Run,
     end: impl Future<Output = ()>,
 ) -> Result<(), Error> {
+    serve_within(LIMITS, listener, metrics, transport, run, end).await
+}
+
+async fn serve_within(
+    limits: Limits,
+    listener: TcpListener,
+    metrics: Option<TcpListener>,
+    transport: &Transport,
+    run: Run,
+    end: impl Future<Output = ()>,
+) -> Result<(), Error> {
     let address = listener.local_addr().map_err(start_error)?;
     let runner = Runner { run, metrics: Arc::new(Metrics::default()) };
     let counted = Arc::clone(&runner.metrics);
@@ -136,30 +147,22 @@ pub async fn serve(
             None => std::future::pending().await,
         }
     };
-    let serving = answered(listener, address, transport, runner, end);
+    let serving = async {
+        match transport {
+            Transport::Plaintext => {
+                tracing::warn!(%address, "serving without TLS: anyone may call");
+                answer(TcpIncoming::from(listener).with_nodelay(Some(true)), runner, limits, end).await
+            }
+            Transport::MutualTls { certificates } => {
+                let connections = tls::connections(listener, Certificates::load(certificates)?);
+                tracing::info!(%address, certificates = %certificates.display(), "serving");
+                answer(connections, runner, limits, end).await
+            }
+        }
+    };
     tokio::select! {
         result = serving => result,
         () = scrapes => Err(start_error("the port of metrics is closed")),
-    }
-}
-
-async fn answered(
-    listener: TcpListener,
-    address: SocketAddr,
-    transport: &Transport,
-    runner: Runner,
-    end: impl Future<Output = ()>,
-) -> Result<(), Error> {
-    match transport {
-        Transport::Plaintext => {
-            tracing::warn!(%address, "serving without TLS: anyone may call");
-            answer(TcpIncoming::from(listener).with_nodelay(Some(true)), runner, end).await
-        }
-        Transport::MutualTls { certificates } => {
-            let connections = tls::connections(listener, Certificates::load(certificates)?);
-            tracing::info!(%address, certificates = %certificates.display(), "serving");
-            answer(connections, runner, end).await
-        }
     }
 }
 
@@ -167,6 +170,7 @@ async fn answered(
 async fn answer<IO>(
     connections: impl Stream<Item = io::Result<IO>>,
     runner: Runner,
+    limits: Limits,
     end: impl Future<Output = ()>,
 ) -> Result<(), Error>
 where
@@ -197,10 +201,9 @@ where
         .max_concurrent_streams(CALLS)
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
-        .timeout(CALL_TIME)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
-        .add_service(runner)
+        .add_service(Bounded::new(runner, limits))
         .add_service(health)
         .add_service(reflection)
         .serve_with_incoming_shutdown(connections, end);

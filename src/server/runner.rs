@@ -138,10 +138,10 @@ mod tests {
         _ = tracing::subscriber::set_global_default(nowhere);
         let _logging = tracing::subscriber::set_default(subscriber);
 
-        let secret = || Some(Object::of(&json!({"kind": "Secret", "data": {"password": "hunter2"}})).into());
+        let secret = || Object::of(&json!({"kind": "Secret", "data": {"password": "hunter2"}})).into();
         let request = |tag: &str| proto::RunFunctionRequest {
             meta: Some(proto::RequestMeta { tag: tag.into(), ..Default::default() }),
-            input: Some(Object::of(&json!({"apiVersion": "v1", "kind": "Engines", "password": "hunter2"})).into()),
+            input: Object::of(&json!({"apiVersion": "v1", "kind": "Engines", "password": "hunter2"})).into(),
             observed: Some(proto::State {
                 composite: None,
                 resources: BTreeMap::from([(
@@ -178,12 +178,9 @@ mod tests {
     async fn counts_by_step_and_engine() {
         let composite = json!({"metadata": {"annotations": {ATTEMPT: "Background"}}, "spec": {"engine": "redis"}});
         let request = || proto::RunFunctionRequest {
-            input: Some(Object::of(&json!({"kind": "Report"})).into()),
+            input: Object::of(&json!({"kind": "Report"})).into(),
             observed: Some(proto::State {
-                composite: Some(proto::Resource {
-                    resource: Some(Object::of(&composite).into()),
-                    ..Default::default()
-                }),
+                composite: Some(proto::Resource { resource: Object::of(&composite).into(), ..Default::default() }),
                 resources: BTreeMap::new(),
             }),
             ..Default::default()

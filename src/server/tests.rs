@@ -1,21 +1,26 @@
 //! The server over loopback, as a client sees it.
 
-use super::{Error, Run, Transport, listen, serve};
+use super::bounds::{LIMITS, Limits};
+use super::{Error, Run, Transport, listen, serve, serve_within};
 use crate::wire::{
     Event, Object, Response, Severity,
+    codec::Codec,
     proto::{
         self, RunFunctionRequest, RunFunctionResponse, function_runner_service_client::FunctionRunnerServiceClient,
     },
 };
 use pretty_assertions::assert_eq;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
     fs,
     net::SocketAddr,
     path::Path,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 use tempfile::TempDir;
@@ -23,6 +28,7 @@ use tokio::{sync::oneshot, task::JoinHandle};
 use tokio_stream::StreamExt;
 use tonic::{
     Code,
+    codegen::http::uri::PathAndQuery,
     transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
 };
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
@@ -62,11 +68,17 @@ struct Serving {
 
 impl Serving {
     async fn start(transport: Transport) -> Serving {
+        Serving::within(LIMITS, transport).await
+    }
+
+    async fn within(limits: Limits, transport: Transport) -> Serving {
         let listener = listen(LOOPBACK).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (end, ended) = oneshot::channel();
-        let server =
-            tokio::spawn(async move { serve(listener, None, &transport, ECHO, async { _ = ended.await }).await });
+        let server = tokio::spawn(async move {
+            let ended = async { _ = ended.await };
+            serve_within(limits, listener, None, &transport, ECHO, ended).await
+        });
         Serving { address, end, server }
     }
 
@@ -91,8 +103,8 @@ impl Serving {
 async fn call(channel: &Channel, tag: &str, input: &str) -> Result<RunFunctionResponse, tonic::Status> {
     let request = RunFunctionRequest {
         meta: Some(proto::RequestMeta { tag: tag.into(), ..Default::default() }),
-        input: Some(Object::of(&json!({ "kind": input })).into()),
-        context: Some(Object::of(&json!({"passed": ["on"]})).into()),
+        input: Object::of(&json!({ "kind": input })).into(),
+        context: Object::of(&json!({"passed": ["on"]})).into(),
         ..Default::default()
     };
     let response = FunctionRunnerServiceClient::new(channel.clone()).run_function(request).await?;
@@ -110,9 +122,19 @@ impl Authority {
     }
 
     pub fn certify(&self) -> (String, String) {
+        self.sign(CertificateParams::new(["localhost".to_owned()]).unwrap())
+    }
+
+    /// What ended long ago.
+    fn certify_expired(&self) -> (String, String) {
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
+        self.sign(params)
+    }
+
+    fn sign(&self, params: CertificateParams) -> (String, String) {
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().signed_by(&key, &self.0).unwrap();
-        (certificate.pem(), key.serialize_pem())
+        (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
     }
 
     /// Writes what Crossplane mounts, as of that time.
@@ -154,7 +176,7 @@ async fn answers_in_plaintext() {
     let serving = Serving::start(Transport::Plaintext).await;
     let response = call(&serving.plaintext().await, "tag", "").await.unwrap();
     assert_eq!(response.meta.unwrap().tag, "tag");
-    assert_eq!(response.context, Some(Object::of(&json!({"passed": ["on"]})).into()));
+    assert_eq!(Object::from(response.context), Object::of(&json!({"passed": ["on"]})));
     assert_eq!(response.results[0].reason(), "Echo");
     serving.end().await;
 }
@@ -169,7 +191,58 @@ async fn answers_only_clients_of_the_authority() {
     let (certificate, key) = Authority::new().certify();
     let stranger = authority.trusted().identity(Identity::from_pem(certificate, key));
     serving.mutual_tls(stranger).await.unwrap_err();
+    let (certificate, key) = authority.certify_expired();
+    let late = authority.trusted().identity(Identity::from_pem(certificate, key));
+    serving.mutual_tls(late).await.unwrap_err();
     serving.mutual_tls(authority.client()).await.unwrap();
+    serving.end().await;
+}
+
+/// Some callers that go on until a call fails or it is over, on one connection or on a new one for each call. Out: how many
+/// calls were answered, and why the last was not.
+fn callers(serving: &Serving, tls: &ClientTlsConfig, over: &Arc<AtomicBool>) -> Vec<JoinHandle<(u32, Option<String>)>> {
+    let caller = |number: u32| {
+        let endpoint = Endpoint::from_shared(format!("https://{}", serving.address)).unwrap();
+        let (endpoint, over) = (endpoint.tls_config(tls.clone()).unwrap(), Arc::clone(over));
+        tokio::spawn(async move {
+            let mut channel = None;
+            for answered in 0.. {
+                if over.load(Ordering::Relaxed) {
+                    return (answered, None);
+                }
+                if channel.is_none() || number.is_multiple_of(2) {
+                    match endpoint.connect().await {
+                        Ok(connected) => channel = Some(connected),
+                        Err(error) => return (answered, Some(format!("no connection: {error:?}"))),
+                    }
+                }
+                if let Err(status) = call(channel.as_ref().unwrap(), "tag", "").await {
+                    return (answered, Some(format!("{:?}: {}", status.code(), status.message())));
+                }
+            }
+            unreachable!()
+        })
+    };
+    (0..6).map(caller).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_call_is_lost_while_certificates_rotate() {
+    let authority = Authority::new();
+    let (serving, folder) = serving_with(&authority).await;
+    let over = Arc::new(AtomicBool::new(false));
+    let callers = callers(&serving, &authority.client(), &over);
+    for second in 1..20 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        // One file after the other, so that a connection can see half of it.
+        authority.mount(folder.path(), SystemTime::UNIX_EPOCH + Duration::from_secs(second));
+    }
+    over.store(true, Ordering::Relaxed);
+    for caller in callers {
+        let (answered, lost) = caller.await.unwrap();
+        assert_eq!(lost, None);
+        assert!(answered > 10, "{answered}");
+    }
     serving.end().await;
 }
 
@@ -195,8 +268,101 @@ async fn uses_rotated_certificates_for_new_connections() {
 async fn a_silent_client_does_not_hold_up_others() {
     let authority = Authority::new();
     let (serving, _folder) = serving_with(&authority).await;
-    let _silent = tokio::net::TcpStream::connect(serving.address).await.unwrap();
-    serving.mutual_tls(authority.client()).await.unwrap();
+    // More than may shake hands at once.
+    let mut silent = vec![];
+    for _ in 0..100 {
+        silent.push(tokio::net::TcpStream::connect(serving.address).await.unwrap());
+    }
+    let soon = Duration::from_secs(5); // before any of those is given up
+    tokio::time::timeout(soon, serving.mutual_tls(authority.client())).await.unwrap().unwrap();
+    serving.end().await;
+}
+
+/// A call whose request never ends: it begins with a message of that tag, or with nothing.
+fn endless(channel: &Channel, tag: Option<String>) -> JoinHandle<Result<(), tonic::Status>> {
+    let channel = channel.clone();
+    tokio::spawn(async move {
+        let meta = |tag| Some(proto::RequestMeta { tag, ..Default::default() });
+        let first = tag.map(|tag| RunFunctionRequest { meta: meta(tag), ..Default::default() });
+        let messages = tokio_stream::iter(first).chain(tokio_stream::pending());
+        let path = PathAndQuery::from_static("/apiextensions.fn.proto.v1.FunctionRunnerService/RunFunction");
+        let mut grpc = tonic::client::Grpc::new(channel);
+        grpc.ready().await.unwrap();
+        let codec = Codec::<RunFunctionRequest, RunFunctionResponse>::default();
+        grpc.client_streaming(tonic::Request::new(messages), path, codec).await.map(drop)
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_client_is_given_up_and_holds_up_nobody() {
+    let limits = Limits { time: Duration::from_millis(500), ..LIMITS };
+    let serving = Serving::within(limits, Transport::Plaintext).await;
+    let channel = serving.plaintext().await;
+    let slow: Vec<_> = (0..20).map(|_| endless(&channel, None)).collect();
+    for channel in [channel, serving.plaintext().await] {
+        call(&channel, "quick", "").await.unwrap();
+    }
+    for slow in slow {
+        let status = slow.await.unwrap().unwrap_err();
+        assert_eq!((status.code(), status.message()), (Code::DeadlineExceeded, "the call was not over after 0.5 s"));
+    }
+    serving.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_on_their_way_are_bounded_over_all_connections() {
+    let limits = Limits { bytes: 1 << 20, ..LIMITS };
+    let serving = Serving::within(limits, Transport::Plaintext).await;
+    let mut on_their_way = vec![];
+    let refused = loop {
+        let channel = serving.plaintext().await;
+        on_their_way.push((endless(&channel, Some("x".repeat(200 << 10))), channel.clone()));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        if let Err(status) = call(&channel, &"x".repeat(200 << 10), "").await {
+            break status;
+        }
+        assert!(on_their_way.len() < 6, "a megabyte has no room for six");
+    };
+    let busy = (Code::Unavailable, "too many requests are on their way at once; call again");
+    assert_eq!((refused.code(), refused.message()), busy);
+    assert!(on_their_way.len() >= 3, "it has room for some: {}", on_their_way.len());
+    // Small ones have room still; and once the others are gone, large ones too.
+    let other = serving.plaintext().await;
+    call(&other, "small", "").await.unwrap();
+    on_their_way.iter().for_each(|(call, _)| call.abort());
+    drop(on_their_way);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    call(&other, &"x".repeat(900 << 10), "").await.unwrap();
+
+    // As many calls as there is room for, of which nothing has arrived yet.
+    let mut calls = vec![];
+    for _ in 0..2 {
+        let channel = serving.plaintext().await;
+        calls.extend((0..40).map(|_| endless(&channel, None)));
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let status = call(&other, "one too many", "").await.unwrap_err();
+    assert_eq!((status.code(), status.message()), busy);
+    calls.iter().for_each(JoinHandle::abort);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    call(&other, "small", "").await.unwrap();
+    serving.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refuses_a_request_of_too_many_parts() {
+    let serving = Serving::start(Transport::Plaintext).await;
+    let channel = serving.plaintext().await;
+    let ask = async |count: usize| {
+        let found = proto::Resource { resource: Object::of(&json!({"kind": "A"})).into(), ..Default::default() };
+        let required = BTreeMap::from([("all".into(), proto::Resources { items: vec![found; count] })]);
+        let request = RunFunctionRequest { required_resources: required, ..Default::default() };
+        FunctionRunnerServiceClient::new(channel.clone()).run_function(request).await
+    };
+    ask(40_000).await.unwrap();
+    let status = ask(60_000).await.unwrap_err();
+    let message = "the request has more than 100000 resources and parts of them; ask for fewer resources";
+    assert_eq!((status.code(), status.message()), (Code::ResourceExhausted, message));
     serving.end().await;
 }
 

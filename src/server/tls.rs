@@ -3,6 +3,7 @@
 
 use super::Error;
 use std::{
+    collections::VecDeque,
     fmt::Display,
     io,
     path::{Path, PathBuf},
@@ -11,7 +12,8 @@ use std::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, mpsc},
+    sync::mpsc,
+    task::AbortHandle,
 };
 use tokio_rustls::{
     TlsAcceptor,
@@ -30,7 +32,8 @@ use tokio_stream::wrappers::ReceiverStream;
 
 /// How long a client may take to prove itself.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
-/// How many clients may be at it at once; others wait to be accepted.
+/// How many clients may be at it at once; one more, and the one that has been at it the longest is let go: whoever means to
+/// prove itself has long done so.
 const HANDSHAKES: usize = 64;
 /// How long to wait after the system could not accept a connection, mostly for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -126,10 +129,9 @@ pub(super) fn connections(
     mut certificates: Certificates,
 ) -> ReceiverStream<io::Result<TlsStream<TcpStream>>> {
     let (ready, connections) = mpsc::channel(HANDSHAKES);
-    let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
     tokio::spawn(async move {
+        let mut handshakes: VecDeque<AbortHandle> = VecDeque::new();
         loop {
-            let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await else { return };
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 () = ready.closed() => return,
@@ -144,13 +146,19 @@ pub(super) fn connections(
             };
             let acceptor = TlsAcceptor::from(certificates.current());
             let ready = ready.clone();
-            tokio::spawn(async move {
+            handshakes.retain(|handshake| !handshake.is_finished());
+            if handshakes.len() == HANDSHAKES
+                && let Some(oldest) = handshakes.pop_front()
+            {
+                oldest.abort();
+            }
+            let handshake = tokio::spawn(async move {
                 match shake_hands(acceptor, stream).await {
                     Ok(stream) => _ = ready.send(Ok(stream)).await, // fails only when the server has ended
                     Err(error) => tracing::warn!(%peer, %error, "refused a client"),
                 }
-                drop(permit);
             });
+            handshakes.push_back(handshake.abort_handle());
         }
     });
     ReceiverStream::new(connections)

@@ -63,6 +63,14 @@ fn next<'de>(rest: &mut &'de [u8]) -> Result<Option<(u32, Payload<'de>)>, Error>
     Ok(Some((tag, payload)))
 }
 
+/// Takes the next field off `rest`, with its tag and its bytes, which it may have none of. Nothing where none can be read.
+pub(super) fn part<'de>(rest: &mut &'de [u8]) -> Option<(u32, &'de [u8])> {
+    match next(rest).ok()?? {
+        (tag, Payload::Bytes(bytes)) => Some((tag, bytes)),
+        (tag, _) => Some((tag, &[])),
+    }
+}
+
 /// Takes a length off `rest`, or nothing. This and the next two stand in the innermost loops of every step.
 #[inline(always)]
 fn length(rest: &mut &[u8]) -> Option<usize> {

@@ -23,7 +23,7 @@ pub fn decode(request: proto::RunFunctionRequest) -> Request {
             required_resources: can(proto::Capability::RequiredResources),
         },
         tag: meta.tag,
-        input: request.input.map(Object::from),
+        input: Some(request.input).filter(|parts| !parts.is_empty()).map(Object::from),
         composite: object(observed.composite.unwrap_or_default()),
         // Collected: they are in order already, and many.
         observed: observed.resources.into_iter().map(|(name, resource)| (Key(name), object(resource))).collect(),
@@ -35,7 +35,7 @@ pub fn decode(request: proto::RunFunctionRequest) -> Request {
                 .map(|(name, resource)| (Key(name), desired_resource(resource)))
                 .collect(),
         },
-        context: Context(request.context.unwrap_or_default().into()),
+        context: Context(request.context.into()),
         required: map(required
             .into_iter()
             .map(|(name, resources)| (name, resources.items.into_iter().map(object).collect()))),
@@ -43,7 +43,7 @@ pub fn decode(request: proto::RunFunctionRequest) -> Request {
 }
 
 fn object(resource: proto::Resource) -> Object {
-    resource.resource.unwrap_or_default().into()
+    resource.resource.into()
 }
 
 fn desired_resource(resource: proto::Resource) -> DesiredResource {
@@ -52,11 +52,7 @@ fn desired_resource(resource: proto::Resource) -> DesiredResource {
         proto::Ready::True => Ready::True,
         proto::Ready::False => Ready::False,
     };
-    DesiredResource {
-        object: resource.resource.unwrap_or_default().into(),
-        ready,
-        connection_details: resource.connection_details,
-    }
+    DesiredResource { object: resource.resource.into(), ready, connection_details: resource.connection_details }
 }
 
 /// Writes what Crossplane understands.
@@ -71,7 +67,7 @@ pub fn encode(response: Response) -> proto::RunFunctionResponse {
             resources: map(desired.resources.into_iter().map(|(Key(name), desired)| (name, resource(desired)))),
         }),
         results: events.into_iter().map(event).collect(),
-        context: Some(context.0.into()).filter(|context: &Bytes| !context.is_empty()),
+        context: parts(context.0),
         requirements: Some(requirements).filter(|requirements| !requirements.is_empty()).map(|requirements| {
             proto::Requirements {
                 resources: map(requirements.into_iter().map(|(name, wanted)| (name, selector(wanted)))),
@@ -79,7 +75,7 @@ pub fn encode(response: Response) -> proto::RunFunctionResponse {
             }
         }),
         conditions: conditions.into_iter().map(condition).collect(),
-        output: None,
+        output: vec![],
     }
 }
 
@@ -95,10 +91,15 @@ fn resource(desired: DesiredResource) -> proto::Resource {
         Ready::False => proto::Ready::False,
     };
     proto::Resource {
-        resource: Some(desired.object.into()).filter(|object: &Bytes| !object.is_empty()),
+        resource: parts(desired.object),
         connection_details: desired.connection_details,
         ready: ready.into(),
     }
+}
+
+/// An object without entries is left out.
+fn parts(object: Object) -> Vec<Bytes> {
+    if object.is_empty() { vec![] } else { object.into() }
 }
 
 fn event(event: Event) -> proto::Result {
@@ -154,7 +155,7 @@ mod tests {
     fn desired() -> proto::State {
         proto::State {
             composite: Some(proto::Resource {
-                resource: Some(Object::of(&json!({"status": {"phase": "Ready"}})).into()),
+                resource: Object::of(&json!({"status": {"phase": "Ready"}})).into(),
                 connection_details: BTreeMap::from([("host".into(), Bytes::from_static(b"db"))]),
                 ready: 1,
             }),
@@ -162,7 +163,7 @@ mod tests {
                 (
                     "a".into(),
                     proto::Resource {
-                        resource: Some(Object::of(&json!({"kind": "A"})).into()),
+                        resource: Object::of(&json!({"kind": "A"})).into(),
                         ready: 2,
                         ..Default::default()
                     },
@@ -183,7 +184,7 @@ mod tests {
         let request = request(&proto::RunFunctionRequest {
             meta: Some(proto::RequestMeta { tag: "tag".into(), capabilities: vec![1, 2, 99] }),
             desired: Some(desired()),
-            context: Some(context.clone().into()),
+            context: context.clone().into(),
             ..Default::default()
         });
         assert_eq!(request.capabilities, Capabilities { advertised: true, required_resources: true });
@@ -191,7 +192,7 @@ mod tests {
         let response = encode(Response::to(&request));
         assert_eq!(response.meta, Some(proto::ResponseMeta { tag: "tag".into(), ttl: None }));
         assert_eq!(response.desired, Some(desired()));
-        assert_eq!(response.context, Some(context.into()));
+        assert_eq!(response.context, Vec::<Bytes>::from(context));
         assert_eq!(response.requirements, None);
     }
 
@@ -202,16 +203,13 @@ mod tests {
         assert!(request.composite.is_empty() && request.input.is_none());
         let response = encode(Response::to(&request));
         assert_eq!(response.desired, Some(proto::State::default()));
-        assert_eq!(response.context, None);
+        assert_eq!(response.context, Vec::<Bytes>::new());
     }
 
     #[test]
     fn required_resources_go_before_extra_resources() {
         let found = |kind: &str| proto::Resources {
-            items: vec![proto::Resource {
-                resource: Some(Object::of(&json!({"kind": kind})).into()),
-                ..Default::default()
-            }],
+            items: vec![proto::Resource { resource: Object::of(&json!({"kind": kind})).into(), ..Default::default() }],
         };
         let check = |required: &[(&str, proto::Resources)],
                      extra: &[(&str, proto::Resources)],

@@ -6,6 +6,7 @@
 //!
 //! Must not know what a database is, and must not panic on any bytes.
 
+pub mod codec;
 mod embed;
 mod error;
 mod field;
@@ -14,8 +15,6 @@ mod message;
 mod object;
 mod read;
 mod write;
-#[cfg(test)]
-mod differential;
 
 pub use error::Undecodable;
 pub use message::{decode, encode};

@@ -158,9 +158,20 @@ impl From<Bytes> for Object {
     }
 }
 
-impl From<Object> for Bytes {
-    fn from(object: Object) -> Bytes {
-        object.0
+/// The same, in the parts in which they were sent: those of a message that is written in several are merged by laying one
+/// behind the other.
+impl From<Vec<Bytes>> for Object {
+    fn from(mut parts: Vec<Bytes>) -> Object {
+        if parts.len() > 1 {
+            return Object(parts.concat().into());
+        }
+        Object(parts.pop().unwrap_or_default())
+    }
+}
+
+impl From<Object> for Vec<Bytes> {
+    fn from(object: Object) -> Vec<Bytes> {
+        vec![object.0]
     }
 }
 

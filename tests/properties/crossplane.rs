@@ -1,8 +1,9 @@
 //! Crossplane's part, in protobuf: every step with what the one before left. In: a [`World`]. Out: each request and response.
 
-use crate::answer;
-use crate::world::{World, key};
-use function_database::wire::{Object, Selector, proto};
+use super::world::{World, key};
+use function_database::pipeline;
+use function_database::wire::{self, Object, Selector, proto};
+use jiff::Timestamp;
 use proto::resource_selector::Match;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -12,21 +13,21 @@ use std::collections::BTreeMap;
 pub fn run(
     world: &World,
     before: impl Fn(&proto::RunFunctionRequest) -> proto::RunFunctionRequest,
-    look: impl Fn(&proto::RunFunctionRequest, &proto::RunFunctionResponse),
+    mut look: impl FnMut(&proto::RunFunctionRequest, &proto::RunFunctionResponse),
 ) {
     let resources = world.observed.iter().map(|value| (key(value).to_owned(), resource(value))).collect();
     let mut claim = world.claim.clone();
     claim["metadata"]["uid"] = function_database::render::UID.into();
     let observed = proto::State { composite: Some(resource(&claim)), resources };
-    let (mut desired, mut context) = (None, None);
+    let (mut desired, mut context) = (None, vec![]);
     for step in &world.composition.steps {
         let capabilities = vec![proto::Capability::Capabilities.into(), proto::Capability::RequiredResources.into()];
         let mut request = before(&proto::RunFunctionRequest {
             meta: Some(proto::RequestMeta { tag: step.name.clone(), capabilities }),
-            input: Some(step.input.clone().into()),
+            input: step.input.clone().into(),
             observed: Some(observed.clone()),
             desired: desired.take(),
-            context: context.take(),
+            context: std::mem::take(&mut context),
             ..Default::default()
         });
         let mut response = proto::RunFunctionResponse::default();
@@ -36,7 +37,7 @@ pub fn run(
             let all: BTreeMap<String, proto::ResourceSelector> = own.chain(asked).collect();
             let found = all.into_iter().map(|(name, selector)| (name, find(world, &selector)));
             request.required_resources = found.collect();
-            response = answer(request.clone(), world);
+            response = answer(request.clone(), world.now);
         }
         if response.results.iter().any(|result| result.severity() == proto::Severity::Fatal) {
             return;
@@ -46,8 +47,13 @@ pub fn run(
     }
 }
 
+/// What the function answers.
+pub fn answer(request: proto::RunFunctionRequest, now: Timestamp) -> proto::RunFunctionResponse {
+    wire::encode(pipeline::run(&wire::decode(request), now))
+}
+
 fn resource(value: &Value) -> proto::Resource {
-    proto::Resource { resource: Some(Object::of(value).into()), ..Default::default() }
+    proto::Resource { resource: Object::of(value).into(), ..Default::default() }
 }
 
 fn wanted(selector: &Selector) -> proto::ResourceSelector {

@@ -9,9 +9,9 @@ mod crossplane;
 mod world;
 
 use cases::cases;
-use function_database::pipeline;
+use crossplane::answer;
 use function_database::render::Rendered;
-use function_database::wire::{self, Object, proto};
+use function_database::wire::{Object, proto};
 use pretty_assertions::assert_eq;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -189,18 +189,18 @@ proptest! {
                 let mut request = request.clone();
                 let desired = request.desired.get_or_insert_default();
                 for (name, object) in &others {
-                    let resource = proto::Resource { resource: Some(object.clone().into()), ready: 1, ..Default::default() };
+                    let resource = proto::Resource { resource: object.clone().into(), ready: 1, ..Default::default() };
                     desired.resources.insert(name.clone(), resource);
                 }
-                let earlier = Object::from(request.context.clone().unwrap_or_default());
-                request.context = Some(earlier.merge(&foreign).into());
+                let earlier = Object::from(request.context.clone());
+                request.context = earlier.merge(&foreign).into();
                 request
             },
             |request, response| {
                 let desired = response.desired.clone().unwrap_or_default();
                 for (name, object) in &others {
                     let passed = &desired.resources[name];
-                    assert_eq!((passed.resource.clone(), passed.ready), (Some(object.clone().into()), 1), "{name}");
+                    assert_eq!((passed.resource.clone(), passed.ready), (object.clone().into(), 1), "{name}");
                 }
                 let (before, after) = (values(&request.context), values(&response.context));
                 for (name, value) in before.as_object().into_iter().flatten() {
@@ -208,7 +208,7 @@ proptest! {
                         assert_eq!(&after[name], value, "{name}");
                     }
                 }
-                let again = answer(request.clone(), &world).encode_to_vec();
+                let again = answer(request.clone(), world.now).encode_to_vec();
                 assert_eq!(response.encode_to_vec(), again);
             },
         );
@@ -228,7 +228,7 @@ proptest! {
                 }
             }
             if let Ok(request) = proto::RunFunctionRequest::decode(&bytes[..]) {
-                answer(request, &READY);
+                answer(request, READY.now);
             }
         });
     }
@@ -241,8 +241,8 @@ proptest! {
             let document = if input { &mut request.input } else { &mut request.context };
             let mut garbled = values(document);
             replace(&mut garbled, place, &value);
-            *document = Some(Object::of(&garbled).into());
-            let response = answer(request, &READY);
+            *document = Object::of(&garbled).into();
+            let response = answer(request, READY.now);
             for result in response.results.iter().filter(|result| result.severity() == proto::Severity::Fatal) {
                 assert!(!result.message.is_empty() && !result.reason().is_empty(), "{result:?}");
             }
@@ -250,11 +250,154 @@ proptest! {
     }
 }
 
-fn answer(request: proto::RunFunctionRequest, world: &World) -> proto::RunFunctionResponse {
-    wire::encode(pipeline::run(&wire::decode(request), world.now))
+fn values(object: &[bytes::Bytes]) -> Value {
+    let object = Object::from(object.to_vec());
+    object.decode("document").expect("it was made of JSON")
 }
 
-fn values(object: &Option<bytes::Bytes>) -> Value {
-    let object = Object::from(object.clone().unwrap_or_default());
-    object.decode("document").expect("it was made of JSON")
+/// The request as an encoder writes it that goes through maps backwards.
+fn backwards(request: &proto::RunFunctionRequest) -> proto::RunFunctionRequest {
+    let turn = |parts: &mut Vec<bytes::Bytes>| {
+        if !parts.is_empty() {
+            *parts = vec![object_backwards(&values(parts)).into()];
+        }
+    };
+    let mut request = request.clone();
+    turn(&mut request.input);
+    turn(&mut request.context);
+    for state in request.observed.iter_mut().chain(&mut request.desired) {
+        let resources = state.composite.iter_mut().chain(state.resources.values_mut());
+        resources.for_each(|resource| turn(&mut resource.resource));
+    }
+    for found in request.required_resources.values_mut() {
+        found.items.reverse();
+        found.items.iter_mut().for_each(|resource| turn(&mut resource.resource));
+    }
+    request
+}
+
+/// A `google.protobuf.Struct`, its last entry first.
+fn object_backwards(object: &Value) -> Vec<u8> {
+    let put = |number: u32, content: &[u8], bytes: &mut Vec<u8>| {
+        prost::encoding::bytes::encode(number, &content.to_vec(), bytes);
+    };
+    let mut bytes = vec![];
+    for (name, value) in object.as_object().into_iter().flatten().rev() {
+        let mut entry = vec![];
+        put(1, name.as_bytes(), &mut entry);
+        put(2, &value_backwards(value), &mut entry);
+        put(1, &entry, &mut bytes);
+    }
+    bytes
+}
+
+/// A `google.protobuf.Value` of such.
+fn value_backwards(value: &Value) -> Vec<u8> {
+    use prost_types::{Value as Wire, value::Kind};
+    let leaf = |kind| Wire { kind: Some(kind) }.encode_to_vec();
+    let mut bytes = vec![];
+    match value {
+        Value::Null => return leaf(Kind::NullValue(0)),
+        Value::Bool(truth) => return leaf(Kind::BoolValue(*truth)),
+        Value::Number(number) => return leaf(Kind::NumberValue(number.as_f64().unwrap())),
+        Value::String(text) => return leaf(Kind::StringValue(text.clone())),
+        Value::Object(_) => prost::encoding::bytes::encode(5, &object_backwards(value), &mut bytes),
+        Value::Array(items) => {
+            let mut list = vec![];
+            items.iter().for_each(|item| prost::encoding::bytes::encode(1, &value_backwards(item), &mut list));
+            prost::encoding::bytes::encode(6, &list, &mut bytes);
+        }
+    }
+    bytes
+}
+
+/// On every operator: what the function composed, observed again, changes nothing; and neither does the order of anything.
+#[test]
+fn its_own_output_changes_nothing_in_whatever_order() {
+    for (operator, mut world) in World::of_each_operator() {
+        let once = world.run();
+        assert_eq!(once.fatal, None, "{operator}");
+        assert!(once.resources == world.observed, "{operator}: its own output, observed again, changes something");
+        let answers = |world: &World, before: fn(&proto::RunFunctionRequest) -> proto::RunFunctionRequest| {
+            let mut answers = vec![];
+            crossplane::run(world, before, |_, response| answers.push(response.encode_to_vec()));
+            answers
+        };
+        let expected = answers(&world, Clone::clone);
+        assert_eq!(expected.len(), 5, "{operator}");
+        // The context is merged from what came, so that only the meaning of the answers is the same.
+        let meaning = |answers: Vec<Vec<u8>>| -> Vec<Value> {
+            let read = |bytes: Vec<u8>| proto::RunFunctionResponse::decode(&bytes[..]).unwrap();
+            let desired = |response: proto::RunFunctionResponse| {
+                let resources = response.desired.unwrap_or_default().resources.into_iter();
+                let resources = resources.map(|(key, resource)| (key, values(&resource.resource)));
+                json!([values(&response.context), resources.collect::<serde_json::Map<_, _>>()])
+            };
+            answers.into_iter().map(|bytes| desired(read(bytes))).collect()
+        };
+        assert!(meaning(expected.clone()) == meaning(answers(&world, backwards)), "{operator}: entries backwards");
+        world.observed.reverse();
+        world.cluster.reverse();
+        assert!(expected == answers(&world, Clone::clone), "{operator}: resources backwards");
+    }
+}
+
+/// A step that Crossplane runs once more, with what it left itself, leaves the same.
+#[test]
+fn a_step_that_runs_twice_leaves_the_same() {
+    let once = READY.run();
+    for step in 0..READY.composition.steps.len() {
+        let mut world = READY.clone();
+        world.composition.steps.insert(step, world.composition.steps[step].clone());
+        let twice = world.run();
+        assert_eq!(twice.fatal, None, "step {step}");
+        assert!(once.resources == twice.resources, "step {step}");
+        assert_eq!(once.conditions, twice.conditions, "step {step}");
+    }
+}
+
+/// What an earlier step left gets lost on the way, whole, by one document or in the middle: nothing is lost, nothing else runs.
+#[test]
+fn a_truncated_context_loses_nothing() {
+    let names = ["whole", "half", "plan", "quota", "gate", "facts", "integrations", "conditions"];
+    let (mut ended, mut stopped) = (0, 0);
+    for at in 0..READY.composition.steps.len() {
+        for what in names {
+            let name = READY.composition.steps[at].name.clone();
+            let before = |request: &proto::RunFunctionRequest| {
+                let mut request = request.clone();
+                if request.meta.as_ref().is_some_and(|meta| meta.tag == name) {
+                    let context = Object::from(request.context.clone());
+                    request.context = match what {
+                        "whole" => vec![],
+                        "half" => {
+                            let bytes: bytes::Bytes = Vec::<bytes::Bytes>::from(context).concat().into();
+                            vec![bytes.slice(..bytes.len() / 2)]
+                        }
+                        document => {
+                            context.merge(&Object::of(&json!({format!("db.platform.io/{document}"): null}))).into()
+                        }
+                    };
+                }
+                request
+            };
+            let mut last = None;
+            let mut steps = 0;
+            crossplane::run(&READY, before, |_, response| {
+                steps += 1;
+                last = response.desired.clone();
+            });
+            if steps < READY.composition.steps.len() {
+                stopped += 1;
+                continue;
+            }
+            ended += 1;
+            let desired = last.unwrap_or_default().resources;
+            for observed in READY.observed.iter().filter(|value| bytes_of_data(value).is_some()) {
+                let stays = values(&desired[key(observed)].resource);
+                assert_eq!((identity(&stays), &stays["spec"]), (identity(observed), &RUNS["spec"]), "{name} {what}");
+            }
+        }
+    }
+    assert!(ended > 0 && stopped > 0, "{ended} went on, {stopped} stopped");
 }

@@ -2,11 +2,14 @@
 //! strategies for the [`Damage`] that is done to it.
 
 use function_database::render::{Composition, KEY, Rendered, render};
+use function_database::wire::Object;
 use jiff::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 pub const STATEFUL: &str = "db.platform.io/stateful";
 
@@ -34,6 +37,38 @@ impl World {
             cluster,
             now: "2026-11-21T12:00:00Z".parse().unwrap(),
         }
+    }
+
+    /// By engine and operator: the golden case `everything`, as it stands once it was composed. Nobody needs to approve.
+    pub fn of_each_operator() -> BTreeMap<String, World> {
+        let mut golden = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("tests/golden"));
+        let golden = golden.find(|folder| folder.is_dir()).unwrap();
+        let folders = |folder: &Path| -> Vec<PathBuf> {
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect()
+        };
+        let operators = folders(&golden).into_iter().flat_map(|engine| folders(&engine));
+        let with_everything = operators.filter(|operator| operator.join("everything").is_dir());
+        with_everything
+            .map(|operator| {
+                let read = |file: &str| {
+                    yaml(&std::fs::read_to_string(operator.join("everything").join(file)).unwrap_or_default())
+                };
+                let mut world = World {
+                    claim: read("claim.yaml").remove(0),
+                    observed: vec![],
+                    cluster: read("cluster.yaml"),
+                    ..World::ready()
+                };
+                for step in world.composition.steps.iter_mut().filter(|step| step.name == "production-approval") {
+                    step.input = step.input.merge(&Object::of(&json!({"spec": {"environments": []}})));
+                }
+                // What the gate learns from what is there stands in the record from the next run on.
+                for _ in 0..2 {
+                    world.observed = world.run().resources;
+                }
+                (operator.strip_prefix(&golden).unwrap().display().to_string(), world)
+            })
+            .collect()
     }
 
     pub fn run(&self) -> Rendered {

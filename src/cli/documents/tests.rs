@@ -1,11 +1,19 @@
 //! What users write, and what is read.
 
+#[path = "../../../tests/support/corpus.rs"]
+mod corpus;
+
 use super::*;
 use pretty_assertions::assert_eq;
 use serde_json::json;
 
 fn parse(text: &str) -> Files {
     Files::of(vec![Ok(("f".into(), text.into()))])
+}
+
+#[test]
+fn what_fuzzing_found() {
+    corpus::play("document", any_text::check);
 }
 
 #[test]

@@ -1,0 +1,144 @@
+//! gRPC's messages. In: the bytes of a message, whole. Out: the message, or a status. A request of too many parts is refused
+//! before it is decoded: what takes two bytes on the wire can take fifty in memory.
+//!
+//! Must not look into objects: whoever reads them has limits of its own.
+
+use super::field;
+use super::proto::{RunFunctionRequest, RunFunctionResponse};
+use prost::bytes::Buf;
+use std::marker::PhantomData;
+use tonic::Status;
+use tonic::codec::{self, BufferSettings, DecodeBuf};
+use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
+
+/// How many fields a request may have, those of objects not counted: a resource is about four. Twenty times what five hundred
+/// observed and desired resources come to.
+pub(super) const PARTS: usize = 100_000;
+
+/// Prost's, with a look at what comes in.
+pub struct Codec<T, U>(PhantomData<(T, U)>);
+
+impl<T, U> Default for Codec<T, U> {
+    fn default() -> Self {
+        Codec(PhantomData)
+    }
+}
+
+impl<T, U> codec::Codec for Codec<T, U>
+where
+    T: prost::Message + Send + 'static,
+    U: Bounded + Send + 'static,
+{
+    type Encode = T;
+    type Decode = U;
+    type Encoder = ProstEncoder<T>;
+    type Decoder = Decoder<U>;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        ProstCodec::<T, U>::default().encoder()
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        Decoder(ProstCodec::<T, U>::default().decoder())
+    }
+}
+
+pub struct Decoder<U>(ProstDecoder<U>);
+
+impl<U: Bounded> codec::Decoder for Decoder<U> {
+    type Item = U;
+    type Error = Status;
+
+    fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
+        // tonic hands over a message in one piece.
+        match U::has_too_many_parts(bytes.chunk()) {
+            false => self.0.decode(bytes),
+            true => Err(Status::resource_exhausted(format!(
+                "the request has more than {PARTS} resources and parts of them; ask for fewer resources"
+            ))),
+        }
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        self.0.buffer_settings()
+    }
+}
+
+/// A message that says of its bytes whether decoding them would take too much.
+pub trait Bounded: prost::Message + Default {
+    fn has_too_many_parts(bytes: &[u8]) -> bool;
+}
+
+impl Bounded for RunFunctionRequest {
+    fn has_too_many_parts(bytes: &[u8]) -> bool {
+        let mut left = PARTS;
+        !Shape::Request.fits(bytes, &mut left)
+    }
+}
+
+/// Only who calls decodes it, and nobody here calls but tests.
+impl Bounded for RunFunctionResponse {
+    fn has_too_many_parts(_: &[u8]) -> bool {
+        false
+    }
+}
+
+/// Which message some bytes are. An entry of a map is a message, whose key is 1 and whose value is 2.
+#[derive(Clone, Copy)]
+enum Shape {
+    Request,
+    Meta,
+    State,
+    ResourceEntry,
+    Resource,
+    ResourcesEntry,
+    Resources,
+    CredentialsEntry,
+    Credentials,
+    CredentialData,
+    SchemaEntry,
+    Schema,
+    /// One number in each byte, at most.
+    Numbers,
+}
+
+impl Shape {
+    /// What the field of that number is, where it has parts of its own.
+    fn inside(self, tag: u32) -> Option<Shape> {
+        Some(match (self, tag) {
+            (Shape::Request, 1) => Shape::Meta,
+            (Shape::Request, 2 | 3) => Shape::State,
+            (Shape::Request, 6 | 8) => Shape::ResourcesEntry,
+            (Shape::Request, 7) => Shape::CredentialsEntry,
+            (Shape::Request, 9) => Shape::SchemaEntry,
+            (Shape::Meta, 2) => Shape::Numbers,
+            (Shape::State, 1) | (Shape::ResourceEntry, 2) | (Shape::Resources, 1) => Shape::Resource,
+            (Shape::State, 2) => Shape::ResourceEntry,
+            (Shape::ResourcesEntry, 2) => Shape::Resources,
+            (Shape::CredentialsEntry, 2) => Shape::Credentials,
+            (Shape::Credentials, 1) => Shape::CredentialData,
+            (Shape::SchemaEntry, 2) => Shape::Schema,
+            _ => return None,
+        })
+    }
+
+    /// Takes what the message has off what is `left`. What cannot be read ends it: decoding says what is wrong.
+    fn fits(self, bytes: &[u8], left: &mut usize) -> bool {
+        if matches!(self, Shape::Numbers) {
+            return take(left, bytes.len());
+        }
+        let mut rest = bytes;
+        while let Some((tag, content)) = field::part(&mut rest) {
+            if !take(left, 1) || self.inside(tag).is_some_and(|inside| !inside.fits(content, left)) {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+fn take(left: &mut usize, parts: usize) -> bool {
+    let enough = *left >= parts;
+    *left = left.saturating_sub(parts);
+    enough
+}
