@@ -117,9 +117,9 @@ pub trait Operator {
         None
     }
 
-    /// How its object for a restore over the data of a generation stands. None: there is none.
-    fn overwrites(&self, _generation: &Generation, _observed: &Observed) -> Result<Option<BackupRun>, Undecodable> {
-        Ok(None)
+    /// How a restore over the data of a generation stands, as its object says.
+    fn overwrites(&self, _restore: &Object) -> Result<BackupRun, Undecodable> {
+        Ok(BackupRun::Running)
     }
 
     /// How such a backup stands, as it says itself.

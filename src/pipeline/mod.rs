@@ -177,7 +177,11 @@ fn deliver(request: &Request, response: &mut Response, generation: &Generation, 
         let retention = retention.as_ref().filter(|_| stays(&resource));
         let Resource { key, object, .. } = resource;
         let object = delivery::wrap(&terms.delivery, &terms.database, &key, object);
-        desire(request, response, key, retention.map_or_else(|| object.clone(), |patch| object.merge(patch)));
+        let object = match retention {
+            Some(patch) => object.merge(patch),
+            None => object,
+        };
+        desire(request, response, key, object);
     }
 }
 

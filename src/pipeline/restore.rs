@@ -12,7 +12,7 @@ use crate::gate::overwrite;
 use crate::gate::restore::{self, Origin, Seen};
 use crate::observed::{Answer, Observed, Question};
 use crate::operators::{self, BackupRun, GENERATION, LINEAGE, Restores, STATEFUL, State, VERSION, rotation};
-use crate::wire::Object;
+use crate::wire::{Key, Object};
 
 /// Where the data comes from; `None`: Crossplane has not answered yet.
 pub fn origin(
@@ -107,9 +107,11 @@ pub fn completed(from: &Generation, origin: &Origin, observed: &Observed) -> Opt
 /// A restore over the data that serves, a step further: by what a run before has remembered.
 pub fn overwritten(evidence: &Evidence, record: Record, wanted: Option<&Plan>) -> Record {
     let record = overwrite::accepted(record, wanted);
+    let Some(overwrite) = &record.serving.overwrite else { return record };
     let operator = operators::of(record.serving.plan.terms.operator);
+    let restore = evidence.observed.composed.get(&Key(record.serving.key(&overwrite.part())));
     // What cannot be read is there.
-    let run = operator.overwrites(&record.serving, &evidence.observed).unwrap_or(Some(BackupRun::Running));
+    let run = restore.map(|restore| operator.overwrites(restore).unwrap_or(BackupRun::Running));
     overwrite::advanced(record, run)
 }
 

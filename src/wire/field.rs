@@ -149,6 +149,11 @@ impl<'de> Parts<'de> {
         }
     }
 
+    /// How many bytes the message has.
+    pub fn len(&self) -> usize {
+        self.iter().map(<[u8]>::len).sum()
+    }
+
     /// The bytes of the message, copied.
     pub fn to_vec(&self) -> Vec<u8> {
         self.iter().flatten().copied().collect()

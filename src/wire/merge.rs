@@ -10,8 +10,7 @@ use std::cmp::Ordering;
 
 /// The bytes of `object` after `patch`, with sorted entries at every level that the patch names.
 pub(super) fn patched(object: &Parts<'_>, patch: &Parts<'_>) -> Result<Vec<u8>, Error> {
-    let length = |parts: &Parts<'_>| parts.iter().map(<[u8]>::len).sum::<usize>();
-    let mut bytes = Vec::with_capacity(length(object) + length(patch));
+    let mut bytes = Vec::with_capacity(object.len() + patch.len());
     apply(&mut bytes, object, patch, DEPTH)?;
     Ok(bytes)
 }
@@ -45,7 +44,7 @@ fn apply(bytes: &mut Vec<u8>, object: &Parts<'_>, patch: &Parts<'_>, depth: usiz
 }
 
 fn copy(bytes: &mut Vec<u8>, entry: &Entry<'_>) {
-    field::begin_entry(bytes, entry.name, entry.value.iter().map(<[u8]>::len).sum());
+    field::begin_entry(bytes, entry.name, entry.value.len());
     entry.value.iter().for_each(|part| bytes.extend_from_slice(part));
 }
 

@@ -1,23 +1,14 @@
 //! The signature of an approval. In: any bytes, as a signature with or without its armour. Out: nothing, or a panic.
 
-use function_database::api::approval::{ApprovalSpec, Decision, OperationKind};
+use function_database::api::approval::ApprovalSpec;
 use function_database::api::input::Signer;
 use function_database::gate::signature;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 
 /// What the committed signatures were made for.
-static SPEC: LazyLock<ApprovalSpec> = LazyLock::new(|| ApprovalSpec {
-    database: "orders".into(),
-    operation: OperationKind::Change,
-    digest: "5f".repeat(32),
-    decision: Decision::Approved,
-    approver: "anna".into(),
-    reason: Some("Größer \"now\"\tplease\n".into()),
-    ticket: Some("CHG-7".into()),
-    expires: "2026-11-28T00:00:00Z".into(),
-    signature: None,
-});
+static SPEC: LazyLock<ApprovalSpec> =
+    LazyLock::new(|| serde_json::from_str(include_str!("../signed.json")).expect("it is committed"));
 
 /// The keys of the committed signatures, all of one person.
 static SIGNERS: LazyLock<Vec<Signer>> = LazyLock::new(|| {

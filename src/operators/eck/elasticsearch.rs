@@ -15,9 +15,9 @@ use crate::operators::backup_job::{from_secret, text};
 use crate::operators::facts::labels;
 use crate::operators::{DATABASE, Holds, Resource, certificate, pods, resource};
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, LocalObjectReference, PodSpec, PodTemplateSpec, ProjectedVolumeSource,
-    ResourceRequirements, SecurityContext, ServiceAccountTokenProjection, Volume, VolumeMount, VolumeProjection,
-    VolumeResourceRequirements,
+    Container, ContainerPort, LocalObjectReference, PersistentVolumeClaimSpec, PodSpec, PodTemplateSpec,
+    ProjectedVolumeSource, ResourceRequirements, SecurityContext, ServiceAccountTokenProjection, Volume, VolumeMount,
+    VolumeProjection,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
@@ -58,11 +58,7 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
             pod_template: template(generation, settings),
             volume_claim_templates: [VolumeClaim {
                 metadata: Named { name: VOLUME },
-                spec: VolumeClaimSpec {
-                    access_modes: ["ReadWriteOnce"],
-                    storage_class_name: terms.storage_class.as_deref(),
-                    resources: pods::storage(terms.storage),
-                },
+                spec: pods::volume_claim(terms, terms.storage),
             }],
         }],
         secure_settings: terms.backup.iter().filter_map(keys).collect(),
@@ -212,7 +208,7 @@ fn some<T>(items: Vec<T>) -> Option<Vec<T>> {
 struct Spec<'a> {
     version: &'a str,
     http: Http,
-    node_sets: [NodeSet<'a>; 1],
+    node_sets: [NodeSet; 1],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     secure_settings: Vec<SecretSource<'a>>,
     volume_claim_delete_policy: &'static str,
@@ -243,33 +239,24 @@ struct AlternativeName {
 /// Of the heap nothing is said: Elasticsearch takes half of the memory, and at most 31Gi.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct NodeSet<'a> {
+struct NodeSet {
     name: &'static str,
     count: u32,
     config: BTreeMap<String, String>,
     resources: ResourceRequirements,
     pod_template: PodTemplateSpec,
-    volume_claim_templates: [VolumeClaim<'a>; 1],
+    volume_claim_templates: [VolumeClaim; 1],
 }
 
 #[derive(Serialize)]
-struct VolumeClaim<'a> {
+struct VolumeClaim {
     metadata: Named,
-    spec: VolumeClaimSpec<'a>,
+    spec: PersistentVolumeClaimSpec,
 }
 
 #[derive(Serialize)]
 struct Named {
     name: &'static str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct VolumeClaimSpec<'a> {
-    access_modes: [&'static str; 1],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    storage_class_name: Option<&'a str>,
-    resources: VolumeResourceRequirements,
 }
 
 #[derive(Serialize)]

@@ -147,8 +147,8 @@ impl Operator for Everest {
         backup.text("backup", &["spec", "dbClusterName"]).ok().flatten()
     }
 
-    fn overwrites(&self, generation: &Generation, observed: &Observed) -> Result<Option<BackupRun>, Undecodable> {
-        restore::overwrites(generation, observed)
+    fn overwrites(&self, restore: &Object) -> Result<BackupRun, Undecodable> {
+        restore::overwrites(restore)
     }
 
     fn unrestorable(&self, restore: &claim::Restore, from: &Terms, to: &Terms) -> Vec<Problem> {

@@ -9,7 +9,6 @@ use crate::api::claim;
 use crate::api::plan::Terms;
 use crate::api::problem::Problem;
 use crate::api::record::Generation;
-use crate::observed::Observed;
 use crate::operators::{BackupRun, Holds, Resource, resource};
 use crate::wire::{Object, Undecodable};
 use jiff::Timestamp;
@@ -57,17 +56,16 @@ pub fn id(backup: &Object) -> Result<String, String> {
 }
 
 /// How it stands, in the states of Everest's 1.10 (`databaseclusterrestore_types.go`).
-pub fn overwrites(generation: &Generation, observed: &Observed) -> Result<Option<BackupRun>, Undecodable> {
-    let Some(overwrite) = &generation.overwrite else { return Ok(None) };
-    let restore: Option<Restore> = observed.get(&generation.key(&overwrite.part()))?;
-    Ok(restore.map(|Restore { status }| match status.state {
+pub fn overwrites(restore: &Object) -> Result<BackupRun, Undecodable> {
+    let Restore { status } = restore.decode("restore")?;
+    Ok(match status.state {
         Some("Succeeded") => BackupRun::Completed,
         Some("Failed") => {
             let said = status.message.filter(|message| !message.is_empty());
             BackupRun::Failed(said.unwrap_or("Everest says no more").into())
         }
         _ => BackupRun::Running,
-    }))
+    })
 }
 
 #[derive(Serialize)]

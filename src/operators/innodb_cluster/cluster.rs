@@ -8,7 +8,7 @@ use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::operators::{Holds, Resource, mysql, password, pods, resource};
 use crate::wire::Object;
-use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceRequirements, VolumeResourceRequirements};
+use k8s_openapi::api::core::v1::{Container, PersistentVolumeClaimSpec, PodSpec, ResourceRequirements};
 use serde::Serialize;
 use serde_json::json;
 
@@ -35,11 +35,7 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
         image_pull_policy: "IfNotPresent",
         image_pull_secrets: settings.image_pull_secrets.iter().map(|name| Name { name }).collect(),
         instances: terms.replicas,
-        datadir_volume_claim_template: VolumeClaim {
-            access_modes: ["ReadWriteOnce"],
-            resources: pods::storage(terms.storage),
-            storage_class_name: terms.storage_class.as_deref(),
-        },
+        datadir_volume_claim_template: pods::volume_claim(terms, terms.storage),
         // It would run as root; the group of the volumes is set by Kubernetes.
         datadir_permissions: DatadirPermissions {
             set_rights_using_init_container: false,
@@ -128,7 +124,7 @@ struct InnoDbClusterSpec<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     image_pull_secrets: Vec<Name<'a>>,
     instances: u32,
-    datadir_volume_claim_template: VolumeClaim<'a>,
+    datadir_volume_claim_template: PersistentVolumeClaimSpec,
     datadir_permissions: DatadirPermissions,
     #[serde(rename = "initDB", skip_serializing_if = "Option::is_none")]
     init_db: Option<InitDb>,
@@ -146,15 +142,6 @@ struct InnoDbClusterSpec<'a> {
 #[derive(Serialize)]
 struct Name<'a> {
     name: &'a str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct VolumeClaim<'a> {
-    access_modes: [&'static str; 1],
-    resources: VolumeResourceRequirements,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    storage_class_name: Option<&'a str>,
 }
 
 #[derive(Serialize)]

@@ -172,8 +172,8 @@ impl Operator for PerconaServerMongoDb {
         backup.text("backup", &["spec", "clusterName"]).ok().flatten()
     }
 
-    fn overwrites(&self, generation: &Generation, observed: &Observed) -> Result<Option<BackupRun>, Undecodable> {
-        restore::overwrites(generation, observed)
+    fn overwrites(&self, restore: &Object) -> Result<BackupRun, Undecodable> {
+        restore::overwrites(restore)
     }
 
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable> {

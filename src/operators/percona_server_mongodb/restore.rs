@@ -14,7 +14,7 @@ use crate::api::record::{Generation, Source};
 use crate::observed::Observed;
 use crate::operators::health::State;
 use crate::operators::{BackupRun, Holds, Resource, resource};
-use crate::wire::{Key, Undecodable};
+use crate::wire::{Key, Object, Undecodable};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -49,10 +49,9 @@ fn into(generation: &Generation, part: &str, source: &Source) -> Resource {
 }
 
 /// How one over the data of the generation stands.
-pub fn overwrites(generation: &Generation, observed: &Observed) -> Result<Option<BackupRun>, Undecodable> {
-    let Some(overwrite) = &generation.overwrite else { return Ok(None) };
-    let restore: Option<Restore> = observed.get(&generation.key(&overwrite.part()))?;
-    Ok(restore.map(|Restore { status }| run(&status)))
+pub fn overwrites(restore: &Object) -> Result<BackupRun, Undecodable> {
+    let Restore { status } = restore.decode("restore")?;
+    Ok(run(&status))
 }
 
 /// The states of the operator's 1.22 (`perconaservermongodbrestore_types.go`); of one that has ended it does nothing more.
@@ -176,7 +175,6 @@ mod tests {
     use super::*;
     use crate::api::plan::AzureKey;
     use crate::plan::example;
-    use crate::wire::Object;
     use serde_json::{Value, json};
 
     #[test]

@@ -11,7 +11,7 @@ use crate::map::map;
 use crate::observed::Observed;
 use crate::operators::{Holds, Resource, certificate, mysql, password, pods, resource};
 use k8s_openapi::api::core::v1::{
-    Affinity, LocalObjectReference, ResourceRequirements, TopologySpreadConstraint, VolumeResourceRequirements,
+    Affinity, LocalObjectReference, PersistentVolumeClaimSpec, ResourceRequirements, TopologySpreadConstraint,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -65,7 +65,7 @@ pub fn compose(generation: &Generation, settings: &Settings, observed: &Observed
                 // It is not given those of the cluster.
                 image_pull_secrets: pull_secrets(),
                 resources: pods::beside(terms, ETCD),
-                data_volume_claim_template: volume_claim(terms, ETCD.storage),
+                data_volume_claim_template: pods::volume_claim(terms, ETCD.storage),
             },
         },
         vitess_dashboard: Dashboard { cells: [CELL], replicas: 1, resources: pods::beside(terms, DASHBOARD) },
@@ -122,7 +122,7 @@ fn member(plan: &Plan) -> Member {
         vttablet: Vttablet { resources: pods::beside(terms, TABLET), extra_flags: pools(plan) },
         mysqld: Mysqld { resources: pods::member(terms), config_overrides: overrides(plan) },
         exporter: Exporter { resources: pods::beside(terms, EXPORTER) },
-        volume: volume_claim(terms, terms.storage),
+        volume: pods::volume_claim(terms, terms.storage),
     }
 }
 
@@ -152,14 +152,6 @@ fn shard<'a>(generation: &Generation, key_range: KeyRange, member: &'a Member) -
             topology_spread_constraints: [apart].into_iter().chain(pods::spread(terms.placement, zoned)).collect(),
         }],
         key_range,
-    }
-}
-
-fn volume_claim(terms: &Terms, size: Bytes) -> VolumeClaim {
-    VolumeClaim {
-        access_modes: ["ReadWriteOnce"],
-        resources: pods::storage(size),
-        storage_class_name: terms.storage_class.clone(),
     }
 }
 
@@ -236,7 +228,7 @@ struct Etcd {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     image_pull_secrets: Vec<LocalObjectReference>,
     resources: ResourceRequirements,
-    data_volume_claim_template: VolumeClaim,
+    data_volume_claim_template: PersistentVolumeClaimSpec,
 }
 
 #[derive(Serialize)]
@@ -336,7 +328,7 @@ struct Member {
     vttablet: Vttablet,
     mysqld: Mysqld,
     exporter: Exporter,
-    volume: VolumeClaim,
+    volume: PersistentVolumeClaimSpec,
 }
 
 #[derive(Serialize)]
@@ -348,7 +340,7 @@ struct TabletPool<'a> {
     vttablet: &'a Vttablet,
     mysqld: &'a Mysqld,
     mysqld_exporter: &'a Exporter,
-    data_volume_claim_template: &'a VolumeClaim,
+    data_volume_claim_template: &'a PersistentVolumeClaimSpec,
     topology_spread_constraints: Vec<TopologySpreadConstraint>,
 }
 
@@ -369,15 +361,6 @@ struct Mysqld {
 #[derive(Serialize)]
 struct Exporter {
     resources: ResourceRequirements,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct VolumeClaim {
-    access_modes: [&'static str; 1],
-    resources: VolumeResourceRequirements,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    storage_class_name: Option<String>,
 }
 
 #[derive(Serialize)]
