@@ -8,6 +8,9 @@
 //!
 //! The operator reads most of an `InnoDBCluster` only when it makes it, so most changes are refused, see `change`.
 //!
+//! Its members and routers fit into a namespace of the level "restricted"; the operator's backup jobs have no seccomp profile,
+//! and nothing in the CRD reaches them.
+//!
 //! Must not know an integration.
 
 mod account;
