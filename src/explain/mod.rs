@@ -2,6 +2,7 @@
 //! tables, and effective values with the place that each comes from. Must not decide anything: a value is what the plan says.
 
 pub mod policy;
+pub mod prove;
 pub mod live;
 pub mod installation;
 

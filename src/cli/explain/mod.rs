@@ -1,7 +1,8 @@
-//! `explain`: the policy as people read it, what it makes of a claim, and why a database is not ready. In: a Composition,
-//! claims, a name. Out: tables. Must not know a rule.
+//! `explain`: the policy as people read it, what it promises, what it makes of a claim, and why a database is not ready. In: a
+//! Composition, claims, a name. Out: tables. Must not know a rule.
 
 mod live;
+mod prove;
 mod tables;
 
 use super::documents::{self, Document};
@@ -13,13 +14,14 @@ use function_database::pipeline::OVERLAY;
 use function_database::plan;
 use std::path::PathBuf;
 
-/// Show the policy as tables, where each value of a claim comes from, or why a database is not ready.
+/// Show the policy as tables, what it promises, where each value of a claim comes from, or why a database is not ready.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   function-database explain
   function-database explain platform/values.yaml --format markdown > docs/databases.md
   function-database explain databases/orders.yaml --composition compositions/ours.yaml
+  function-database explain --prove platform/values.yaml
   function-database explain --live orders --namespace checkout
 
 An EnvironmentConfig database-platform among the files counts, and is named where a value comes from it.")]
@@ -30,6 +32,10 @@ pub struct Arguments {
     /// Another Composition than the shipped one.
     #[arg(long, value_name = "FILE")]
     composition: Option<PathBuf>,
+    /// Try everything that a claim can ask of the policy, and say what holds for all of it, such as backups in production;
+    /// exits with 1 if something does not.
+    #[arg(long, conflicts_with = "live")]
+    prove: bool,
     /// Why this database in the cluster is not ready; exits with 1 if it is not.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["paths", "composition", "format"])]
     live: Option<String>,
@@ -61,6 +67,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         let what = format!("there are {} EnvironmentConfigs {OVERLAY}; give the files of one platform", overlays.len());
         return Err(GaveUp::Usage(what).into());
     }
+    if arguments.prove {
+        return prove::run(&composition, overlays.first().copied(), arguments.format);
+    }
     let policy = match overlays.first() {
         None => validate::policy(&composition)?,
         Some(document) => validate::overlay(&composition, document)
@@ -80,12 +89,17 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         }
         tables = explain::policy::tables(&policy.tiers, &policy.gate);
     }
-    super::print(&match arguments.format {
-        Format::Text => tables::text(&tables),
-        Format::Markdown => tables::markdown(&tables),
-        Format::Html => tables::html(&tables),
-    })?;
+    print(&tables, arguments.format)?;
     Ok(if trouble { Outcome::Problems } else { Outcome::Fine })
+}
+
+fn print(tables: &[Table], format: Format) -> anyhow::Result<()> {
+    super::print(&match format {
+        Format::Text => tables::text(tables),
+        Format::Markdown => tables::markdown(tables),
+        Format::Html => tables::html(tables),
+    })?;
+    Ok(())
 }
 
 /// `None`: the claim has mistakes, all of which were said.
