@@ -2,10 +2,9 @@
 //! the administrator. In: a generation, and what makes the user. Out: the resource, the pods' network, how it went. Must not
 //! know an operator.
 
-use super::backup_job::{GENERATION, WORKLOAD};
-use super::facts::{Labels, Peer, Workload, doors, labels};
+use super::facts::{Labels, Peer, Workload, doors};
 use super::health::State;
-use super::{DATABASE, Holds, Resource, metadata, pods};
+use super::{Holds, Resource, metadata, pods};
 use crate::api::quantity::Amounts;
 use crate::api::record::Generation;
 use crate::observed::Observed;
@@ -35,7 +34,7 @@ pub struct Account<'a> {
 
 /// The labels of its pods.
 pub fn own(generation: &Generation) -> Labels {
-    labels([(DATABASE, &generation.database().name), (WORKLOAD, ROLE), (GENERATION, &generation.name())])
+    pods::labels(generation, ROLE)
 }
 
 /// The pods of the job, for the network's rules. `server`: the role of those that it connects to.

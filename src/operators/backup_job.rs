@@ -6,7 +6,7 @@
 //!
 //! A dump that fails fails the job: nothing is uploaded, and the status says so.
 
-use super::facts::{Door, Labels, Peer, Workload, doors, labels};
+use super::facts::{Door, Labels, Peer, Workload, doors};
 use super::health::{BackupHealth, BackupState};
 use super::{BackupRun, DATABASE, Holds, Made, Resource, metadata, pods};
 use crate::api::plan::{AzureKey, Backup, Destination, DestinationAccess, GoogleKey, KeySecret, Plan, Store};
@@ -31,9 +31,6 @@ pub const RESTORE: &str = "restore";
 pub const PRUNE_KEY: &str = "backup-prune";
 /// The workload's role, and the value of its label on the pods.
 const ROLE: &str = "backup";
-/// Labels of pods that are ours: the workload that they belong to, and the name of the generation.
-pub const WORKLOAD: &str = "db.platform.io/workload";
-pub const GENERATION: &str = "db.platform.io/generation-name";
 /// Where a dump is written to.
 pub const FOLDER: &str = "/backup";
 /// The user of the pods: none of anybody's, so that the volume is readable for both containers.
@@ -178,7 +175,8 @@ pub fn run(job: &Object) -> Result<BackupRun, Undecodable> {
 /// The jobs that were made so far; Kubernetes keeps the last ones.
 pub fn question(generation: &Generation) -> Question {
     let name = generation.name();
-    let labels = [(DATABASE, generation.database().name.as_str()), (WORKLOAD, ROLE), (GENERATION, name.as_str())];
+    let labels =
+        [(DATABASE, generation.database().name.as_str()), (pods::WORKLOAD, ROLE), (pods::GENERATION, name.as_str())];
     Question::by_labels("batch/v1", "Job", &generation.database().namespace, &labels)
 }
 
@@ -270,7 +268,7 @@ pub fn folder_of(destination: &Destination, own: &str) -> String {
 
 /// The labels of the pods.
 pub fn own(generation: &Generation) -> Labels {
-    labels([(DATABASE, &generation.database().name), (WORKLOAD, ROLE), (GENERATION, &generation.name())])
+    pods::labels(generation, ROLE)
 }
 
 fn name(generation: &Generation) -> String {

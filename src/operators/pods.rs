@@ -1,9 +1,11 @@
 //! What pods of every operator share: how they are sized, kept apart and confined. In: terms and labels. Out: Kubernetes'
 //! own types. Must not know an operator.
 
-use super::facts::Labels;
+use super::DATABASE;
+use super::facts::{self, Labels};
 use crate::api::plan::{Placement, Terms};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
+use crate::api::record::Generation;
 use crate::map::map;
 use k8s_openapi::api::core::v1::{
     Affinity, Capabilities, Container, EnvVar, LocalObjectReference, PersistentVolumeClaimSpec, PodAffinityTerm,
@@ -12,6 +14,17 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
+/// Labels of pods that are ours: the workload that they belong to, see `Workload::role`, and the name of the generation.
+/// Permanent.
+pub const WORKLOAD: &str = "db.platform.io/workload";
+pub const GENERATION: &str = "db.platform.io/generation-name";
+
+/// What pods that are ours carry, and no others do.
+pub fn labels(generation: &Generation, workload: &str) -> Labels {
+    let database = &generation.database().name;
+    facts::labels([(DATABASE, database), (WORKLOAD, workload), (GENERATION, &generation.name())])
+}
 
 /// Of a member's main container.
 pub fn member(terms: &Terms) -> ResourceRequirements {

@@ -6,10 +6,10 @@
 //! A job that runs again and again, because what a single job's pods are made of cannot change, and roles do. Once it was
 //! there it stays, or nobody would remove the last of them.
 
-use super::backup_job::{GENERATION, WORKLOAD, from_secret};
-use super::facts::{Labels, Peer, UserMaker, Workload, doors, labels};
+use super::backup_job::from_secret;
+use super::facts::{Labels, Peer, UserMaker, Workload, doors};
 use super::password::{self, Value};
-use super::{DATABASE, Engine, Holds, Resource, metadata, mongodb, mysql, pods, postgresql, rotation};
+use super::{Engine, Holds, Resource, metadata, mongodb, mysql, pods, postgresql, rotation};
 use crate::api::claim::{CredentialSource, Engine as EngineName, Privileges};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
@@ -177,7 +177,7 @@ pub fn connect(engine: &mut Engine, generation: &Generation, client: &Client) {
 
 /// The labels of the jobs' pods.
 pub fn own(generation: &Generation) -> Labels {
-    labels([(DATABASE, &generation.database().name), (WORKLOAD, ROLE), (GENERATION, &generation.name())])
+    pods::labels(generation, ROLE)
 }
 
 fn job(generation: &Generation, key: Key, client: Client, administrator: Administrator) -> Resource {

@@ -199,10 +199,9 @@ mod label {
     pub const SCHEDULE: &str = "cnpg.io/scheduled-backup";
     /// `PG_DATA` on the volumes that hold the data.
     pub const VOLUME_ROLE: &str = "cnpg.io/pvcRole";
-    /// The workload that a pod belongs to, see `Workload::role`. Ours, because a new member starts as the pod of a job,
-    /// which the primary must let in, and because the operator's own labels cannot name members and their jobs without
-    /// Poolers.
-    pub const WORKLOAD: &str = "db.platform.io/workload";
+    /// Ours, because a new member starts as the pod of a job, which the primary must let in, and because the operator's own
+    /// labels cannot name members and their jobs without Poolers.
+    pub use crate::operators::pods::WORKLOAD;
 }
 
 /// The values of [`label::WORKLOAD`]. Permanent.

@@ -7,9 +7,9 @@ use super::{PORT, SERVER, SERVER_KEY, Settings, credential, name};
 use crate::api::claim::LogLevel;
 use crate::api::plan::{Backup, DatabaseName, KeySecret, Plan, Terms};
 use crate::api::record::Generation;
-use crate::operators::backup_job::{GENERATION, WORKLOAD, from_secret, text};
-use crate::operators::facts::{Labels, labels};
-use crate::operators::{DATABASE, Holds, Resource, password, pods, resource};
+use crate::operators::backup_job::{from_secret, text};
+use crate::operators::facts::Labels;
+use crate::operators::{Holds, Resource, password, pods, resource};
 use k8s_openapi::api::apps::v1::StatefulSetSpec;
 use k8s_openapi::api::core::v1::{
     Container, ContainerPort, EnvVar, HTTPGetAction, PersistentVolumeClaimVolumeSource, PodSpec, PodTemplateSpec,
@@ -49,7 +49,7 @@ pub fn compose(generation: &Generation, settings: &Settings) -> [Resource; 2] {
 
 /// What the pod carries, and nothing else does. Permanent.
 pub fn own(generation: &Generation) -> Labels {
-    labels([(DATABASE, &generation.database().name), (WORKLOAD, ROLE), (GENERATION, &generation.name())])
+    pods::labels(generation, ROLE)
 }
 
 /// The key of the `Service`.

@@ -22,7 +22,7 @@ mod replica_set;
 
 use super::{
     AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Restores,
-    backup_job, certificate, mongodb, stateful_set,
+    backup_job, certificate, mongodb, pods, stateful_set,
 };
 use crate::api::claim::{BackupMethod, Topology};
 use crate::api::input::Engines;
@@ -204,7 +204,7 @@ fn servers(generation: &Generation) -> Vec<String> {
 /// The volumes that hold data: there are others for the agent's files.
 fn volumes(generation: &Generation) -> Question {
     let service = service(generation);
-    let labels = [("app", service.as_str()), (backup_job::WORKLOAD, MEMBERS)];
+    let labels = [("app", service.as_str()), (pods::WORKLOAD, MEMBERS)];
     Question::by_labels("v1", "PersistentVolumeClaim", &generation.database().namespace, &labels)
 }
 

@@ -12,8 +12,9 @@ use crate::api::plan::{Plan, Terms};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::observed::Observed;
-use crate::operators::backup_job::{WORKLOAD, from_secret};
+use crate::operators::backup_job::from_secret;
 use crate::operators::facts::{Labels, labels};
+use crate::operators::pods::WORKLOAD;
 use crate::operators::{Holds, Resource, certificate, metadata, mongodb, password, pods, resource};
 use crate::wire::{Key, Object};
 use k8s_openapi::api::core::v1::{
