@@ -25,6 +25,11 @@ pub fn get(what: &[&str], namespace: Option<&str>) -> anyhow::Result<Value> {
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let said = said.lines().last().unwrap_or("said nothing").to_owned();
+        if said.contains("doesn't have a resource type \"databases\"") {
+            let wrong = "this cluster does not know our kind Database";
+            let right = "kubectl apply -k deploy/packages, whose Configuration brings it";
+            return Err(GaveUp::Unreadable(format!("{wrong}; {right}")).into());
+        }
         return Err(GaveUp::Unreadable(format!("kubectl: {said}")).into());
     }
     serde_json::from_slice(&output.stdout)

@@ -56,7 +56,12 @@ pub fn cause(database: &Value, composite: &Value, warnings: &[Value]) -> Option<
         about == name || about.strip_prefix(&name).is_some_and(|rest| rest.starts_with('-'))
     };
     let when = |warning: &Value| [&warning["lastTimestamp"], &warning["eventTime"]].map(text).into_iter().max();
-    if let Some(warning) = warnings.iter().filter(is_its).max_by_key(|warning| when(warning)) {
+    // Crossplane has gone on since it said that it could not.
+    let gone_on = condition(composite, "Synced").map(|synced| text(&synced["lastTransitionTime"]));
+    let is_over =
+        |warning: &Value| warning["involvedObject"]["uid"] == composite["metadata"]["uid"] && when(warning) < gone_on;
+    let latest = warnings.iter().filter(is_its).filter(|warning| !is_over(warning)).max_by_key(|warning| when(warning));
+    if let Some(warning) = latest {
         let (kind, about) = (text(&warning["involvedObject"]["kind"]), text(&warning["involvedObject"]["name"]));
         let message = format!("{}: {}", text(&warning["reason"]), text(&warning["message"]));
         let next = format!("kubectl describe {} {about} -n {namespace}", kind.to_lowercase());
@@ -72,10 +77,13 @@ pub fn cause(database: &Value, composite: &Value, warnings: &[Value]) -> Option<
     of(own, message, format!("kubectl get events -n {namespace}, and the operator's log"))
 }
 
+fn condition<'a>(database: &'a Value, kind: &str) -> Option<&'a Value> {
+    database["status"]["conditions"].as_array()?.iter().find(|condition| condition["type"] == kind)
+}
+
 /// The message of a condition that is false, or its reason.
 fn is_false(database: &Value, kind: &str) -> Option<String> {
-    let conditions = database["status"]["conditions"].as_array()?;
-    let found = conditions.iter().find(|condition| condition["type"] == kind && condition["status"] == "False")?;
+    let found = condition(database, kind).filter(|condition| condition["status"] == "False")?;
     let message = found["message"].as_str().filter(|message| !message.is_empty());
     Some(message.or(found["reason"].as_str()).unwrap_or_default().into())
 }
@@ -112,6 +120,14 @@ mod tests {
             let found = cause(&database, &database, &warnings).unwrap();
             assert_eq!((found.resource.as_str(), found.message.as_str()), (resource, message));
         }
+        // What Crossplane could not do once, and has done since.
+        let synced = json!([{"type": "Synced", "status": "True", "lastTransitionTime": "2026-01-04T00:00:10Z"}, condition("Ready", "Creating")]);
+        let mut going_on = database("Provisioning", synced);
+        going_on["metadata"]["uid"] = "u-1".into();
+        let said = |at: &str| json!({"involvedObject": {"kind": "Database", "name": "orders", "uid": "u-1"}, "reason": "ComposeResources", "message": "cannot", "lastTimestamp": at});
+        let found = |at: &str| cause(&going_on, &going_on, &[said(at)]).unwrap().message;
+        assert_eq!(found("2026-01-04T00:00:09Z"), "orders: 1 of 3 members are ready");
+        assert_eq!(found("2026-01-04T00:00:11Z"), "ComposeResources: cannot");
         let ready = database("Ready", json!([]));
         assert_eq!(cause(&ready, &ready, &warnings), None);
         let alone = database("Provisioning", json!([condition("Ready", "Creating")]));
