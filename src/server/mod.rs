@@ -5,6 +5,7 @@
 //! log any value out of a request.
 
 mod bounds;
+mod connection;
 mod log;
 mod metrics;
 mod runner;
@@ -16,6 +17,7 @@ pub use runner::Run;
 
 use crate::wire::proto::{self, function_runner_service_server::FunctionRunnerServiceServer};
 use bounds::{Bounded, LIMITS, Limits};
+use connection::bounded;
 use metrics::Metrics;
 use runner::Runner;
 use std::{
@@ -35,7 +37,7 @@ use tokio::{
     sync::oneshot,
 };
 use tokio_stream::Stream;
-use tonic::transport::server::{Connected, Server, TcpIncoming};
+use tonic::transport::server::{Server, TcpIncoming};
 
 /// Where Crossplane expects a function.
 pub const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9443);
@@ -174,7 +176,7 @@ async fn answer<IO>(
     end: impl Future<Output = ()>,
 ) -> Result<(), Error>
 where
-    IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let runner = FunctionRunnerServiceServer::new(runner).max_decoding_message_size(MESSAGE_BYTES);
     let (reporter, health) = tonic_health::server::health_reporter();
@@ -184,6 +186,9 @@ where
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
         .map_err(start_error)?;
+
+    let runner = Bounded::new(runner, limits);
+    let reflection = runner.with(reflection);
 
     let (ended, has_ended) = oneshot::channel();
     let end = async {
@@ -203,10 +208,10 @@ where
         .initial_connection_window_size(WINDOW_BYTES)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
-        .add_service(Bounded::new(runner, limits))
+        .add_service(runner)
         .add_service(health)
         .add_service(reflection)
-        .serve_with_incoming_shutdown(connections, end);
+        .serve_with_incoming_shutdown(bounded(connections, limits), end);
     tokio::select! {
         result = serving => Ok(result?),
         () = overdue => {

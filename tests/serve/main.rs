@@ -1,9 +1,10 @@
-//! The program itself as a server: ended and killed while it is called.
+//! The program itself as a server: how it starts and why it does not, ended and killed while it is called, and attacked.
 #![cfg(test)]
 
-#[path = "properties/crossplane.rs"]
+#[path = "../properties/crossplane.rs"]
 mod crossplane;
-#[path = "properties/world.rs"]
+mod hostile;
+#[path = "../properties/world.rs"]
 #[expect(dead_code, reason = "what is done to it there is another kind of harm")]
 mod world;
 
@@ -41,7 +42,11 @@ impl Server {
     }
 
     async fn client(&self) -> Client {
-        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).unwrap();
+        self.client_with(|endpoint| endpoint).await
+    }
+
+    async fn client_with(&self, settings: fn(Endpoint) -> Endpoint) -> Client {
+        let endpoint = settings(Endpoint::from_shared(format!("http://{}", self.address)).unwrap());
         for _ in 0..1000 {
             if let Ok(channel) = endpoint.connect().await {
                 return FunctionRunnerServiceClient::new(channel).max_decoding_message_size(64 << 20);
@@ -49,6 +54,13 @@ impl Server {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("the server does not start")
+    }
+
+    /// In MiB: a line of what Linux knows of the process.
+    fn memory(&self, line: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|found| found.strip_prefix(line)).unwrap();
+        line.split_whitespace().next().unwrap().parse::<u64>().unwrap() / 1024
     }
 
     /// What a probe of Kubernetes sees.
