@@ -4,6 +4,8 @@
 //! This is where the clock is read, where a panic ends, where logs are written and calls are counted. Must not know what a step does, nor
 //! log any value out of a request.
 
+#[cfg(test)]
+mod authority;
 mod bounds;
 mod connection;
 mod log;
@@ -38,6 +40,7 @@ use tokio::{
 };
 use tokio_stream::Stream;
 use tonic::transport::server::{Server, TcpIncoming};
+pub use tracing::Level;
 
 /// Where Crossplane expects a function.
 pub const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9443);
@@ -60,8 +63,15 @@ pub struct Options {
     /// Where Prometheus and Kubernetes' probes ask, without TLS; nowhere unless given.
     pub metrics: Option<SocketAddr>,
     pub transport: Transport,
-    /// Logs more, and for humans.
-    pub debug: bool,
+    pub log: Log,
+}
+
+/// What is logged, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Log {
+    pub level: Level,
+    /// For people, also where nobody sits at a terminal; else as JSON.
+    pub readable: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -92,7 +102,7 @@ fn start_error(error: impl Display) -> Error {
 
 /// Serves until SIGTERM or SIGINT, with a runtime and logs of its own. Calls in flight are finished.
 pub fn start(options: &Options, run: Run) -> Result<(), Error> {
-    log::start(options.debug);
+    log::start(options.log);
     // One thread answers thousands of calls a second, where handing them to others would cost more than answering them.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(start_error)?;
     runtime.block_on(async {
@@ -139,7 +149,11 @@ async fn serve_within(
 ) -> Result<(), Error> {
     let address = listener.local_addr().map_err(start_error)?;
     let runner = Runner { run, metrics: Arc::new(Metrics::default()) };
-    let counted = Arc::clone(&runner.metrics);
+    let (counted, ending) = (Arc::clone(&runner.metrics), Arc::clone(&runner.metrics));
+    let end = async move {
+        end.await;
+        ending.end();
+    };
     if let Some(address) = metrics.as_ref().and_then(|listener| listener.local_addr().ok()) {
         tracing::info!(%address, "counting for Prometheus");
     }

@@ -1,5 +1,6 @@
 //! The server over loopback, as a client sees it.
 
+use super::authority::{Authority, write};
 use super::bounds::{LIMITS, Limits};
 use super::{Error, Run, Transport, listen, serve, serve_within};
 use crate::wire::{
@@ -10,13 +11,12 @@ use crate::wire::{
     },
 };
 use pretty_assertions::assert_eq;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rcgen::KeyPair;
 use serde_json::json;
 use std::{
     collections::BTreeMap,
     fs,
     net::SocketAddr,
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -29,7 +29,7 @@ use tokio_stream::StreamExt;
 use tonic::{
     Code,
     codegen::http::uri::PathAndQuery,
-    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
+    transport::{Channel, ClientTlsConfig, Endpoint, Identity},
 };
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_reflection::pb::v1::{
@@ -109,59 +109,6 @@ async fn call(channel: &Channel, tag: &str, input: &str) -> Result<RunFunctionRe
     };
     let response = FunctionRunnerServiceClient::new(channel.clone()).run_function(request).await?;
     Ok(response.into_inner())
-}
-
-/// An authority, and what it certified.
-pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    pub fn new() -> Authority {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Authority(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    pub fn certify(&self) -> (String, String) {
-        self.sign(CertificateParams::new(["localhost".to_owned()]).unwrap())
-    }
-
-    /// What ended long ago.
-    fn certify_expired(&self) -> (String, String) {
-        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-        (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
-        self.sign(params)
-    }
-
-    fn sign(&self, params: CertificateParams) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
-    }
-
-    /// Writes what Crossplane mounts, as of that time.
-    pub fn mount(&self, folder: &Path, changed: SystemTime) {
-        let (certificate, key) = self.certify();
-        for (file, content) in [("tls.crt", certificate), ("tls.key", key), ("ca.crt", self.pem())] {
-            write(&folder.join(file), &content, changed);
-        }
-    }
-
-    pub fn pem(&self) -> String {
-        self.0.pem()
-    }
-
-    fn trusted(&self) -> ClientTlsConfig {
-        ClientTlsConfig::new().ca_certificate(Certificate::from_pem(self.pem())).domain_name("localhost")
-    }
-
-    fn client(&self) -> ClientTlsConfig {
-        let (certificate, key) = self.certify();
-        self.trusted().identity(Identity::from_pem(certificate, key))
-    }
-}
-
-fn write(path: &Path, content: &str, changed: SystemTime) {
-    fs::write(path, content).unwrap();
-    fs::File::options().write(true).open(path).unwrap().set_modified(changed).unwrap();
 }
 
 async fn serving_with(authority: &Authority) -> (Serving, TempDir) {
