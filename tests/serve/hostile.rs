@@ -98,7 +98,7 @@ fn hostile(request: &RunFunctionRequest) -> Vec<RunFunctionRequest> {
             ("", &["spec"][..]),
             ("", &["spec", "parameters"]),
             ("cluster", &["status"]),
-            ("record", &["spec", "plan"]),
+            ("record", &["spec", "serving"]),
         ] {
             let mut request = request.clone();
             observed(&mut request, key, path);
