@@ -84,8 +84,8 @@ fn names_refer_to_each_other() {
     assert_eq!(container["args"], json!(["--metrics-address=0.0.0.0:8080"]));
     assert_eq!(container["ports"], json!([{"name": "metrics", "containerPort": 8080}]));
     assert_eq!(monitor["spec"]["podMetricsEndpoints"][0]["port"], "metrics");
-    for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
-        assert_eq!(container[probe]["httpGet"], json!({"path": "/healthz", "port": "metrics"}));
+    for (probe, path) in [("startupProbe", "/healthz"), ("readinessProbe", "/readyz"), ("livenessProbe", "/healthz")] {
+        assert_eq!(container[probe]["httpGet"], json!({"path": path, "port": "metrics"}));
     }
 }
 

@@ -196,6 +196,7 @@ async fn cold_starts() -> String {
         let mut client = server.client().await;
         client.run_function(RunFunctionRequest::default()).await.unwrap();
         times.push(start.elapsed().as_secs_f64() * 1000.0);
+        server.end();
     }
     times.sort_by(f64::total_cmp);
     format!("{:.1} (median of 15)", times[7])

@@ -31,6 +31,12 @@ impl Server {
         client.max_decoding_message_size(64 << 20)
     }
 
+    /// As Kubernetes ends it.
+    pub fn end(mut self) {
+        let ended = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
+        assert!(ended.unwrap().success() && self.process.wait().unwrap().success());
+    }
+
     /// CPU time of the process so far, in microseconds: user and system, from the scheduler's own nanoseconds.
     pub fn cpu(&self) -> f64 {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();

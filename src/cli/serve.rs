@@ -1,8 +1,9 @@
 //! `serve`: the function itself.
 
 use super::{GaveUp, Outcome};
-use clap::Args;
-use function_database::{pipeline, server};
+use clap::{Args, ValueEnum};
+use function_database::pipeline;
+use function_database::server::{self, Level};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -15,7 +16,7 @@ pub struct Arguments {
     /// Where to listen.
     #[arg(long, default_value_t = server::ADDRESS)]
     address: SocketAddr,
-    /// Where to answer GET /metrics and GET /healthz, in plain HTTP, such as 0.0.0.0:8080; nowhere if left out.
+    /// Where to answer GET /metrics, GET /healthz and GET /readyz, in plain HTTP, such as 0.0.0.0:8080; nowhere if left out.
     #[arg(long, value_name = "ADDRESS")]
     metrics_address: Option<SocketAddr>,
     /// The folder with tls.crt, tls.key and ca.crt; Crossplane sets it in the environment.
@@ -24,9 +25,35 @@ pub struct Arguments {
     /// Without TLS, for development: anyone may call.
     #[arg(long)]
     insecure: bool,
-    /// Log more, and for people.
-    #[arg(long)]
+    /// The least that is logged.
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log_level: LogLevel,
+    /// Log each call, and for people: --log-level debug, as text.
+    #[arg(long, conflicts_with = "log_level")]
     debug: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogLevel {
+    /// Bugs, and certificates that cannot be used.
+    Error,
+    /// Also reconciles that were stopped, and clients that were refused.
+    Warn,
+    /// Also what the server does by itself.
+    Info,
+    /// Also each call.
+    Debug,
+}
+
+impl LogLevel {
+    fn level(self) -> Level {
+        match self {
+            LogLevel::Error => Level::ERROR,
+            LogLevel::Warn => Level::WARN,
+            LogLevel::Info => Level::INFO,
+            LogLevel::Debug => Level::DEBUG,
+        }
+    }
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
@@ -40,7 +67,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         address: arguments.address,
         metrics: arguments.metrics_address,
         transport,
-        debug: arguments.debug,
+        log: server::Log {
+            level: if arguments.debug { Level::DEBUG } else { arguments.log_level.level() },
+            readable: arguments.debug,
+        },
     };
     match server::start(&options, pipeline::run) {
         Ok(()) => Ok(Outcome::Fine),

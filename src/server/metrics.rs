@@ -1,5 +1,5 @@
 //! What the function did, for Prometheus. In: one call after the other. Out: counters since the process began, as text, on a
-//! port of its own, which is also where Kubernetes asks whether the function lives.
+//! port of its own, which is also where Kubernetes asks whether the function lives, and whether it takes calls.
 //!
 //! Labels are steps, engines, severities and reasons, of which there are few. Must not hold a database's name nor any other
 //! value out of a request.
@@ -7,7 +7,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -81,7 +84,10 @@ struct Counters {
 
 /// All counters of this process.
 #[derive(Debug, Default)]
-pub(super) struct Metrics(Mutex<BTreeMap<Source, Counters>>);
+pub(super) struct Metrics {
+    counters: Mutex<BTreeMap<Source, Counters>>,
+    ends: AtomicBool,
+}
 
 impl Metrics {
     pub fn count(&self, call: Call) {
@@ -104,7 +110,12 @@ impl Metrics {
 
     /// Nothing is left half-counted by a panic: counting does not panic.
     fn counters(&self) -> MutexGuard<'_, BTreeMap<Source, Counters>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// No call is taken on any more.
+    pub fn end(&self) {
+        self.ends.store(true, Ordering::Relaxed);
     }
 
     /// In Prometheus' text format, version 0.0.4.
@@ -210,7 +221,7 @@ pub(super) async fn serve(listener: TcpListener, metrics: Arc<Metrics>) {
     }
 }
 
-/// One request of HTTP/1.1: a whole client is not needed for two pages, nor is a whole server.
+/// One request of HTTP/1.1: a whole client is not needed for three pages, nor is a whole server.
 async fn answer(mut stream: TcpStream, metrics: &Metrics) -> io::Result<()> {
     let mut request = Vec::new();
     let mut limited = (&mut stream).take(REQUEST_BYTES as u64);
@@ -223,7 +234,11 @@ async fn answer(mut stream: TcpStream, metrics: &Metrics) -> io::Result<()> {
     let (status, body) = match line {
         b"GET /metrics HTTP/1.1" | b"GET /metrics HTTP/1.0" => ("200 OK", metrics.text()),
         b"GET /healthz HTTP/1.1" | b"GET /healthz HTTP/1.0" => ("200 OK", "ok\n".into()),
-        _ => ("404 Not Found", "there is GET /metrics and GET /healthz\n".into()),
+        b"GET /readyz HTTP/1.1" | b"GET /readyz HTTP/1.0" if metrics.ends.load(Ordering::Relaxed) => {
+            ("503 Service Unavailable", "ending\n".into())
+        }
+        b"GET /readyz HTTP/1.1" | b"GET /readyz HTTP/1.0" => ("200 OK", "ok\n".into()),
+        _ => ("404 Not Found", "there is GET /metrics, GET /healthz and GET /readyz\n".into()),
     };
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\nContent-Length: {}\r\n\

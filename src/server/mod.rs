@@ -4,7 +4,10 @@
 //! This is where the clock is read, where a panic ends, where logs are written and calls are counted. Must not know what a step does, nor
 //! log any value out of a request.
 
+#[cfg(test)]
+mod authority;
 mod bounds;
+mod connection;
 mod log;
 mod metrics;
 mod runner;
@@ -16,6 +19,7 @@ pub use runner::Run;
 
 use crate::wire::proto::{self, function_runner_service_server::FunctionRunnerServiceServer};
 use bounds::{Bounded, LIMITS, Limits};
+use connection::bounded;
 use metrics::Metrics;
 use runner::Runner;
 use std::{
@@ -35,7 +39,8 @@ use tokio::{
     sync::oneshot,
 };
 use tokio_stream::Stream;
-use tonic::transport::server::{Connected, Server, TcpIncoming};
+use tonic::transport::server::{Server, TcpIncoming};
+pub use tracing::Level;
 
 /// Where Crossplane expects a function.
 pub const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9443);
@@ -58,8 +63,15 @@ pub struct Options {
     /// Where Prometheus and Kubernetes' probes ask, without TLS; nowhere unless given.
     pub metrics: Option<SocketAddr>,
     pub transport: Transport,
-    /// Logs more, and for humans.
-    pub debug: bool,
+    pub log: Log,
+}
+
+/// What is logged, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Log {
+    pub level: Level,
+    /// For people, also where nobody sits at a terminal; else as JSON.
+    pub readable: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -90,7 +102,7 @@ fn start_error(error: impl Display) -> Error {
 
 /// Serves until SIGTERM or SIGINT, with a runtime and logs of its own. Calls in flight are finished.
 pub fn start(options: &Options, run: Run) -> Result<(), Error> {
-    log::start(options.debug);
+    log::start(options.log);
     // One thread answers thousands of calls a second, where handing them to others would cost more than answering them.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(start_error)?;
     runtime.block_on(async {
@@ -137,7 +149,11 @@ async fn serve_within(
 ) -> Result<(), Error> {
     let address = listener.local_addr().map_err(start_error)?;
     let runner = Runner { run, metrics: Arc::new(Metrics::default()) };
-    let counted = Arc::clone(&runner.metrics);
+    let (counted, ending) = (Arc::clone(&runner.metrics), Arc::clone(&runner.metrics));
+    let end = async move {
+        end.await;
+        ending.end();
+    };
     if let Some(address) = metrics.as_ref().and_then(|listener| listener.local_addr().ok()) {
         tracing::info!(%address, "counting for Prometheus");
     }
@@ -174,7 +190,7 @@ async fn answer<IO>(
     end: impl Future<Output = ()>,
 ) -> Result<(), Error>
 where
-    IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let runner = FunctionRunnerServiceServer::new(runner).max_decoding_message_size(MESSAGE_BYTES);
     let (reporter, health) = tonic_health::server::health_reporter();
@@ -184,6 +200,9 @@ where
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
         .map_err(start_error)?;
+
+    let runner = Bounded::new(runner, limits);
+    let reflection = runner.with(reflection);
 
     let (ended, has_ended) = oneshot::channel();
     let end = async {
@@ -203,10 +222,10 @@ where
         .initial_connection_window_size(WINDOW_BYTES)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
-        .add_service(Bounded::new(runner, limits))
+        .add_service(runner)
         .add_service(health)
         .add_service(reflection)
-        .serve_with_incoming_shutdown(connections, end);
+        .serve_with_incoming_shutdown(bounded(connections, limits), end);
     tokio::select! {
         result = serving => Ok(result?),
         () = overdue => {

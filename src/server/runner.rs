@@ -86,11 +86,12 @@ impl Runner {
         let duration = began.elapsed();
         self.metrics.count(Call { duration, ..call });
         let microseconds = duration.as_micros() as u64;
+        let Source { step, engine } = source;
         // At every reconcile of every database: who wants to count looks at the metrics.
         if fatal {
-            tracing::warn!(tag = request.tag, input, microseconds, observed, desired, "stopped");
+            tracing::warn!(tag = request.tag, step, engine, microseconds, observed, desired, "stopped");
         } else {
-            tracing::debug!(tag = request.tag, input, microseconds, observed, desired, "answered");
+            tracing::debug!(tag = request.tag, step, engine, microseconds, observed, desired, "answered");
         }
         answer
     }
@@ -162,7 +163,7 @@ mod tests {
         let lines: Vec<BTreeMap<String, Value>> =
             lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines.len(), 2);
-        for (field, value) in [("level", json!("DEBUG")), ("tag", json!("first")), ("input", json!("Engines"))] {
+        for (field, value) in [("level", json!("DEBUG")), ("tag", json!("first")), ("step", json!("compose-engine"))] {
             assert_eq!(lines[0][field], value);
         }
         for (field, value) in [("observed", json!(1)), ("desired", json!(0)), ("message", json!("answered"))] {

@@ -1,5 +1,6 @@
 //! The server over loopback, as a client sees it.
 
+use super::authority::{Authority, write};
 use super::bounds::{LIMITS, Limits};
 use super::{Error, Run, Transport, listen, serve, serve_within};
 use crate::wire::{
@@ -10,13 +11,12 @@ use crate::wire::{
     },
 };
 use pretty_assertions::assert_eq;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rcgen::KeyPair;
 use serde_json::json;
 use std::{
     collections::BTreeMap,
     fs,
     net::SocketAddr,
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -29,7 +29,7 @@ use tokio_stream::StreamExt;
 use tonic::{
     Code,
     codegen::http::uri::PathAndQuery,
-    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
+    transport::{Channel, ClientTlsConfig, Endpoint, Identity},
 };
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_reflection::pb::v1::{
@@ -109,59 +109,6 @@ async fn call(channel: &Channel, tag: &str, input: &str) -> Result<RunFunctionRe
     };
     let response = FunctionRunnerServiceClient::new(channel.clone()).run_function(request).await?;
     Ok(response.into_inner())
-}
-
-/// An authority, and what it certified.
-pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    pub fn new() -> Authority {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Authority(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    pub fn certify(&self) -> (String, String) {
-        self.sign(CertificateParams::new(["localhost".to_owned()]).unwrap())
-    }
-
-    /// What ended long ago.
-    fn certify_expired(&self) -> (String, String) {
-        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-        (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
-        self.sign(params)
-    }
-
-    fn sign(&self, params: CertificateParams) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
-    }
-
-    /// Writes what Crossplane mounts, as of that time.
-    pub fn mount(&self, folder: &Path, changed: SystemTime) {
-        let (certificate, key) = self.certify();
-        for (file, content) in [("tls.crt", certificate), ("tls.key", key), ("ca.crt", self.pem())] {
-            write(&folder.join(file), &content, changed);
-        }
-    }
-
-    pub fn pem(&self) -> String {
-        self.0.pem()
-    }
-
-    fn trusted(&self) -> ClientTlsConfig {
-        ClientTlsConfig::new().ca_certificate(Certificate::from_pem(self.pem())).domain_name("localhost")
-    }
-
-    fn client(&self) -> ClientTlsConfig {
-        let (certificate, key) = self.certify();
-        self.trusted().identity(Identity::from_pem(certificate, key))
-    }
-}
-
-fn write(path: &Path, content: &str, changed: SystemTime) {
-    fs::write(path, content).unwrap();
-    fs::File::options().write(true).open(path).unwrap().set_modified(changed).unwrap();
 }
 
 async fn serving_with(authority: &Authority) -> (Serving, TempDir) {
@@ -323,7 +270,7 @@ async fn requests_on_their_way_are_bounded_over_all_connections() {
         }
         assert!(on_their_way.len() < 6, "a megabyte has no room for six");
     };
-    let busy = (Code::Unavailable, "too many requests are on their way at once; call again");
+    let busy = (Code::Unavailable, "too many requests and answers are on their way at once; call again");
     assert_eq!((refused.code(), refused.message()), busy);
     assert!(on_their_way.len() >= 3, "it has room for some: {}", on_their_way.len());
     // Small ones have room still; and once the others are gone, large ones too.
@@ -350,6 +297,54 @@ async fn requests_on_their_way_are_bounded_over_all_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn answers_that_nobody_reads_are_bounded_and_given_up() {
+    let limits = Limits { bytes: 1 << 20, time: Duration::from_millis(700), ..LIMITS };
+    let serving = Serving::within(limits, Transport::Plaintext).await;
+    let large = "x".repeat(300 << 10);
+    // Whoever grants no more than a byte of an answer.
+    let endpoint = Endpoint::from_shared(format!("http://{}", serving.address)).unwrap();
+    let unread = endpoint.initial_stream_window_size(1).connect().await.unwrap();
+    let calls = (0..8).map(|_| {
+        let (channel, large) = (unread.clone(), large.clone());
+        tokio::spawn(async move { call(&channel, &large, "").await })
+    });
+    let calls: Vec<_> = calls.collect();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let other = serving.plaintext().await;
+    let status = call(&other, &large, "").await.unwrap_err();
+    let busy = (Code::Unavailable, "too many requests and answers are on their way at once; call again");
+    assert_eq!((status.code(), status.message()), busy);
+    call(&other, "small", "").await.unwrap();
+
+    let soon = Duration::from_secs(5);
+    for call in calls {
+        tokio::time::timeout(soon, call).await.unwrap().unwrap().unwrap_err();
+    }
+    call(&other, &"x".repeat(900 << 10), "").await.unwrap();
+    serving.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_too_many_connections_one_without_a_call_is_closed() {
+    let limits = Limits { connections: 3, ..LIMITS };
+    let serving = Serving::within(limits, Transport::Plaintext).await;
+    let busy = serving.plaintext().await;
+    let never_ends = endless(&busy, None);
+    let mut idle = tokio::net::TcpStream::connect(serving.address).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    for number in 0..10 {
+        call(&serving.plaintext().await, &format!("{number}"), "").await.unwrap();
+    }
+    let mut received = vec![];
+    let closed = tokio::io::AsyncReadExt::read_to_end(&mut idle, &mut received);
+    _ = tokio::time::timeout(Duration::from_secs(5), closed).await.unwrap();
+    assert!(!never_ends.is_finished());
+    call(&busy, "still open", "").await.unwrap();
+    never_ends.abort();
+    serving.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn refuses_a_request_of_too_many_parts() {
     let serving = Serving::start(Transport::Plaintext).await;
     let channel = serving.plaintext().await;
@@ -362,6 +357,17 @@ async fn refuses_a_request_of_too_many_parts() {
     ask(40_000).await.unwrap();
     let status = ask(60_000).await.unwrap_err();
     let message = "the request has more than 100000 resources and parts of them; ask for fewer resources";
+    assert_eq!((status.code(), status.message()), (Code::ResourceExhausted, message));
+
+    // Two parts for each, and one for the list.
+    let list = async |items: usize| {
+        let context = Object::of(&json!({"all": vec![json!(null); items]})).into();
+        let request = RunFunctionRequest { context, ..Default::default() };
+        FunctionRunnerServiceClient::new(channel.clone()).run_function(request).await
+    };
+    list(190_000).await.unwrap();
+    let status = list(210_000).await.unwrap_err();
+    let message = "an object of the request has more than 400000 parts, more than Kubernetes stores; leave it out";
     assert_eq!((status.code(), status.message()), (Code::ResourceExhausted, message));
     serving.end().await;
 }

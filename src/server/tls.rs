@@ -172,7 +172,7 @@ async fn shake_hands(acceptor: TlsAcceptor, stream: TcpStream) -> io::Result<Tls
 #[cfg(test)]
 mod tests {
     use super::{
-        super::tests::{Authority, LOOPBACK},
+        super::{authority::Authority, tests::LOOPBACK},
         *,
     };
     use pretty_assertions::assert_eq;

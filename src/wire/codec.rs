@@ -1,11 +1,12 @@
 //! gRPC's messages. In: the bytes of a message, whole. Out: the message, or a status. A request of too many parts is refused
-//! before it is decoded: what takes two bytes on the wire can take fifty in memory.
+//! before it is decoded, and one with an object of too many before it is read: what takes two bytes on the wire can take fifty in
+//! memory.
 //!
-//! Must not look into objects: whoever reads them has limits of its own.
+//! Must not say what is wrong inside of an object: whoever reads it does.
 
 use super::field;
-use super::proto::{RunFunctionRequest, RunFunctionResponse};
-use prost::bytes::Buf;
+use super::proto::{Resource, RunFunctionRequest, RunFunctionResponse};
+use prost::bytes::{Buf, Bytes};
 use std::marker::PhantomData;
 use tonic::Status;
 use tonic::codec::{self, BufferSettings, DecodeBuf};
@@ -14,6 +15,12 @@ use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
 /// How many fields a request may have, those of objects not counted: a resource is about four. Twenty times what five hundred
 /// observed and desired resources come to.
 pub(super) const PARTS: usize = 100_000;
+
+/// How many fields an object may have, of which an entry is four and an item of a list two. What Kubernetes stores is a megabyte
+/// and a half at most, of which managed fields take about five bytes for each.
+pub(super) const OBJECT_PARTS: usize = 400_000;
+/// Levels that are looked at, three for each of an object: what is deeper is refused by whoever reads it.
+const DEPTH: usize = 3 * 130;
 
 /// Prost's, with a look at what comes in.
 pub struct Codec<T, U>(PhantomData<(T, U)>);
@@ -51,12 +58,20 @@ impl<U: Bounded> codec::Decoder for Decoder<U> {
 
     fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
         // tonic hands over a message in one piece.
-        match U::has_too_many_parts(bytes.chunk()) {
-            false => self.0.decode(bytes),
-            true => Err(Status::resource_exhausted(format!(
+        if U::has_too_many_parts(bytes.chunk()) {
+            return Err(Status::resource_exhausted(format!(
                 "the request has more than {PARTS} resources and parts of them; ask for fewer resources"
-            ))),
+            )));
         }
+        // A part takes a byte at least, here as there: nearly all messages are too short for so many.
+        let is_large = bytes.chunk().len() > OBJECT_PARTS;
+        let message = self.0.decode(bytes)?;
+        if is_large && message.as_ref().is_some_and(U::has_too_large_object) {
+            return Err(Status::resource_exhausted(format!(
+                "an object of the request has more than {OBJECT_PARTS} parts, more than Kubernetes stores; leave it out"
+            )));
+        }
+        Ok(message)
     }
 
     fn buffer_settings(&self) -> BufferSettings {
@@ -67,19 +82,42 @@ impl<U: Bounded> codec::Decoder for Decoder<U> {
 /// A message that says of its bytes whether decoding them would take too much.
 pub trait Bounded: prost::Message + Default {
     fn has_too_many_parts(bytes: &[u8]) -> bool;
+    /// Whether reading one of its objects would.
+    fn has_too_large_object(&self) -> bool;
 }
 
 impl Bounded for RunFunctionRequest {
     fn has_too_many_parts(bytes: &[u8]) -> bool {
         let mut left = PARTS;
         // A part takes a byte at least: nearly all requests are too short for so many.
-        bytes.len() > PARTS && !Shape::Request.fits(bytes, &mut left)
+        bytes.len() > PARTS && !Shape::Request.fits(bytes, &mut left, DEPTH)
     }
+
+    fn has_too_large_object(&self) -> bool {
+        let states = self.observed.iter().chain(&self.desired);
+        let states = states.flat_map(|state| state.composite.iter().chain(state.resources.values()));
+        let found =
+            self.required_resources.values().chain(self.extra_resources.values()).flat_map(|found| &found.items);
+        let objects = states.chain(found).map(|Resource { resource, .. }| resource);
+        let schemas = self.required_schemas.values().map(|schema| &schema.openapi_v3);
+        objects.chain(schemas).chain([&self.input, &self.context]).any(|parts| is_too_large(parts))
+    }
+}
+
+/// Of an object, in however many pieces it was written.
+fn is_too_large(pieces: &[Bytes]) -> bool {
+    let mut left = OBJECT_PARTS;
+    let bytes: usize = pieces.iter().map(Bytes::len).sum();
+    bytes > OBJECT_PARTS && !pieces.iter().all(|piece| Shape::Object.fits(piece, &mut left, DEPTH))
 }
 
 /// Only who calls decodes it, and nobody here calls but tests.
 impl Bounded for RunFunctionResponse {
     fn has_too_many_parts(_: &[u8]) -> bool {
+        false
+    }
+
+    fn has_too_large_object(&self) -> bool {
         false
     }
 }
@@ -99,6 +137,10 @@ enum Shape {
     CredentialData,
     SchemaEntry,
     Schema,
+    Object,
+    ObjectEntry,
+    Value,
+    List,
     /// One number in each byte, at most.
     Numbers,
 }
@@ -119,18 +161,23 @@ impl Shape {
             (Shape::CredentialsEntry, 2) => Shape::Credentials,
             (Shape::Credentials, 1) => Shape::CredentialData,
             (Shape::SchemaEntry, 2) => Shape::Schema,
+            (Shape::Object, 1) => Shape::ObjectEntry,
+            (Shape::ObjectEntry, 2) | (Shape::List, 1) => Shape::Value,
+            (Shape::Value, 5) => Shape::Object,
+            (Shape::Value, 6) => Shape::List,
             _ => return None,
         })
     }
 
     /// Takes what the message has off what is `left`. What cannot be read ends it: decoding says what is wrong.
-    fn fits(self, bytes: &[u8], left: &mut usize) -> bool {
+    fn fits(self, bytes: &[u8], left: &mut usize, depth: usize) -> bool {
         if matches!(self, Shape::Numbers) {
             return take(left, bytes.len());
         }
         let mut rest = bytes;
         while let Some((tag, content)) = field::part(&mut rest) {
-            if !take(left, 1) || self.inside(tag).is_some_and(|inside| !inside.fits(content, left)) {
+            let inside = self.inside(tag).filter(|_| depth > 0);
+            if !take(left, 1) || inside.is_some_and(|inside| !inside.fits(content, left, depth - 1)) {
                 return false;
             }
         }
