@@ -41,7 +41,7 @@ pub struct Settings {
     /// Age of the last backup in hours.
     #[schemars(range(min = 1))]
     pub backup_age_hours: u32,
-    /// True where kube-state-metrics reads claims as deploy/monitoring says: then the age of the last backup is known also where
+    /// True where kube-state-metrics reads claims as examples/monitoring says: then the age of the last backup is known also where
     /// an operator has no metric of it.
     pub claim_metrics: bool,
     /// What is left of a certificate's life, in days; cert-manager renews it when a third is left.
@@ -324,7 +324,7 @@ mod tests {
         let settings = Settings { claim_metrics: true, ..Settings::default() };
         let age = backup_age(&generation, &facts, &settings).unwrap();
 
-        let values = include_str!("../../deploy/monitoring/kube-state-metrics.yaml");
+        let values = include_str!("../../examples/monitoring/kube-state-metrics.yaml");
         let values: Value = serde_saphyr::from_str(values).unwrap();
         let resource = &values["customResourceState"]["config"]["spec"]["resources"][0];
         assert_eq!(
