@@ -108,6 +108,34 @@ fn our_containers_fit_into_a_restricted_namespace() {
     assert!(seen > 50, "{seen}");
 }
 
+/// Nobody can ask for a port, so that only we could let two clash: in a pod, or in a Service.
+#[test]
+fn no_two_ports_clash() {
+    fn lists<'a>(value: &'a Value, found: &mut Vec<(&'a str, Vec<&'a Value>)>) {
+        let ports = |of: &'a Value| of["ports"].as_array().into_iter().flatten();
+        if let Some(containers) = value["containers"].as_array() {
+            found.push(("containerPort", containers.iter().flat_map(ports).collect()));
+        }
+        value.as_array().into_iter().flatten().for_each(|item| lists(item, found));
+        value.as_object().into_iter().flatten().for_each(|(_, field)| lists(field, found));
+    }
+    let mut seen = 0;
+    for (name, object) in golden() {
+        let mut found = vec![];
+        lists(&object, &mut found);
+        if object["kind"] == "Service" {
+            found.push(("port", object["spec"]["ports"].as_array().into_iter().flatten().collect()));
+        }
+        for (field, ports) in found {
+            let all: Vec<String> = ports.iter().map(|port| format!("{}/{}", port[field], port["protocol"])).collect();
+            let different: std::collections::BTreeSet<&String> = all.iter().collect();
+            assert_eq!(different.len(), all.len(), "{name}: {all:?}");
+            seen += all.len();
+        }
+    }
+    assert!(seen > 50, "{seen}");
+}
+
 #[test]
 fn examples_for_other_operators_are_valid() {
     let Some(crds) = Crds::from_environment() else { return };

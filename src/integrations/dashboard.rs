@@ -47,6 +47,12 @@ fn panels(facts: &Facts) -> Vec<Value> {
         ("Connections in use", of(Signal::ConnectionsUsed), "percentunit"),
         ("Queries per second", queries, "reqps"),
         ("Longest transaction", of(Signal::LongestTransaction), "s"),
+        (
+            "Slow queries per second",
+            of(Signal::SlowQueries).map(|slow| format!("sum by (pod) (rate({slow}[5m]))")),
+            "reqps",
+        ),
+        ("Time that a query takes", of(Signal::QueryTime), "s"),
         ("Storage in use", used, "percentunit"),
         ("Replication lag", of(Signal::ReplicationLag), "s"),
         ("Age of the last backup", of(Signal::BackupAge), "s"),

@@ -2,6 +2,7 @@
 //! made of the signals that the engine's facts state. What an engine has no signal for has no alert. The names of alerts
 //! are permanent: people route by them.
 
+use crate::api::plan::DatabaseName;
 use crate::api::record::Generation;
 use crate::map::map;
 use crate::operators::facts::{Labels, Signal};
@@ -25,6 +26,12 @@ pub struct Settings {
     /// Age of the longest transaction in seconds.
     #[schemars(range(min = 1))]
     pub longest_transaction_seconds: u32,
+    /// How many queries a minute may be slow, where the engine counts those: MySQL calls slow what takes `long_query_time`.
+    #[schemars(range(min = 1))]
+    pub slow_queries_per_minute: u32,
+    /// How long a query may take in milliseconds, the mean of five minutes, where the engine measures that.
+    #[schemars(range(min = 1))]
+    pub query_milliseconds: u32,
     /// How far replicas are behind, in seconds.
     #[schemars(range(min = 1))]
     pub replication_lag_seconds: u32,
@@ -34,6 +41,9 @@ pub struct Settings {
     /// Age of the last backup in hours.
     #[schemars(range(min = 1))]
     pub backup_age_hours: u32,
+    /// True where kube-state-metrics reads claims as examples/monitoring says: then the age of the last backup is known also where
+    /// an operator has no metric of it.
+    pub claim_metrics: bool,
     /// What is left of a certificate's life, in days; cert-manager renews it when a third is left.
     #[schemars(range(min = 1))]
     pub certificate_days: u32,
@@ -46,10 +56,12 @@ impl Default for Settings {
             runbook_url: None,
             connections_percent: 80,
             longest_transaction_seconds: 300,
+            slow_queries_per_minute: 10,
+            query_milliseconds: 1000,
             replication_lag_seconds: 60,
             volume_free_percent: 15,
-            // A day, and the time that a large backup takes.
-            backup_age_hours: 26,
+            backup_age_hours: 24,
+            claim_metrics: false,
             certificate_days: 14,
         }
     }
@@ -122,6 +134,24 @@ fn alerts(generation: &Generation, facts: &Facts, settings: &Settings) -> Vec<Al
         "a transaction runs for very long",
         "the longest one has been running for {{ $value | humanizeDuration }}",
     );
+    let most = settings.slow_queries_per_minute;
+    alert(
+        "DatabaseSlowQueries",
+        "warning",
+        of(Signal::SlowQueries).map(|slow| format!("sum(rate({slow}[5m])) * 60 > {most}")),
+        "5m",
+        "many queries are slow",
+        "{{ $value | printf \"%.0f\" }} a minute take longer than the engine's own limit",
+    );
+    let milliseconds = settings.query_milliseconds;
+    alert(
+        "DatabaseSlowQueries",
+        "warning",
+        of(Signal::QueryTime).map(|time| format!("({time}) * 1000 > {milliseconds}")),
+        "5m",
+        "queries are slow",
+        "the mean one takes {{ $value | printf \"%.0f\" }} ms",
+    );
     let seconds = settings.replication_lag_seconds;
     alert(
         "DatabaseReplicationLag",
@@ -156,8 +186,9 @@ fn alerts(generation: &Generation, facts: &Facts, settings: &Settings) -> Vec<Al
     alert(
         "DatabaseBackupMissing",
         "critical",
-        of(Signal::BackupAge).map(|age| format!("({age}) > {hours} * 3600")),
-        "1h",
+        backup_age(generation, facts, settings).map(|age| format!("({age}) > {hours} * 3600")),
+        // The next one may take longer than the last one did.
+        "2h",
         "there is no recent backup",
         "the last one is {{ $value | humanizeDuration }} old",
     );
@@ -187,6 +218,16 @@ fn alerts(generation: &Generation, facts: &Facts, settings: &Settings) -> Vec<Al
         "it ends in {{ $value | humanizeDuration }}",
     );
     alerts
+}
+
+/// Without a metric of the operator's, what the claim's status says; before the first backup, since there is a claim. Where
+/// kube-state-metrics does not read claims after all, the alert says so by being there.
+fn backup_age(generation: &Generation, facts: &Facts, settings: &Settings) -> Option<String> {
+    let DatabaseName { namespace, name, .. } = generation.database();
+    let of = |metric: &str| format!(r#"max(database_{metric}{{namespace="{namespace}",database="{name}"}})"#);
+    let by_claim = settings.claim_metrics && generation.plan.terms.backup.is_some();
+    let of_claim = || format!("time() - ({} or {} or vector(0))", of("last_backup_seconds"), of("created_seconds"));
+    facts.signals.get(&Signal::BackupAge).cloned().or_else(|| by_claim.then(of_claim))
 }
 
 fn rule(generation: &Generation, settings: &Settings, alert: Alert) -> Rule {
@@ -239,6 +280,8 @@ struct Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::plan::Operator;
+    use crate::api::status::BackupStatus;
     use crate::observed::Observed;
     use crate::operators;
     use crate::plan::example;
@@ -270,5 +313,43 @@ mod tests {
         let absent =
             ["DatabaseMembersDown", "DatabaseReplicationLag", "DatabaseBackupMissing", "DatabaseArchiveFailing"];
         assert_eq!(alone, all.into_iter().filter(|name| !absent.contains(name)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_metrics_of_claims_are_those_of_the_charts_values() {
+        let generation = example::generation_on(Operator::Zalando, "prod", json!({}));
+        let operator = operators::of(Operator::Zalando);
+        let facts = operator.compose(&generation, &Default::default(), &Observed::default()).facts;
+        assert_eq!(backup_age(&generation, &facts, &Settings::default()), None, "only where somebody reads claims");
+        let settings = Settings { claim_metrics: true, ..Settings::default() };
+        let age = backup_age(&generation, &facts, &settings).unwrap();
+
+        let values = include_str!("../../examples/monitoring/kube-state-metrics.yaml");
+        let values: Value = serde_saphyr::from_str(values).unwrap();
+        let resource = &values["customResourceState"]["config"]["spec"]["resources"][0];
+        assert_eq!(
+            resource["labelsFromPath"],
+            json!({"namespace": ["metadata", "namespace"], "database": ["metadata", "name"]})
+        );
+        let metrics = resource["metrics"].as_array().unwrap();
+        for metric in metrics {
+            let series = format!(
+                r#"{}_{}{{namespace="checkout",database="orders"}}"#,
+                resource["metricNamePrefix"].as_str().unwrap(),
+                metric["name"].as_str().unwrap(),
+            );
+            assert!(age.contains(&series), "{series} is not in {age}");
+        }
+        let status = BackupStatus { last_success: Some("2026-11-21T02:00:00Z".into()), ..Default::default() };
+        let claim = json!({"status": {"backup": status}, "metadata": {"creationTimestamp": "2026-11-01T00:00:00Z"}});
+        for metric in metrics {
+            let path = metric["each"]["gauge"]["path"].as_array().unwrap();
+            let value = path.iter().fold(&claim, |value, name| &value[name.as_str().unwrap()]);
+            assert!(value.is_string(), "{path:?}");
+        }
+        let own = example::generation("prod", json!({}));
+        let facts =
+            operators::of(Operator::CloudNativePG).compose(&own, &Default::default(), &Observed::default()).facts;
+        assert!(backup_age(&own, &facts, &settings).unwrap().contains("barman_cloud"), "the operator's own goes first");
     }
 }

@@ -225,11 +225,11 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<BackupHeal
     })
 }
 
-/// Seconds since the last one that went well, as kube-state-metrics has it; before the first one nothing.
+/// Seconds since the last one that went well, as kube-state-metrics has it; before the first one, since there are jobs at all.
 pub fn age_signal(generation: &Generation) -> String {
     let (namespace, name) = (&generation.database().namespace, name(generation));
-    let last = format!(r#"kube_cronjob_status_last_successful_time{{namespace="{namespace}",cronjob="{name}"}}"#);
-    format!("time() - max({last})")
+    let of = |metric: &str| format!(r#"max(kube_cronjob_{metric}{{namespace="{namespace}",cronjob="{name}"}})"#);
+    format!("time() - ({} or {})", of("status_last_successful_time"), of("created"))
 }
 
 /// The pods of the jobs, for the network's rules.

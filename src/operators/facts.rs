@@ -154,6 +154,10 @@ pub enum Signal {
     ConnectionsUsed,
     /// Seconds that the longest transaction has been running.
     LongestTransaction,
+    /// Queries that took longer than what the engine itself calls slow, a counter.
+    SlowQueries,
+    /// Seconds that a query takes, the mean of the last five minutes.
+    QueryTime,
     /// Seconds that the slowest replica is behind.
     ReplicationLag,
     /// Seconds since the last full backup.

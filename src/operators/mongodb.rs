@@ -222,9 +222,14 @@ pub fn exporter(terms: &Terms, image: &str, tls: bool, user: [EnvVar; 2]) -> Con
 pub fn signals(terms: &Terms, members: &str, volumes: &str) -> BTreeMap<Signal, String> {
     let connections = |kind: &str| format!(r#"sum by (pod) (mongodb_ss_connections{{{members},conn_type="{kind}"}})"#);
     let (used, free) = (connections("current"), connections("available"));
+    // In microseconds (MongoDB 8.0, serverStatus).
+    let spent = |what: &str| {
+        format!(r#"sum by (pod) (rate(mongodb_ss_opLatencies_{what}{{{members},op_type=~"reads|writes"}}[5m]))"#)
+    };
     let mut signals = map([
         (Signal::MembersUp, members_up(members)),
         (Signal::ConnectionsUsed, format!("max({used} / ({used} + {free}))")),
+        (Signal::QueryTime, format!("max({} / {}) / 1e6", spent("latency"), spent("ops"))),
         (Signal::Queries, format!("mongodb_ss_opcounters{{{members}}}")),
         (Signal::VolumeFree, format!("kubelet_volume_stats_available_bytes{{{volumes}}}")),
         (Signal::VolumeSize, format!("kubelet_volume_stats_capacity_bytes{{{volumes}}}")),

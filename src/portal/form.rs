@@ -138,6 +138,7 @@ fn part(properties: Map<String, Value>, required: Vec<Value>) -> Value {
 fn claimed(node: &mut Value, spec: &Value) {
     match node {
         Value::Object(fields) => {
+            fields.remove("fills");
             if let Some(Value::String(path)) = fields.remove("claim") {
                 let about = path.split('.').fold(spec, |node, name| &node["properties"][name]);
                 copy(fields, about);

@@ -11,6 +11,7 @@ use crate::carried;
 use crate::operators::name_of;
 use offer::Offer;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// What `create` fills in and writes. What is no YAML yet has another ending, for those who read every manifest of a folder.
 const SKELETON: [&str; 3] = ["database.yaml.njk", "kustomization.yaml", "catalog-info.yaml.njk"];
@@ -33,7 +34,7 @@ pub struct Repository<'a> {
 pub fn files(tiers: &TierDefaults, gate: &ApprovalGate, repository: &Repository) -> Vec<(String, String)> {
     let offers = offer::all(tiers, gate);
     let spec = schema::spec();
-    let templates: Value = serde_json::from_str(&carried::text("templates.json")).unwrap_or_default();
+    let templates = templates();
     let words = words(&offers, &templates[CREATE], gate, repository);
     let mut files = vec![];
     for (path, template) in templates.as_object().into_iter().flatten() {
@@ -50,6 +51,38 @@ pub fn files(tiers: &TierDefaults, gate: &ApprovalGate, repository: &Repository)
         SKELETON.map(|file| (format!("create/skeleton/{file}"), carried::text(&format!("src/portal/skeleton/{file}")))),
     );
     files
+}
+
+fn templates() -> Value {
+    serde_json::from_str(&carried::text("templates.json")).unwrap_or_default()
+}
+
+/// What the forms call the fields of a claim.
+pub struct Titles(BTreeMap<String, String>);
+
+impl Titles {
+    pub fn read() -> Titles {
+        let mut titles = Titles(BTreeMap::new());
+        // In order, so that what `create` says counts.
+        templates().as_object().into_iter().flatten().for_each(|(_, template)| titles.collect(template));
+        titles
+    }
+
+    fn collect(&mut self, node: &Value) {
+        let claimed = node["claim"].as_str().map(|field| format!("spec.{field}"));
+        let path = claimed.or_else(|| node["fills"].as_str().map(String::from));
+        if let (Some(path), Some(title)) = (path, node["title"].as_str()) {
+            self.0.entry(path).or_insert_with(|| title.into());
+        }
+        node.as_object().into_iter().flatten().for_each(|(_, field)| self.collect(field));
+        node.as_array().into_iter().flatten().for_each(|item| self.collect(item));
+    }
+
+    /// Of the field at this path, or of the one around it: `spec.access.roles[0].name` is one of the `Further users`.
+    pub fn of(&self, path: &str) -> Option<&str> {
+        let ends = path.match_indices(['.', '[']).map(|(end, _)| end).chain([path.len()]);
+        ends.filter_map(|end| self.0.get(path.get(..end)?)).next_back().map(String::as_str)
+    }
 }
 
 /// Texts that stand for others, longer ones before those that they begin with.

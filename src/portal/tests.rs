@@ -92,3 +92,21 @@ fn what_no_engine_can_do_has_no_form() {
     let elsewhere = made(|tiers| tiers.engines.retain(|engine, _| *engine == Engine::Elasticsearch));
     assert!(!paths(elsewhere).contains(&"restore/template.yaml".to_string()));
 }
+
+#[test]
+fn a_field_of_the_claim_is_known_by_the_forms_title() {
+    let titles = Titles::read();
+    let known = [
+        ("spec.storage", Some("Storage in GiB")),
+        ("spec.environment", Some("Environment")),
+        ("spec.access.roles[1].name", Some("Further users")),
+        ("spec.restore.pointInTime", Some("Point in time")),
+        ("spec.restore.id", Some("Restore")),
+        ("spec.storageClassName", None),
+        ("spec", None),
+        ("", None),
+    ];
+    for (path, title) in known {
+        assert_eq!(titles.of(path), title, "{path}");
+    }
+}

@@ -98,6 +98,9 @@ pub struct Trouble {
     /// From 1.
     pub column: u64,
     pub message: String,
+    /// What the portal's forms call the field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]

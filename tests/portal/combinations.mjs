@@ -1,5 +1,5 @@
-// What can be chosen in a form. In: the pages of a template. Out: data as the portal would send it, in which each two choices
-// of different fields stand together at least once, for each environment and engine.
+// What can be chosen in a form. In: the pages of a template. Out: data as the portal would send it, for each
+// environment and engine: any three choices together, and more where it is asked for.
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
@@ -50,7 +50,6 @@ function everything(node, fields = {}) {
 function values(name, field, required) {
   if (field.type === 'null') return [undefined];
   const optional = required.has(name) || field.type === 'boolean' ? [] : [undefined];
-  if (field.enum && field.type === 'integer') return [...optional, ...new Set([field.enum[0], field.enum.at(-1)])];
   if (field.enum) return [...optional, ...field.enum];
   if (field.type === 'boolean') return [true, false];
   if (field.type === 'integer') return [...optional, ...new Set([field.minimum, field.maximum])];
@@ -59,29 +58,65 @@ function values(name, field, required) {
   throw new Error(`nobody knows what to write into ${name}`);
 }
 
-/** Greedy: each time the one of a few that has most pairs not seen yet. */
-function pairs(domains) {
-  const names = Object.keys(domains);
-  const open = new Set();
-  const key = (one, i, other, j) => `${one}=${i}&${other}=${j}`;
-  const each = visit => {
-    for (let one = 0; one < names.length; one++) for (let other = one + 1; other < names.length; other++) visit(names[one], names[other]);
+/** What these fields can be together: names, each with the index of a value. */
+function product(names, domains) {
+  return names.filter(name => name in domains).reduce((all, name) => all.flatMap(some => domains[name].map((_, index) => [...some, [name, index]])), [[]]);
+}
+
+function triples(names) {
+  const after = name => names.slice(names.indexOf(name) + 1);
+  return names.flatMap(one => after(one).flatMap(two => after(two).map(three => [one, two, three])));
+}
+
+/** The same numbers each time, from 0 to 1 (mulberry32). */
+function numbers(seed) {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
-  each((one, other) => domains[one].forEach((_, i) => domains[other].forEach((_, j) => open.add(key(one, i, other, j)))));
-  const found = [];
-  while (open.size > 0) {
-    const [first] = open;
-    const chosen = Object.fromEntries(first.split('&').map(part => part.split('=')).map(([name, index]) => [name, +index]));
-    for (const name of names.filter(name => !(name in chosen))) {
-      const gain = index => Object.entries(chosen).filter(([other, j]) =>
-        open.has(key(name, index, other, j)) || open.has(key(other, j, name, index))).length;
-      const gains = domains[name].map((_, index) => gain(index));
-      chosen[name] = gains.indexOf(Math.max(...gains));
-    }
-    each((one, other) => open.delete(key(one, chosen[one], other, chosen[other])));
-    found.push(Object.fromEntries(names.map(name => [name, domains[name][chosen[name]]]).filter(([, value]) => value !== undefined)));
+}
+
+function shuffled(items, random) {
+  const all = [...items];
+  for (let last = all.length - 1; last > 0; last--) {
+    const other = Math.floor(random() * (last + 1));
+    [all[last], all[other]] = [all[other], all[last]];
   }
+  return all;
+}
+
+/**
+ * Data in which all choices of each group stand together, and any three choices wherever they stand, as far as the form lets them:
+ * `finish` makes of a choice what the form would. `more` are drawn beyond from all there is.
+ */
+function covering(domains, groups, finish, more) {
+  const names = Object.keys(domains);
+  const random = numbers(1);
+  const made = chosen => finish(Object.fromEntries(names.map(name => [name, domains[name][chosen[name] ?? 0]]).filter(([, value]) => value !== undefined)));
+  const any = () => Object.fromEntries(names.map(name => [name, Math.floor(random() * domains[name].length)]));
+  const has = (data, part) => part.every(([name, index]) => data[name] === domains[name][index]);
+
+  const found = [];
+  let open = shuffled([...groups, ...triples(names)].flatMap(group => product(group, domains)), random);
+  while (open.length > 0) {
+    const [first] = open;
+    const chosen = Object.fromEntries(first);
+    const fits = ([name, index]) => (chosen[name] ?? index) === index;
+    for (const part of open.slice(0, 500)) if (part.every(fits)) for (const [name, index] of part) chosen[name] = index;
+    // What the form does not even take with all else left out, it never takes.
+    const data = [{ ...any(), ...chosen }, Object.fromEntries(first)].map(made).find(data => has(data, first));
+    if (data) found.push(data);
+    open = open.filter(part => part !== first && !(data && has(data, part)));
+  }
+  for (let drawn = 0; drawn < more || found.length === 0; drawn++) found.push(made(any()));
   return found;
+}
+
+/** All fields of a form, by name. */
+export function fields(pages) {
+  return Object.assign({}, ...pages.map(page => everything(page)));
 }
 
 /** The environments and engines of a form. */
@@ -91,8 +126,21 @@ export function engines(pages) {
     engine.enum.map(engine => ({ environment: environment.enum[0], engine })));
 }
 
-/** `fixed` is chosen already. A field on which others depend is gone through by itself. */
-export function combinations(pages, fixed) {
+/** How many there are in all, if each field is chosen by itself. */
+export function count(pages, fixed) {
+  return split(pages, fixed).reduce((sum, { domains }) => sum + Object.values(domains).reduce((all, domain) => all * domain.length, 1), 0);
+}
+
+/** `fixed` is chosen already; all choices of each group of fields stand together. */
+export function combinations(pages, fixed, groups = [], more = 0) {
+  const parts = split(pages, fixed);
+  const finish = fixed => chosen => within(pages, { ...fixed, ...chosen });
+  const data = parts.flatMap(({ fixed, domains }) => covering(domains, groups, finish(fixed), Math.ceil(more / parts.length)));
+  return [...new Map(data.map(it => [JSON.stringify(Object.entries(it).sort()), it])).values()];
+}
+
+/** A field on which others depend is gone through by itself: with each value of it, what can be chosen then. */
+function split(pages, fixed) {
   const resolved = pages.map(page => shown(page, fixed));
   const deciding = pages.flatMap((page, index) => [page, ...(page.allOf ?? []).map(part => part.then)]
     .flatMap(part => Object.keys(part?.dependencies ?? {}))
@@ -100,7 +148,7 @@ export function combinations(pages, fixed) {
   const next = deciding.find(name => !(name in fixed));
   if (next) {
     const { fields, required } = resolved.find(({ fields }) => next in fields);
-    return values(next, fields[next], required).flatMap(value => combinations(pages, { ...fixed, [next]: value }));
+    return values(next, fields[next], required).flatMap(value => split(pages, { ...fixed, [next]: value }));
   }
   const domains = {};
   for (const { fields, required } of resolved) {
@@ -108,7 +156,7 @@ export function combinations(pages, fixed) {
       if (!(name in fixed)) domains[name] = values(name, field, required);
     }
   }
-  return pairs(domains).map(chosen => within(pages, { ...fixed, ...chosen }));
+  return [{ fixed, domains }];
 }
 
 /** Which fields there are, and the bounds of a number, can depend on another choice: a person goes through the pages in order. */

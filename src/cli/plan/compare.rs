@@ -229,7 +229,7 @@ fn refusal(
     (namespace, name): &(&str, &str),
     found: Vec<Finding>,
 ) -> Change {
-    let trouble = |Finding { at: (line, column), message }| Trouble { line, column, message };
+    let trouble = |Finding { at: (line, column), message, title }| Trouble { line, column, message, title };
     let change = preview::refusal(operation, namespace, name, found.into_iter().map(trouble).collect());
     Change { file: Some(document.file.clone()), ..change }
 }

@@ -69,7 +69,8 @@ fn details(change: &Change) -> Result<String, std::fmt::Error> {
     let file = change.file.as_deref().unwrap_or_default();
     for problem in &change.problems {
         let place = format!("{file}:{}:{}", problem.line, problem.column);
-        writeln!(text, "- {} {}", code(&place), plain(&problem.message))?;
+        let title = problem.title.as_ref().map(|title| format!("**{}**: ", plain(title))).unwrap_or_default();
+        writeln!(text, "- {} {title}{}", code(&place), plain(&problem.message))?;
     }
     super::text::details(change).iter().try_for_each(|words| writeln!(text, "- {}", plain(words)))?;
     if !change.resources.is_empty() {

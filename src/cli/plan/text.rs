@@ -37,7 +37,7 @@ fn write(text: &mut String, change: &Change) -> std::fmt::Result {
     let place = [change.moved_from.as_deref().map(|from| format!("was {from}")), change.file.clone()];
     let place: Vec<String> = place.into_iter().rev().flatten().collect();
     writeln!(text, "    {}", place.join(", "))?;
-    for Trouble { line, column, message } in &change.problems {
+    for Trouble { line, column, message, .. } in &change.problems {
         let file = change.file.as_deref().unwrap_or_default();
         writeln!(text, "    {file}:{line}:{column}: {message}")?;
     }

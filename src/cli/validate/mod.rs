@@ -16,6 +16,7 @@ use function_database::api::{self, schema};
 use function_database::gate::deletion;
 use function_database::pipeline::{self, stop::Stop};
 use function_database::plan::{self, quota};
+use function_database::portal::Titles;
 use function_database::render::Composition;
 use function_database::schema::{BuildError, Schema, Violation, path};
 use function_database::wire::Object;
@@ -74,16 +75,23 @@ pub struct Finding {
     /// Line and column, from 1.
     pub at: (u64, u64),
     pub message: String,
+    /// What the portal's forms call the field.
+    pub title: Option<String>,
 }
 
 impl Finding {
     pub fn new(document: &Document, path: &str, message: String) -> Finding {
-        Finding { at: document.at(path), message }
+        static TITLES: OnceLock<Titles> = OnceLock::new();
+        let title = match kind(document) {
+            Kind::Claim => TITLES.get_or_init(Titles::read).of(path).map(String::from),
+            _ => None,
+        };
+        Finding { at: document.at(path), message, title }
     }
 
     fn located(self, file: &str) -> Located {
-        let Finding { at: (line, column), message } = self;
-        Located { file: file.into(), line: Some(line), column: Some(column), message }
+        let Finding { at: (line, column), message, title } = self;
+        Located { file: file.into(), line: Some(line), column: Some(column), message, title }
     }
 
     /// `file:line:column: message`

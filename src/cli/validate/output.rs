@@ -27,6 +27,9 @@ pub struct Located {
     pub line: Option<u64>,
     pub column: Option<u64>,
     pub message: String,
+    /// What the portal's forms call the field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
 }
 
 impl Located {
@@ -36,10 +39,14 @@ impl Located {
         let mut parts = place.rsplitn(3, ':');
         let numbers = [parts.next(), parts.next()].map(|part| part.and_then(|part| part.parse().ok()));
         match (parts.next(), numbers) {
-            (Some(file), [Some(column), Some(line)]) => {
-                Located { file: file.into(), line: Some(line), column: Some(column), message: message.into() }
-            }
-            _ => Located { file: place.into(), line: None, column: None, message: message.into() },
+            (Some(file), [Some(column), Some(line)]) => Located {
+                file: file.into(),
+                line: Some(line),
+                column: Some(column),
+                message: message.into(),
+                title: None,
+            },
+            _ => Located { file: place.into(), line: None, column: None, message: message.into(), title: None },
         }
     }
 }
@@ -67,7 +74,7 @@ fn lines(problems: &[Located], snippets: bool) -> String {
     let (bold, dimmed) = (anstyle::Style::new().bold(), anstyle::Style::new().dimmed());
     let mut sources: BTreeMap<&str, String> = BTreeMap::new();
     let mut text = String::new();
-    for Located { file, line, column, message } in problems {
+    for Located { file, line, column, message, .. } in problems {
         let place = match (line, column) {
             (Some(line), Some(column)) => format!("{file}:{line}:{column}:"),
             _ => format!("{file}:"),
@@ -90,18 +97,19 @@ fn lines(problems: &[Located], snippets: bool) -> String {
 fn annotation(problem: &Located) -> String {
     let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
-    let Located { file, line, column, message } = problem;
+    let Located { file, line, column, message, title } = problem;
     let place: String = [("line", line), ("col", column)]
         .into_iter()
         .filter_map(|(name, number)| number.map(|number| format!(",{name}={number}")))
         .collect();
-    format!("::error file={}{place}::{}\n", property(file), data(message))
+    let title = title.as_ref().map(|title| format!(",title={}", property(title))).unwrap_or_default();
+    format!("::error file={}{place}{title}::{}\n", property(file), data(message))
 }
 
 /// The Static Analysis Results Interchange Format, 2.1.0, as code scanning takes it.
 fn sarif(problems: &[Located]) -> Value {
     let result = |problem: &Located| {
-        let Located { file, line, column, message } = problem;
+        let Located { file, line, column, message, .. } = problem;
         let address = utf8_percent_encode(&file.replace('\\', "/"), PATH).to_string();
         let mut place = json!({"artifactLocation": {"uri": address}});
         if let (Some(line), Some(column)) = (line, column) {
@@ -151,8 +159,14 @@ mod tests {
 
     #[test]
     fn a_message_cannot_end_an_annotation() {
-        let problem =
-            Located { file: "a,b:c".into(), line: Some(1), column: Some(2), message: "50%\n::error::x".into() };
-        assert_eq!(annotation(&problem), "::error file=a%2Cb%3Ac,line=1,col=2::50%25%0A::error::x\n");
+        let problem = Located {
+            file: "a,b:c".into(),
+            line: Some(1),
+            column: Some(2),
+            message: "50%\n::error::x".into(),
+            title: Some("a,b: c".into()),
+        };
+        let expected = "::error file=a%2Cb%3Ac,line=1,col=2,title=a%2Cb%3A c::50%25%0A::error::x\n";
+        assert_eq!(annotation(&problem), expected);
     }
 }

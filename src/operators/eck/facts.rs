@@ -70,10 +70,13 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
     let (namespace, name) = (&generation.database().namespace, generation.name());
     let pods = format!(r#"namespace="{namespace}",pod=~"{name}-es-{NODE_SET}-[0-9]+""#);
     let volumes = format!(r#"namespace="{namespace}",persistentvolumeclaim=~"{VOLUME}-{name}-es-{NODE_SET}-[0-9]+""#);
+    // Each shard of each index counts as a query of its own.
+    let spent = |what: &str| format!("sum(rate(elasticsearch_indices_search_query_{what}{{{pods}}}[5m]))");
     let mut signals = map([
         // Each member says how many it sees; none that answers is no vector.
         (Signal::MembersUp, format!("max(elasticsearch_cluster_health_number_of_nodes{{{pods}}}) or vector(0)")),
         (Signal::Queries, format!("elasticsearch_indices_search_query_total{{{pods}}}")),
+        (Signal::QueryTime, format!("{} / {}", spent("time_seconds"), spent("total"))),
         (Signal::VolumeFree, format!("kubelet_volume_stats_available_bytes{{{volumes}}}")),
         (Signal::VolumeSize, format!("kubelet_volume_stats_capacity_bytes{{{volumes}}}")),
     ]);

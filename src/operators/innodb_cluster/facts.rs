@@ -137,6 +137,7 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
         signals.extend([
             (Signal::MembersUp, format!("sum(mysql_up{{{members}}}) or vector(0)")),
             (Signal::Queries, format!("mysql_global_status_questions{{{members}}}")),
+            (Signal::SlowQueries, format!("mysql_global_status_slow_queries{{{members}}}")),
             (Signal::ConnectionsUsed, format!("max({used} / {most})")),
         ]);
     }

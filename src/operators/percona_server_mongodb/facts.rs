@@ -100,12 +100,13 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
         format!(r#"namespace="{namespace}",persistentvolumeclaim=~"mongod-data-{name}-(rs[0-9]+|{CONFIG})-[0-9]+""#);
     let mut signals = mongodb::signals(terms, &members, &volumes);
     if is_sharded(terms) {
-        signals.insert(Signal::MembersUp, least_members_up(generation));
+        let all = mongodb::members_up(&members);
+        signals.insert(Signal::MembersUp, format!("({all}) * ({} > bool 0)", least_members_up(generation)));
     }
     signals
 }
 
-/// Of the shard that has the fewest: each has as many members as the plan says.
+/// Of the shard that has the fewest: without any member of one shard, part of the data is gone.
 fn least_members_up(generation: &Generation) -> String {
     let up = |set: &str| mongodb::members_up(&pods(generation, set));
     let shards = replica_sets(&generation.plan.terms)
@@ -162,7 +163,7 @@ mod tests {
         assert!(members.accepts.iter().all(|door| door.peer != clients), "nobody gets around the routers");
         assert_eq!(
             found.signals[&Signal::MembersUp],
-            r#"min(label_replace(sum(mongodb_up{namespace="checkout",pod=~"orders-rs0-[0-9]+"}) or vector(0), "shard", "rs0", "", "") or label_replace(sum(mongodb_up{namespace="checkout",pod=~"orders-rs1-[0-9]+"}) or vector(0), "shard", "rs1", "", ""))"#
+            r#"(sum(mongodb_up{namespace="checkout",pod=~"orders-rs[0-9]+-[0-9]+"}) or vector(0)) * (min(label_replace(sum(mongodb_up{namespace="checkout",pod=~"orders-rs0-[0-9]+"}) or vector(0), "shard", "rs0", "", "") or label_replace(sum(mongodb_up{namespace="checkout",pod=~"orders-rs1-[0-9]+"}) or vector(0), "shard", "rs1", "", "")) > bool 0)"#
         );
     }
 

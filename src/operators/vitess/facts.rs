@@ -136,6 +136,7 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
         let used = format!("mysql_global_status_threads_connected{{{pods}}}");
         let most = format!("mysql_global_variables_max_connections{{{pods}}}");
         signals.insert(Signal::Queries, format!("mysql_global_status_questions{{{pods}}}"));
+        signals.insert(Signal::SlowQueries, format!("mysql_global_status_slow_queries{{{pods}}}"));
         signals.insert(Signal::ConnectionsUsed, format!("max({used} / {most})"));
         // Alerts count the members of one shard.
         if tablets(terms) == terms.replicas {
