@@ -7,6 +7,7 @@ use crate::api::record::Generation;
 use crate::map::map;
 use crate::operators::facts::{Labels, Signal};
 use crate::operators::{Facts, Holds, Metadata, Resource, metadata, name_of};
+use crate::plan::calendar::longest_pause;
 use crate::wire::{Key, Object};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -38,7 +39,7 @@ pub struct Settings {
     /// Room left on a volume, in percent of its size.
     #[schemars(range(min = 1, max = 99))]
     pub volume_free_percent: u32,
-    /// Age of the last backup in hours.
+    /// Age of the last backup in hours; for each day on which the schedule makes none, a day more.
     #[schemars(range(min = 1))]
     pub backup_age_hours: u32,
     /// True where kube-state-metrics reads claims as examples/monitoring says: then the age of the last backup is known also where
@@ -182,7 +183,9 @@ fn alerts(generation: &Generation, facts: &Facts, settings: &Settings) -> Vec<Al
         "a volume is all but full",
         "{{ $labels.persistentvolumeclaim }} has {{ $value | printf \"%.1f\" }} % left",
     );
-    let hours = settings.backup_age_hours;
+    // What is made on Sundays only is not missing on Mondays.
+    let pause = generation.plan.terms.backup.as_ref().map_or(1, |backup| longest_pause(&backup.schedule));
+    let hours = settings.backup_age_hours + 24 * pause.saturating_sub(1);
     alert(
         "DatabaseBackupMissing",
         "critical",
@@ -287,11 +290,24 @@ mod tests {
     use crate::plan::example;
     use serde_json::{Value, json};
 
-    fn names(environment: &str, changes: Value) -> Vec<&'static str> {
+    fn of(environment: &str, changes: Value) -> Vec<Alert> {
         let generation = example::generation(environment, changes);
         let operator = operators::of(generation.plan.terms.operator);
         let facts = operator.compose(&generation, &Default::default(), &Observed::default()).facts;
-        alerts(&generation, &facts, &Settings::default()).into_iter().map(|alert| alert.name).collect()
+        alerts(&generation, &facts, &Settings::default())
+    }
+
+    fn names(environment: &str, changes: Value) -> Vec<&'static str> {
+        of(environment, changes).into_iter().map(|alert| alert.name).collect()
+    }
+
+    #[test]
+    fn a_backup_is_missing_when_the_schedule_would_have_made_one() {
+        for (schedule, hours) in [("0 2 * * *", 24), ("0 2 * * 0", 168)] {
+            let alerts = of("prod", json!({"backup": {"schedule": schedule}}));
+            let missing = alerts.iter().find(|alert| alert.name == "DatabaseBackupMissing").unwrap();
+            assert!(missing.expression.ends_with(&format!("> {hours} * 3600")), "{}", missing.expression);
+        }
     }
 
     #[test]

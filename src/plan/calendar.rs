@@ -7,6 +7,7 @@
 use crate::api::claim::{Weekday, Window};
 use crate::api::plan::Maintenance;
 use crate::carried;
+use crate::plan::schedule::Values;
 use jiff::civil::{self, Date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
@@ -115,18 +116,12 @@ pub fn beginning(day: &str, maintenance: &Maintenance) -> Option<Timestamp> {
 pub fn fires(schedule: &str, maintenance: &Maintenance, now: Timestamp, side: Side) -> Option<Timestamp> {
     let zone = zone_of(maintenance);
     let local: Zoned = now.to_zoned(zone.clone());
-    let [minutes, hours, days, months, weekdays] = super::schedule::values(schedule)?;
+    let values = super::schedule::values(schedule)?;
+    let [minutes, hours, ..] = values;
     let step = jiff::Span::new().days(if side == Side::After { 1 } else { -1 });
     let mut date = local.date();
     for _ in 0..8 * 366 {
-        let (day, month) = (date.day().unsigned_abs().into(), date.month().unsigned_abs().into());
-        let weekday: u32 = date.weekday().to_sunday_zero_offset().unsigned_abs().into();
-        // As cron has it: where both are limited, one of them is enough.
-        let due = match (days.count() < 31, weekdays.count() < 7) {
-            (true, true) => days.contains(day) || weekdays.contains(weekday),
-            _ => days.contains(day) && weekdays.contains(weekday),
-        };
-        if due && months.contains(month) {
+        if is_due(&values, date) {
             let times = hours.iter().flat_map(|hour| minutes.iter().map(move |minute| (hour, minute)));
             let mut times = times.filter_map(|(hour, minute)| {
                 let time = civil::Time::new(i8::try_from(hour).ok()?, i8::try_from(minute).ok()?, 0, 0).ok()?;
@@ -143,6 +138,33 @@ pub fn fires(schedule: &str, maintenance: &Maintenance, now: Timestamp, side: Si
         date = date.checked_add(step).ok()?;
     }
     None
+}
+
+fn is_due([_, _, days, months, weekdays]: &[Values; 5], date: Date) -> bool {
+    let (day, month) = (date.day().unsigned_abs().into(), date.month().unsigned_abs().into());
+    let weekday: u32 = date.weekday().to_sunday_zero_offset().unsigned_abs().into();
+    // As cron has it: where both are limited, one of them is enough.
+    let due = match (days.count() < 31, weekdays.count() < 7) {
+        (true, true) => days.contains(day) || weekdays.contains(weekday),
+        _ => days.contains(day) && weekdays.contains(weekday),
+    };
+    due && months.contains(month)
+}
+
+/// The most days from one on which such a schedule fires to the next: 1 where that is every day, 366 where it is more.
+pub fn longest_pause(schedule: &str) -> u32 {
+    let Some(values) = super::schedule::values(schedule) else { return 1 };
+    if values[2..].iter().map(|field| field.count()).eq([31, 12, 7]) {
+        return 1;
+    }
+    // Two years, one of which has a 29 February.
+    let dates = civil::date(2027, 1, 1).series(jiff::Span::new().days(1)).take(2 * 366);
+    let (mut pause, mut longest) = (0, 0);
+    for date in dates {
+        pause = if is_due(&values, date) { 1 } else { pause + 1 };
+        longest = longest.max(pause);
+    }
+    longest.min(366)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,6 +189,23 @@ mod tests {
             duration: duration.to_string(),
         });
         Maintenance { windows: windows.collect(), time_zone: zone.map(String::from), ..Maintenance::default() }
+    }
+
+    #[test]
+    fn a_schedule_pauses_for_so_many_days() {
+        let cases = [
+            ("0 2 * * *", 1),
+            ("0 */6 * * *", 1),
+            ("0 2 * * 0", 7),
+            ("15 1,13 * * 1-5", 3),
+            ("0 2 1 * *", 31),
+            ("0 2 1 * 0", 7),
+            ("0 2 1 1 *", 366),
+            ("0 2 29 2 *", 366),
+        ];
+        for (schedule, days) in cases {
+            assert_eq!(longest_pause(schedule), days, "{schedule}");
+        }
     }
 
     #[test]
