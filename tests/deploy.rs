@@ -89,7 +89,7 @@ fn names_refer_to_each_other() {
     }
 }
 
-/// Each definition is protected in the edition that has it.
+/// Each definition is protected in the edition that has it, also while a package is installed over it.
 #[test]
 fn the_definitions_are_protected() {
     let usage = &read("deploy/protection.yaml")["spec"]["of"];
@@ -103,6 +103,9 @@ fn the_definitions_are_protected() {
     let patch: Value = serde_saphyr::from_str(patch.as_str().unwrap()).unwrap();
     assert_eq!(patch[0]["value"], claims["apiVersion"]);
     assert_eq!(patch[1]["value"], claims["metadata"]["name"]);
+    for definition in [namespaced, claims] {
+        assert_eq!(definition["metadata"]["labels"]["crossplane.io/in-use"], "true");
+    }
 }
 
 /// Alerts and panels look at counters that there are, by labels that they have.

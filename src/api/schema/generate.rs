@@ -81,15 +81,23 @@ fn columns() -> Value {
 }
 
 /// TeraSky's ingestor makes a form of an XRD, which knows the schema and no policy; ours are made of both.
-fn annotations() -> Value {
-    json!({"terasky.backstage.io/exclude-from-catalog": "true"})
+///
+/// The label is that by which Crossplane's webhook knows what a ClusterUsage protects. Its package manager writes a definition
+/// over whenever it looks at it, and what is not the package's own is gone until somebody looks at the ClusterUsage again
+/// (Crossplane 2.4, `establisher.go`). Without a ClusterUsage the label protects nothing.
+fn metadata(name: &str) -> Value {
+    json!({
+        "name": name,
+        "annotations": {"terasky.backstage.io/exclude-from-catalog": "true"},
+        "labels": {"crossplane.io/in-use": "true"},
+    })
 }
 
 fn namespaced() -> Value {
     json!({
         "apiVersion": "apiextensions.crossplane.io/v2",
         "kind": "CompositeResourceDefinition",
-        "metadata": {"name": "databases.db.platform.io", "annotations": annotations()},
+        "metadata": metadata("databases.db.platform.io"),
         "spec": {
             "group": GROUP,
             "names": names("Database", "databases"),
@@ -105,7 +113,7 @@ fn claims() -> Value {
     json!({
         "apiVersion": "apiextensions.crossplane.io/v1",
         "kind": "CompositeResourceDefinition",
-        "metadata": {"name": "xdatabases.db.platform.io", "annotations": annotations()},
+        "metadata": metadata("xdatabases.db.platform.io"),
         "spec": {
             "group": GROUP,
             "names": {"kind": "XDatabase", "plural": "xdatabases", "singular": "xdatabase", "categories": ["crossplane"]},
