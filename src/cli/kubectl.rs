@@ -3,6 +3,7 @@
 
 use super::GaveUp;
 use anyhow::Context;
+use function_database::explain::installation::{self, Missing};
 use serde_json::Value;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -25,12 +26,11 @@ pub fn get(what: &[&str], namespace: Option<&str>) -> anyhow::Result<Value> {
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let said = said.lines().last().unwrap_or("said nothing").to_owned();
-        if said.contains("doesn't have a resource type \"databases\"") {
-            let wrong = "this cluster does not know our kind Database";
-            let right = "kubectl apply -k deploy/packages, whose Configuration brings it";
-            return Err(GaveUp::Unreadable(format!("{wrong}; {right}")).into());
-        }
-        return Err(GaveUp::Unreadable(format!("kubectl: {said}")).into());
+        let said = match installation::definition(&said) {
+            Some(Missing { what, fix }) => format!("{what}; {fix}"),
+            None => format!("kubectl: {said}"),
+        };
+        return Err(GaveUp::Unreadable(said).into());
     }
     serde_json::from_slice(&output.stdout)
         .map_err(|error| GaveUp::Unreadable(format!("kubectl printed no JSON: {error}")).into())

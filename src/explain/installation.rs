@@ -43,6 +43,14 @@ pub fn missing(said: &str) -> Option<Missing> {
     kind(said).or_else(|| role(said)).or_else(|| function(said))
 }
 
+/// The same of the definition of our own kind, in the words of kubectl: `the server doesn't have a resource type "databases"`.
+pub fn definition(said: &str) -> Option<Missing> {
+    said.contains("doesn't have a resource type \"databases\"").then(|| Missing {
+        what: "this cluster does not know our kind Database".into(),
+        fix: "kubectl apply -k deploy/packages, whose Configuration brings it".into(),
+    })
+}
+
 /// `no matches for kind "Cluster" in version "postgresql.cnpg.io/v1"`
 fn kind(said: &str) -> Option<Missing> {
     let rest = after(said, "no matches for kind \"")?;

@@ -328,7 +328,7 @@ mod tests {
             integrations: input(3).decode::<Manifest<Integrations>>("Integrations").unwrap().spec,
         };
         policy.tiers.engines.retain(|engine, _| *engine == Engine::Postgresql);
-        policy.tiers.environments.get_mut(&Environment::Prod).unwrap().sizes.truncate(1);
+        prod(&mut policy).sizes.truncate(1);
         change(&mut policy);
         let proof = policy.prove().unwrap();
         assert!(proof.databases <= proof.claims);

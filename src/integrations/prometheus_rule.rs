@@ -185,7 +185,7 @@ fn alerts(generation: &Generation, facts: &Facts, settings: &Settings) -> Vec<Al
     );
     // What is made on Sundays only is not missing on Mondays.
     let pause = generation.plan.terms.backup.as_ref().map_or(1, |backup| longest_pause(&backup.schedule));
-    let hours = settings.backup_age_hours + 24 * pause.saturating_sub(1);
+    let hours = settings.backup_age_hours.saturating_add(24 * pause.saturating_sub(1));
     alert(
         "DatabaseBackupMissing",
         "critical",
