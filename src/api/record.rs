@@ -85,7 +85,7 @@ pub struct Generation {
     pub rotation: Option<Rotation>,
     /// A restore over its data that has not ended well (yet).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub overwrite: Option<Overwrite>,
+    pub overwrite: Option<Box<Overwrite>>,
 }
 
 /// A restore over the data of a generation, without a way back; `gate::overwrite` goes on with it.
@@ -153,7 +153,8 @@ pub struct Drills {
 /// A throw-away instance, of the number [`DRILL`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Drill {
-    pub generation: Generation,
+    /// Rarely there, and large: without a box every record would be as large as two.
+    pub generation: Box<Generation>,
     /// RFC 3339.
     pub since: String,
 }
@@ -359,7 +360,7 @@ impl Generation {
 
     /// What the operator is to overwrite its data with now.
     pub fn overwritten(&self) -> Option<&Overwrite> {
-        self.overwrite.as_ref().filter(|overwrite| matches!(overwrite.written, Written::Soon | Written::Partly))
+        self.overwrite.as_deref().filter(|overwrite| matches!(overwrite.written, Written::Soon | Written::Partly))
     }
 }
 

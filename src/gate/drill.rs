@@ -59,7 +59,7 @@ pub fn instance(serving: &Generation, source: Option<Source>) -> Generation {
 
 pub fn begun(mut record: Record, source: Source, now: Timestamp) -> Record {
     let generation = instance(&record.serving, Some(source));
-    record.drills.running = Some(Drill { generation, since: now.to_string() });
+    record.drills.running = Some(Drill { generation: generation.into(), since: now.to_string() });
     record
 }
 

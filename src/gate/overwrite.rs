@@ -29,7 +29,8 @@ pub fn problem(runs: Option<&Record>, lost: bool, asleep: bool) -> Option<Proble
 /// The record once it is allowed.
 pub fn begun(mut record: Record, restore: &Restore, source: Source) -> Record {
     record.restores.push(restore.id.clone());
-    record.serving.overwrite = Some(Overwrite { restore: restore.id.clone(), source, written: Written::Not });
+    let begun = Overwrite { restore: restore.id.clone(), source, written: Written::Not };
+    record.serving.overwrite = Some(begun.into());
     record
 }
 

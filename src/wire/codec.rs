@@ -9,8 +9,7 @@ use super::proto::{Resource, RunFunctionRequest, RunFunctionResponse};
 use prost::bytes::{Buf, Bytes};
 use std::marker::PhantomData;
 use tonic::Status;
-use tonic::codec::{self, BufferSettings, DecodeBuf};
-use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
+use tonic::codec::{self, BufferSettings, DecodeBuf, EncodeBuf};
 
 /// How many fields a request may have, those of objects not counted: a resource is about four. Twenty times what five hundred
 /// observed and desired resources come to.
@@ -22,7 +21,7 @@ pub(super) const OBJECT_PARTS: usize = 400_000;
 /// Levels that are looked at, three for each of an object: what is deeper is refused by whoever reads it.
 const DEPTH: usize = 3 * 130;
 
-/// Prost's, with a look at what comes in.
+/// Prost's, with a look at what comes in, and with buffers that grow once: to the size of the message, which both ends know.
 pub struct Codec<T, U>(PhantomData<(T, U)>);
 
 impl<T, U> Default for Codec<T, U> {
@@ -38,44 +37,67 @@ where
 {
     type Encode = T;
     type Decode = U;
-    type Encoder = ProstEncoder<T>;
+    type Encoder = Encoder<T>;
     type Decoder = Decoder<U>;
 
     fn encoder(&mut self) -> Self::Encoder {
-        ProstCodec::<T, U>::default().encoder()
+        Encoder(PhantomData)
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        Decoder(ProstCodec::<T, U>::default().decoder())
+        Decoder(PhantomData)
     }
 }
 
-pub struct Decoder<U>(ProstDecoder<U>);
+/// Nothing is asked for before it is known how much is needed.
+fn buffer() -> BufferSettings {
+    const YIELD: usize = 32 << 10; // tonic's own, which counts for streams alone
+    BufferSettings::new(0, YIELD)
+}
+
+pub struct Encoder<T>(PhantomData<T>);
+
+impl<T: prost::Message> codec::Encoder for Encoder<T> {
+    type Item = T;
+    type Error = Status;
+
+    fn encode(&mut self, message: T, bytes: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        bytes.reserve(message.encoded_len());
+        message.encode(bytes).map_err(|error| Status::internal(error.to_string()))
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        buffer()
+    }
+}
+
+pub struct Decoder<U>(PhantomData<U>);
 
 impl<U: Bounded> codec::Decoder for Decoder<U> {
     type Item = U;
     type Error = Status;
 
     fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
-        // tonic hands over a message in one piece.
-        if U::has_too_many_parts(bytes.chunk()) {
+        // All of it, and where it lies: tonic hands over a message in one piece.
+        let bytes = bytes.copy_to_bytes(bytes.remaining());
+        if U::has_too_many_parts(&bytes) {
             return Err(Status::resource_exhausted(format!(
                 "the request has more than {PARTS} resources and parts of them; ask for fewer resources"
             )));
         }
         // A part takes a byte at least, here as there: nearly all messages are too short for so many.
-        let is_large = bytes.chunk().len() > OBJECT_PARTS;
-        let message = self.0.decode(bytes)?;
-        if is_large && message.as_ref().is_some_and(U::has_too_large_object) {
+        let is_large = bytes.len() > OBJECT_PARTS;
+        let message = U::decode(bytes).map_err(|error| Status::internal(error.to_string()))?;
+        if is_large && message.has_too_large_object() {
             return Err(Status::resource_exhausted(format!(
                 "an object of the request has more than {OBJECT_PARTS} parts, more than Kubernetes stores; leave it out"
             )));
         }
-        Ok(message)
+        Ok(Some(message))
     }
 
     fn buffer_settings(&self) -> BufferSettings {
-        self.0.buffer_settings()
+        buffer()
     }
 }
 
