@@ -1,6 +1,6 @@
 //! What a step says when the pipeline around it is wrong, and that it passes on what is not its own.
 
-use super::documents::Ruling;
+use super::documents::{Ruling, Wanted};
 use super::*;
 use crate::api::record::{DatabaseRecord, Record};
 use crate::gate::Standing;
@@ -159,6 +159,35 @@ fn what_stops_a_step_reaches_the_claim_as_a_condition() {
     let [condition] = response.conditions.as_slice() else { panic!("{:?}", response.conditions) };
     assert_eq!((condition.kind.as_str(), condition.status), ("Validated", Truth::False));
     assert_eq!(condition.reason, "InvalidPipeline");
+}
+
+#[test]
+fn a_namespace_that_nobody_has_made_is_said_and_holds_nothing_up() {
+    let mut request = request(Some(shipped(Step::TierDefaults)));
+    let access = json!({"spec": {"access": {"allowedNamespaces": ["checkout-web", "shpo"]}}});
+    request.composite = request.composite.merge(&Object::of(&access));
+    let said = |request: &Request| {
+        let response = run(request, now());
+        assert!(matches!(Wanted::find(&response.context), Ok(Some(Wanted::Plan(_)))));
+        let said = Conditions::find(&response.context).unwrap().unwrap_or_default().0.remove(0);
+        assert_eq!((said.kind.as_str(), said.status), ("Validated", Truth::True));
+        let asked: Vec<Question> = ["checkout-web", "shpo"].into_iter().map(Question::namespace).collect();
+        assert!(asked.iter().all(|question| response.requirements[&question.name()] == question.selector));
+        (said.reason, said.message.unwrap_or_default())
+    };
+    assert_eq!(said(&request), ("Valid".into(), String::new()), "nobody has looked");
+    let there = Object::of(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "checkout-web"}}));
+    request.required.insert(Question::namespace("checkout-web").name(), vec![there.clone()]);
+    request.required.insert(Question::namespace("shpo").name(), vec![]);
+    let (reason, message) = said(&request);
+    assert_eq!(reason, "NamespaceMissing");
+    assert_eq!(
+        message,
+        "spec.access.allowedNamespaces: there is no namespace \"shpo\" yet; correct the name, or create it, and its pods may \
+         connect"
+    );
+    request.required.insert(Question::namespace("shpo").name(), vec![there]);
+    assert_eq!(said(&request), ("Valid".into(), String::new()));
 }
 
 #[test]

@@ -3,11 +3,13 @@
 
 use super::documents::{Conditions, Document, Wanted};
 use super::stop::Stop;
-use super::{OVERLAY, condition, merged, overlay, read, say, strangers};
+use super::{OVERLAY, ask, condition, merged, overlay, read, say, strangers};
 use crate::api::claim::Claim;
 use crate::api::input::{Step, TierDefaults};
+use crate::api::plan::Delivery;
 use crate::api::problem::{Problem, Problems};
 use crate::api::status::ConditionType;
+use crate::observed::Question;
 use crate::operators::name_of;
 use crate::plan::quota::{self, Quota};
 use crate::plan::{self, Plan};
@@ -20,15 +22,14 @@ pub fn run(request: &Request) -> Result<Response, Stop> {
         Err(problems) => (Wanted::Problems(problems), Quota::default()),
     };
     Conditions::default().hand_on(&mut response);
-    say(
-        &mut response,
-        match &wanted {
-            Wanted::Plan(_) => condition(ConditionType::Validated, Truth::True, "Valid", ""),
-            Wanted::Problems(problems) => {
-                condition(ConditionType::Validated, Truth::False, "Invalid", problems.to_string())
-            }
+    let (truth, reason, message) = match &wanted {
+        Wanted::Plan(plan) => match absent(request, &mut response, plan) {
+            namespaces if namespaces.is_empty() => (Truth::True, "Valid", String::new()),
+            namespaces => (Truth::True, "NamespaceMissing", namespaces.join("\n")),
         },
-    )?;
+        Wanted::Problems(problems) => (Truth::False, "Invalid", problems.to_string()),
+    };
+    say(&mut response, condition(ConditionType::Validated, truth, reason, message))?;
     wanted.hand_on(&mut response);
     quota.hand_on(&mut response);
     Ok(response)
@@ -64,6 +65,26 @@ fn wanted(request: &Request) -> Result<Result<(Plan, Quota), Problems>, Stop> {
         Ok(policy) => resolve(&claim, &policy).err().unwrap_or(problems),
         Err(_) => problems,
     }))
+}
+
+/// What is to be said of namespaces that may connect, and that Crossplane has looked for and not found. They are no mistake: an
+/// application may come after its database. In another cluster nobody can look.
+fn absent(request: &Request, response: &mut Response, plan: &Plan) -> Vec<String> {
+    if plan.terms.delivery != Delivery::Direct {
+        return vec![];
+    }
+    let mut is_absent = |namespace: &&String| {
+        let question = Question::namespace(namespace);
+        ask(response, &question);
+        request.required.get(&question.name()).is_some_and(Vec::is_empty)
+    };
+    let sentence = |namespace: &String| {
+        format!(
+            "spec.access.allowedNamespaces: there is no namespace {namespace:?} yet; correct the name, or create it, and its pods \
+             may connect"
+        )
+    };
+    plan.terms.access.namespaces.iter().filter(|namespace| is_absent(namespace)).map(sentence).collect()
 }
 
 /// Without the tables of other engines and environments: most of the policy, and a mistake there is not this claim's.
