@@ -1,6 +1,7 @@
 //! `DatabaseApproval`: somebody's word on one operation, bound to it by a digest. In: what Crossplane finds by label.
 //! Out: its fields. Must not be believed because of the label that found it.
 
+use crate::operators::name_of;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,12 @@ pub const KIND: &str = "DatabaseApproval";
 pub const DIGEST_LABEL: &str = "db.platform.io/digest";
 /// On the claim: who asked for the change; an approver of that name does not count.
 pub const REQUESTED_BY: &str = "db.platform.io/requested-by";
+
+/// What an approver runs to write it.
+pub fn command(namespace: &str, name: &str, operation: OperationKind, digest: &str) -> String {
+    let operation = name_of(&operation);
+    format!("function-database approve {namespace}/{name} --operation {operation} --digest {digest}")
+}
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct DatabaseApproval {

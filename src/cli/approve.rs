@@ -22,7 +22,7 @@ use std::process::{Command, Stdio};
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  function-database approve checkout/orders --operation Change --digest DIGEST --approver anna | kubectl create -f -
+  function-database approve checkout/orders --operation Change --digest DIGEST --apply
   function-database approve --claim databases/orders.yaml --base origin/main > approvals/orders.yaml
   function-database approve --claim new.yaml --from old.yaml --apply
   function-database approve --claim new.yaml --reject --reason 'one member is enough'
@@ -67,9 +67,10 @@ pub struct Arguments {
     /// The UID of the very database that is deleted.
     #[arg(long, requires = "delete", conflicts_with = "live")]
     uid: Option<String>,
-    /// Your user name in the cluster.
-    #[arg(long, env = "USER")]
-    approver: String,
+    /// Your user name in the cluster. If left out, who kubectl says that you are where the cluster is asked for anything
+    /// (--apply, --live), and else $USER.
+    #[arg(long)]
+    approver: Option<String>,
     /// Reject it instead.
     #[arg(long)]
     reject: bool,
@@ -125,12 +126,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Problems);
     }
     let label = digest.get(..32).unwrap_or_default().to_owned();
+    let approver = approver(arguments)?;
     let mut spec = ApprovalSpec {
         database: name.clone(),
         operation,
         digest,
         decision,
-        approver: arguments.approver.clone(),
+        approver,
         reason: arguments.reason.clone(),
         ticket: arguments.ticket.clone(),
         expires: expires.to_string(),
@@ -151,8 +153,19 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Fine);
     }
     super::print(&approval)?;
-    super::hint("function-database approve ... | kubectl create -f -");
+    super::hint("function-database approve ... --apply");
     Ok(Outcome::Fine)
+}
+
+/// Who decides. The cluster takes an approval only in the name of who brings it.
+fn approver(arguments: &Arguments) -> anyhow::Result<String> {
+    match &arguments.approver {
+        Some(name) => Ok(name.clone()),
+        None if arguments.apply || arguments.live.is_some() => kubectl::user(),
+        None => std::env::var("USER").ok().filter(|name| !name.is_empty()).ok_or_else(|| {
+            GaveUp::Usage("nobody knows who you are; write --approver and your user name in the cluster".into()).into()
+        }),
+    }
 }
 
 /// What the arguments name, or the one change of the claim's plan that needs an approval, after it was shown.

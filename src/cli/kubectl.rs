@@ -18,11 +18,25 @@ pub fn database(name: &str, namespace: Option<&str>) -> anyhow::Result<Value> {
 
 pub fn get(what: &[&str], namespace: Option<&str>) -> anyhow::Result<Value> {
     let mut command = Command::new("kubectl");
-    command.arg("get").args(what).args(["-o", "json"]).stdin(Stdio::null());
+    command.arg("get").args(what);
     if let Some(namespace) = namespace {
         command.args(["-n", namespace]);
     }
-    let output = command.output().map_err(|_| GaveUp::Usage("--live needs kubectl, which is not here".into()))?;
+    json(command)
+}
+
+/// The name by which the cluster knows whoever asks.
+pub fn user() -> anyhow::Result<String> {
+    let mut command = Command::new("kubectl");
+    command.args(["auth", "whoami"]);
+    let found = json(command)?;
+    let name = found["status"]["userInfo"]["username"].as_str();
+    Ok(name.ok_or_else(|| GaveUp::Unreadable("kubectl does not say who you are; write --approver".into()))?.to_owned())
+}
+
+fn json(mut command: Command) -> anyhow::Result<Value> {
+    let output = command.args(["-o", "json"]).stdin(Stdio::null()).output();
+    let output = output.map_err(|_| GaveUp::Usage("this needs kubectl, which is not here".into()))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let said = said.lines().last().unwrap_or("said nothing").to_owned();

@@ -6,7 +6,7 @@ use super::others::{self, Room};
 use super::restore;
 use super::stop::Stop;
 use super::{ask, observe};
-use crate::api::approval::{DIGEST_LABEL, KIND, OperationKind, REQUESTED_BY};
+use crate::api::approval::{self, DIGEST_LABEL, KIND, OperationKind, REQUESTED_BY};
 use crate::api::claim::{Composite, Environment, Restore};
 use crate::api::input::{ApprovalGate, Step};
 use crate::api::plan::Plan;
@@ -322,7 +322,7 @@ impl<'request> Evidence<'request> {
             class,
             approvers_needed: approvers,
             found: findings.iter().map(Finding::sentence).collect(),
-            command: command(namespace, name, kind, &digest.to_string()),
+            command: approval::command(namespace, name, kind, &digest.to_string()) + " --apply",
         };
         (permission, Some(pending))
     }
@@ -363,14 +363,6 @@ pub fn read_record(object: &Object) -> Result<DatabaseRecord, String> {
         return Err("it was written by a newer release; upgrade the function".into());
     }
     object.decode("DatabaseRecord").map_err(|error| error.to_string())
-}
-
-/// What an approver runs.
-fn command(namespace: &str, name: &str, operation: OperationKind, digest: &str) -> String {
-    let operation = operators::name_of(&operation);
-    format!(
-        "function-database approve {namespace}/{name} --operation {operation} --digest {digest} | kubectl create -f -"
-    )
 }
 
 /// Nobody's leave counts before it is known that there is room.

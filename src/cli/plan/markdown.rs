@@ -91,7 +91,7 @@ fn details(change: &Change) -> Result<String, std::fmt::Error> {
     }
     if let Some(command) = command(change) {
         let fence = fence(&command);
-        writeln!(text, "\n{fence}sh\n{command} | kubectl create -f -\n{fence}")?;
+        writeln!(text, "\n{fence}sh\n{command} --apply\n{fence}")?;
     }
     writeln!(text, "\n</details>")?;
     Ok(text)

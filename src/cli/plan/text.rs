@@ -1,7 +1,7 @@
 //! The preview for a terminal. In: a preview. Out: text, in colour where the terminal has any. Must not decide anything.
 
 use anstyle::{AnsiColor, Style};
-use function_database::api::approval::OperationKind;
+use function_database::api::approval::{self, OperationKind};
 use function_database::api::status::Class;
 use function_database::operators::name_of;
 use function_database::preview::resources::ResourceChange;
@@ -139,8 +139,8 @@ pub fn money(cost: &Cost) -> String {
 /// The command that an approver runs; none where the digest is known to the cluster only.
 pub fn command(change: &Change) -> Option<String> {
     let digest = change.approval.as_ref()?.digest.as_ref()?;
-    let (Change { namespace, name, .. }, operation) = (change, name_of(&change.operation));
-    Some(format!("function-database approve {namespace}/{name} --operation {operation} --digest {digest}"))
+    let Change { namespace, name, operation, .. } = change;
+    Some(approval::command(namespace, name, *operation, digest))
 }
 
 pub fn people(approval: &Approval) -> String {
