@@ -28,19 +28,19 @@ pub struct Fleet {
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub fleet: Option<u64>,
     /// The Composition that is rolled out, environment by environment; new patch releases of every line if left out.
-    #[arg(long, value_name = "FILE", requires = "fleet")]
+    #[arg(long, value_name = "FILE", conflicts_with = "claims")]
     upgrade: Option<PathBuf>,
     /// A Composition that would be a mistake; three that happen to platform teams if left out.
-    #[arg(long, value_name = "FILE", requires = "fleet")]
+    #[arg(long, value_name = "FILE", conflicts_with = "claims")]
     mistake: Option<PathBuf>,
     /// Crossplane's --max-reconcile-rate: how many databases it works on at once.
-    #[arg(long, value_name = "NUMBER", requires = "fleet", default_value = "100", value_parser = positive())]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "claims", default_value = "100", value_parser = positive())]
     max_reconcile_rate: u64,
     /// How many writes of Crossplane the API server takes in a second.
-    #[arg(long, value_name = "NUMBER", requires = "fleet", default_value = "200", value_parser = positive())]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "claims", default_value = "200", value_parser = positive())]
     writes_per_second: u64,
     /// The form of the output, with --fleet.
-    #[arg(long, value_name = "FORMAT", requires = "fleet", default_value = "text")]
+    #[arg(long, value_name = "FORMAT", conflicts_with = "claims", default_value = "text")]
     format: Format,
 }
 
@@ -93,7 +93,7 @@ pub fn run(databases: u64, arguments: &Fleet, composition: Composition) -> anyho
 fn played(roles: &[Role], empty: &World, upgrade: &Composition) -> anyhow::Result<Vec<Life>> {
     let (done, shows) = (AtomicUsize::new(0), std::io::stderr().is_terminal());
     let lives = on_every_core(roles, |role| {
-        let life = life::play(empty, upgrade, role);
+        let life = life::play(empty, upgrade, role).map_err(anyhow::Error::from);
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
         if shows {
             // There is nobody to tell if that fails.
@@ -104,7 +104,7 @@ fn played(roles: &[Role], empty: &World, upgrade: &Composition) -> anyhow::Resul
     if shows {
         let _ = write!(std::io::stderr(), "\r\x1b[K");
     }
-    Ok(lives.into_iter().collect::<Result<_, _>>()?)
+    lives.into_iter().collect()
 }
 
 /// What `plan` says of each life that has come to run, under the other Composition; none: nothing happens to it.
