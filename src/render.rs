@@ -156,6 +156,8 @@ pub struct Run {
     pub fatal: Option<String>,
     /// After how long the function wants to be run again: the shortest that any step said.
     pub ttl: Option<std::time::Duration>,
+    /// How often each step was called, in their order; one that asks for other objects is called again with them.
+    pub calls: Vec<u64>,
 }
 
 /// One run of the pipeline. `asked` is what Crossplane remembers of the run before, which is nothing after its restart.
@@ -184,10 +186,12 @@ pub fn run(
             context: std::mem::take(&mut last.context),
             required: BTreeMap::new(),
         };
-        last = match composition.core {
+        let calls;
+        (last, calls) = match composition.core {
             Core::Answers => run_step(step, request, exists, asked, now),
-            Core::CannotAnswer | Core::Silent => pipeline::run(&request, now),
+            Core::CannotAnswer | Core::Silent => (pipeline::run(&request, now), 1),
         };
+        run.calls.push(calls);
         run.ttl = run.ttl.into_iter().chain(last.ttl).min();
         run.fatal = fatal(&last).map(|event| event.message.clone());
         run.events.append(&mut last.events);
@@ -199,14 +203,22 @@ pub fn run(
     Run { desired, conditions, ..run }
 }
 
-/// Asks again for as long as the step asks for something else. Nothing that a FATAL answer asks for is looked up.
-fn run_step(step: &Step, mut request: Request, exists: &[&Value], asked: &mut Asked, now: Timestamp) -> Response {
+/// Asks again for as long as the step asks for something else, and says how often. Nothing that a FATAL answer asks for is
+/// looked up.
+fn run_step(
+    step: &Step,
+    mut request: Request,
+    exists: &[&Value],
+    asked: &mut Asked,
+    now: Timestamp,
+) -> (Response, u64) {
     let own = |more: &BTreeMap<String, Selector>| -> BTreeMap<String, Selector> {
         step.requirements.iter().chain(more).map(|(name, by)| (name.clone(), by.clone())).collect()
     };
     let mut seeds = asked.get(&step.name).map_or_else(|| step.requirements.clone(), own);
-    let mut response = Response::default();
+    let (mut response, mut calls) = (Response::default(), 0);
     for _ in 0..=ROUNDS {
+calls += 1;
         request.required = map(seeds.iter().filter_map(|(name, by)| Some((name.clone(), answer(by, exists)?))));
         response = pipeline::run(&request, now);
         if fatal(&response).is_some() {
@@ -219,7 +231,7 @@ fn run_step(step: &Step, mut request: Request, exists: &[&Value], asked: &mut As
         }
         seeds = wanted;
     }
-    response
+    (response, calls)
 }
 
 fn fatal(response: &Response) -> Option<&Event> {
@@ -281,7 +293,7 @@ pub(crate) fn object(value: &mut Value) -> &mut Map<String, Value> {
 }
 
 fn rendered(composite: &Value, run: Run) -> Rendered {
-    let Run { desired, conditions, events, fatal, ttl } = run;
+    let Run { desired, conditions, events, fatal, ttl, .. } = run;
     let mut ready = readiness(&desired);
     let Desired { composite: wanted, resources } = desired;
     let mut shown = composite.clone();

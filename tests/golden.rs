@@ -259,6 +259,7 @@ fn settled(mut value: Value, statuses: &Map<String, Value>) -> Value {
     if value["kind"] == "Object" {
         let mut carried = value["spec"]["forProvider"]["manifest"].clone();
         carried["status"] = status;
+        carried["metadata"]["generation"] = 1.into();
         value["status"] = json!({"atProvider": {"manifest": carried}});
     } else {
         value["metadata"]["generation"] = 1.into();

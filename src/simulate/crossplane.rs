@@ -6,7 +6,7 @@ use super::{Policy, RAREST, World};
 use crate::api;
 use crate::map::map;
 use crate::render::{self, Asked, Composition, Run, object};
-use crate::wire::{Key, Object};
+use crate::wire::{Key, Match, Object, Selector};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -40,6 +40,8 @@ pub struct Composer {
     /// When it is run although nothing changed.
     pub due: Option<Timestamp>,
     pub is_dirty: bool,
+    /// When the function wanted to see it again, by its last run.
+    pub after: Option<SignedDuration>,
     asked: Asked,
     /// How long nothing has changed.
     quiet: SignedDuration,
@@ -47,7 +49,22 @@ pub struct Composer {
 
 impl Composer {
     pub fn new(id: Id) -> Composer {
-        Composer { id, due: None, is_dirty: true, asked: Asked::new(), quiet: SignedDuration::ZERO }
+        Composer { id, due: None, is_dirty: true, after: None, asked: Asked::new(), quiet: SignedDuration::ZERO }
+    }
+
+    /// Whether the function, or the Composition for it, asked for such an object.
+    pub fn watches(&self, composition: &Composition, id: &Id) -> bool {
+        let asked = self.asked.values().flat_map(BTreeMap::values);
+        let asked = asked.chain(composition.steps.iter().flat_map(|step| step.requirements.values()));
+        asked.into_iter().any(|Selector { api_version, kind, namespace, matching }| {
+            let named = match matching {
+                Match::Name(name) => *name == id.name,
+                Match::Labels(_) => true,
+            };
+            let group = api_version.split_once('/').map_or("", |(group, _)| group);
+            let within = namespace.as_ref().is_none_or(|namespace| *namespace == id.namespace);
+            named && within && group == id.group && *kind == id.kind
+        })
     }
 }
 
@@ -102,7 +119,13 @@ impl World {
                     self.down_until = Some(self.now + BACKOFF);
                     return;
                 };
+                self.counts.reconciles += 1;
                 self.conclude(&composer.id, &reconciled);
+                let status = |value: Option<&Value>| value.map(|value| value["status"].clone());
+                if status(self.store.get(&composer.id)) != status(before.as_ref()) {
+                    self.counts.writes += 1;
+                }
+                composer.after = reconciled.after;
                 let changed = self.store.get(&composer.id) != before.as_ref();
                 composer.quiet = if changed { SignedDuration::ZERO } else { composer.quiet };
                 composer.due = reconciled.after.map(|after| {
@@ -131,7 +154,8 @@ impl World {
         let composition = before.as_ref().unwrap_or(&self.composition);
         let run = render::run(composition, composite, &objects, &exists, &mut composer.asked, self.now);
         let ready = render::readiness(&run.desired);
-        let Run { desired, conditions, fatal, ttl, .. } = run;
+        let Run { desired, conditions, fatal, ttl, calls, .. } = run;
+        self.counts.call(&calls);
         let conditions: Vec<Value> = conditions.iter().map(render::condition).collect();
         if let Some(why) = fatal {
             return Some(failed(why, conditions));
@@ -151,6 +175,7 @@ impl World {
             if !self.lives() {
                 return None;
             }
+            self.counts.writes += 1;
             if let Err(refused) = self.request_deletion(&Id::of(value), Policy::Background) {
                 return Some(failed(refused.to_string(), vec![]));
             }
@@ -177,6 +202,7 @@ impl World {
             if !self.lives() {
                 return None;
             }
+            self.counts.writes += 1;
             // Invalid is a matter of that resource; everything else is applied.
             if let Err(why) = self.store.apply(&owner, value, self.now) {
                 synced = Err(why);
@@ -189,6 +215,8 @@ impl World {
         let mut status = serde_json::to_value(&status).unwrap_or_default();
         object(&mut status).remove("conditions");
         self.store.apply_status(&owner, &composer.id, &status);
+        // The references, and the status.
+        self.counts.writes += 2;
         let after = ttl.and_then(|ttl| SignedDuration::try_from(ttl).ok());
         Some(Reconciled { synced, ready: Some(ready), conditions, after })
     }

@@ -8,11 +8,14 @@
 
 mod store;
 mod usage;
+mod counts;
 mod deletion;
 mod crossplane;
 mod operators;
 pub mod story;
+pub mod fleet;
 
+pub use counts::Counts;
 pub use crossplane::{Death, Failure};
 pub use operators::Outage;
 pub use store::Id;
@@ -36,6 +39,8 @@ const TICK: SignedDuration = SignedDuration::from_secs(10);
 const RAREST: SignedDuration = SignedDuration::from_hours(1);
 /// So many rounds without an end are a circle.
 const CIRCLE: usize = 50;
+/// Who approves in a simulation.
+const APPROVERS: [&str; 5] = ["anna", "ben", "cleo", "dora", "emil"];
 
 /// Why the API server does not do what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +77,8 @@ pub struct World {
     pub watches: bool,
     /// Reconciles that went on and on; there should be none.
     pub circles: u32,
+    /// What Crossplane has done so far.
+    pub counts: Counts,
 }
 
 /// What of a database waits for an approval.
@@ -116,6 +123,7 @@ impl World {
             down_until: None,
             watches: true,
             circles: 0,
+            counts: Counts::default(),
         })
     }
 
@@ -224,10 +232,26 @@ impl World {
         self.settle();
     }
 
-    /// The platform installs another version of its Composition.
+    /// The platform installs another version of its Composition: Crossplane runs every composite with it.
     pub fn install(&mut self, composition: Composition) {
         self.composition = composition;
-        self.restart();
+        self.composers.values_mut().for_each(|composer| composer.is_dirty = true);
+        self.settle();
+    }
+
+    /// After how long the function wants to see a composite again, of the one that it wants to see first.
+    pub fn asks_again(&self) -> Option<SignedDuration> {
+        self.composers.values().filter_map(|composer| composer.after).min()
+    }
+
+    /// As many people as it needs approve what a database waits for: who, and by what.
+    pub fn agree(&mut self, database: &Id, waits: Waits) -> Vec<(&'static str, Id)> {
+        let pending = self.get(database).map(|value| value["status"]["approval"][waits.field()].clone());
+        let needed = pending.unwrap_or_default()["approversNeeded"].as_u64().unwrap_or(0);
+        let needed = usize::try_from(needed).unwrap_or(usize::MAX);
+        let approvers = APPROVERS.into_iter().take(needed);
+        let decide = |approver| Some((approver, self.decide(database, waits, approver, Decision::Approved, 7)?));
+        approvers.filter_map(decide).collect()
     }
 
     /// The decision of a person on what a database waits for, as `function-database approve` writes it, good for `days`;
@@ -331,7 +355,11 @@ impl World {
                 self.usages.insert(id.clone());
             }
             for (uid, composer) in &mut self.composers {
-                composer.is_dirty |= self.watches || controller.as_ref() == Some(uid) || composer.id == *id;
+                let is_its = controller.as_ref() == Some(uid) || composer.id == *id;
+                if is_its || (self.watches && composer.watches(&self.composition, id)) {
+                    composer.is_dirty = true;
+                    self.counts.events += 1;
+                }
             }
         }
         for id in self.store.of_kind(api::GROUP, &self.composition.kind) {

@@ -3,7 +3,7 @@
 
 mod live;
 mod prove;
-mod tables;
+pub mod tables;
 
 use super::documents::{self, Document};
 use super::validate::{self, Kind, Policy};

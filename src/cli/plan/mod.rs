@@ -150,6 +150,12 @@ pub fn of_deletion(
     Ok((preview, claims.map(name).collect()))
 }
 
+/// What `simulate --fleet` shows: the same claims under one Composition and under another.
+pub fn of_policy(files: [Files; 2], compositions: [&Composition; 2], now: Timestamp) -> anyhow::Result<Preview> {
+    let ([before, after], [from, to]) = (files, compositions);
+    preview(&Side::new(before, String::new(), from, now)?, &Side::new(after, String::new(), to, now)?)
+}
+
 /// One change, as the plan shows it.
 pub fn shown(change: &Change) -> String {
     text::change(change)

@@ -1,10 +1,11 @@
 //! `simulate`: a claim's life in a cluster that is played. In: claims and what else exists. Out: what happens, moment by
 //! moment. Must not know a rule: it only watches.
 
+mod fleet;
+
 use super::documents::{self, Document};
 use super::{GaveUp, Outcome, render, validate};
 use clap::Args;
-use function_database::api::approval::Decision;
 use function_database::api::status::Phase;
 use function_database::simulate::story::{Look, Moment};
 use function_database::simulate::{Id, Policy, Waits, World};
@@ -16,47 +17,57 @@ use validate::Kind;
 
 /// Where nothing happens for so long, nothing will.
 const QUIET: SignedDuration = SignedDuration::from_mins(5);
-/// Who approves in a simulation.
-const APPROVERS: [&str; 5] = ["anna", "ben", "cleo", "dora", "emil"];
 /// A day without an example: the same every time.
 const START: &str = "2026-01-05T08:00:00Z";
 
-/// Play the life of claims in a cluster in memory: what exists, what is said, and when.
+/// Play the life of claims, or of a whole organisation's, in a cluster in memory: what exists, what is said, and when.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   function-database simulate claim.yaml
   function-database simulate claim.yaml --approve --delete
   function-database simulate before.yaml after.yaml --approve
+  function-database simulate --fleet 10000
+  function-database simulate --fleet 10000 --upgrade compositions/next.yaml --mistake compositions/wrong.yaml
 
 A claim that is given again is an edit, made once nothing more happens. Whatever else stands in the files exists from the
 start; an approval counts until its end. + is new, - is gone, = stays though its database is gone.
 
 Crossplane, Kubernetes and all operators are stand-ins; times are theirs, not your cluster's. The secrets with the keys of
-backup destinations are there, as the platform team would put them into each namespace.")]
+backup destinations are there, as the platform team would put them into each namespace.
+
+With --fleet there are no files: so many databases are drawn from the policy, always the same ones. Each is made, some are
+edited, some wait for approvals, the upgrade comes to one environment after the other, and a night passes. What a wrong
+change would have touched is what plan says of it. Standard output is the same at each run; what was measured of this
+process goes to standard error.")]
 pub struct Arguments {
     /// Files or folders with claims; - is standard input.
-    #[arg(required = true, value_name = "CLAIM")]
+    #[arg(required_unless_present = "fleet", conflicts_with = "fleet", value_name = "CLAIM")]
     claims: Vec<PathBuf>,
     /// Another Composition than the shipped one.
     #[arg(long, value_name = "FILE")]
     composition: Option<PathBuf>,
     /// Stop when every database is in this phase; exits with 1 if one never is.
-    #[arg(long, value_name = "PHASE", value_parser = phase)]
+    #[arg(long, value_name = "PHASE", value_parser = phase, conflicts_with = "fleet")]
     until: Option<String>,
     /// Approve whatever waits for an approval.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "fleet")]
     approve: bool,
     /// Delete the databases at the end.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "fleet")]
     delete: bool,
     /// The time to begin at, RFC 3339.
-    #[arg(long, value_name = "TIME", value_parser = super::time, default_value = START)]
+    #[arg(long, value_name = "TIME", value_parser = super::time, default_value = START, conflicts_with = "fleet")]
     now: Timestamp,
+    #[command(flatten)]
+    fleet: fleet::Fleet,
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let composition = render::composition(arguments.composition.as_deref())?;
+    if let Some(databases) = arguments.fleet.fleet {
+        return fleet::run(databases, &arguments.fleet, composition);
+    }
     let files = documents::read(&arguments.claims);
     files.unreadable.iter().for_each(super::say);
     let mut trouble = !files.unreadable.is_empty();
@@ -202,11 +213,7 @@ impl Play<'_> {
         let databases: Vec<Id> = self.looks.keys().cloned().collect();
         let mut approved = false;
         for (database, waits) in databases.iter().flat_map(|database| Waits::ALL.map(|waits| (database, waits))) {
-            let pending = self.world.get(database).map(|value| value["status"]["approval"][waits.field()].clone());
-            let pending = pending.unwrap_or_default();
-            let needed = pending["approversNeeded"].as_u64().unwrap_or(0);
-            for approver in APPROVERS.iter().take(usize::try_from(needed)?) {
-                let Some(made) = self.world.decide(database, waits, approver, Decision::Approved, 7) else { continue };
+            for (approver, made) in self.world.agree(database, waits) {
                 approved = true;
                 self.note(&format!("{approver} approves: {made}"))?;
             }
