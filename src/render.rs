@@ -218,7 +218,7 @@ fn run_step(
     let mut seeds = asked.get(&step.name).map_or_else(|| step.requirements.clone(), own);
     let (mut response, mut calls) = (Response::default(), 0);
     for _ in 0..=ROUNDS {
-calls += 1;
+        calls += 1;
         request.required = map(seeds.iter().filter_map(|(name, by)| Some((name.clone(), answer(by, exists)?))));
         response = pipeline::run(&request, now);
         if fatal(&response).is_some() {
