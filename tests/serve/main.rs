@@ -12,6 +12,7 @@ mod hostile;
 mod said;
 mod start;
 mod tls;
+mod waiting;
 #[path = "../properties/world.rs"]
 #[expect(dead_code, reason = "what is done to it there is another kind of harm")]
 mod world;
