@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// How long a word counts. For whoever waits, Crossplane calls again within a minute: this is ten times that another replica was
 /// called, or that nobody was, because the database is gone.
-const COUNTS: Duration = Duration::from_secs(600);
+const REMEMBERED: Duration = Duration::from_secs(600);
 /// So many are known at once, in a megabyte.
 const DATABASES: usize = 10_000;
 
@@ -55,7 +55,7 @@ impl Waiting {
 
     /// What was said too long ago.
     pub fn forget(&mut self, now: Instant) {
-        self.0.retain(|_, last| now.duration_since(last.at) <= COUNTS);
+        self.0.retain(|_, last| now.duration_since(last.at) <= REMEMBERED);
     }
 }
 
@@ -98,11 +98,11 @@ mod tests {
         let (mut waiting, now) = (Waiting::default(), Instant::now());
         waiting.hear(1, "redis", APPROVAL, now);
         waiting.hear(2, "redis", CORRECTION, now + Duration::from_secs(60));
-        waiting.forget(now + COUNTS);
+        waiting.forget(now + REMEMBERED);
         assert_eq!(counts(&waiting), (1, 1));
-        waiting.forget(now + COUNTS + Duration::from_secs(1));
+        waiting.forget(now + REMEMBERED + Duration::from_secs(1));
         assert_eq!(counts(&waiting), (0, 1));
-        waiting.forget(now + 2 * COUNTS);
+        waiting.forget(now + 2 * REMEMBERED);
         assert_eq!(counts(&waiting), (0, 0));
     }
 
@@ -117,7 +117,7 @@ mod tests {
         // Who is known is heard still, and others once those are forgotten.
         waiting.hear(0, "redis", CORRECTION, now);
         assert_eq!(counts(&waiting), (DATABASES - 1, 1));
-        waiting.hear(made_up, "redis", APPROVAL, now + 2 * COUNTS);
+        waiting.hear(made_up, "redis", APPROVAL, now + 2 * REMEMBERED);
         assert_eq!(counts(&waiting), (1, 0));
     }
 }
