@@ -46,7 +46,7 @@ fuzz seconds="60":
 deny:
     cargo deny check
 
-# Builds the program twice, from two folders, and compares: what is committed gives the same bytes anywhere.
+# Builds the program twice, from two folders, and compares; they differ still (docs/decisions/0042-supply-chain.md).
 reproduce:
     release/build amd64
     release/reproduce
