@@ -23,7 +23,7 @@ book:
 update:
     UPDATE=1 cargo test --test generated
     UPDATE=1 cargo test --test golden --test cli --test docs
-    UPDATE=1 cargo test --test roles --test compatibility --test release
+    UPDATE=1 cargo test --test roles --test compatibility --test release --test dependencies
 
 # The binary that ships: static.
 release:
@@ -31,9 +31,9 @@ release:
     cargo build --release --locked --config .cargo/release.toml --target "$(uname -m)-unknown-linux-musl"
     ls -l "target/$(uname -m)-unknown-linux-musl/release/function-database"
 
-# What commands and steps cost, beside their budgets; for the steps, beside a plain echo in the same run.
+# What commands and steps cost, beside their budgets; for the steps, beside echoes in the same run. Some minutes, and more to build.
 bench:
-    cargo bench --bench commands --bench pipeline
+    cargo bench
 
 # Each fuzz target for so long, from the committed corpus on; needs cargo-fuzz. What is new stays in target/fuzz.
 fuzz seconds="60":
@@ -45,3 +45,8 @@ fuzz seconds="60":
 # Licences, advisories, bans.
 deny:
     cargo deny check
+
+# Builds the program twice, from two folders, and compares; they differ still (docs/decisions/0042-supply-chain.md).
+reproduce:
+    release/build amd64
+    release/reproduce

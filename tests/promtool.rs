@@ -1,6 +1,6 @@
-//! Holds every alert of the golden cases to Prometheus' own `promtool`, and plays what makes each of them fire, and what does
-//! not, in `tests/alerts/*.yaml`. `FUNCTION_DATABASE_PROMTOOL` names the program; without it these checks say that they were
-//! skipped.
+//! Holds every alert of the golden cases, and of the function itself, to Prometheus' own `promtool`, and plays what makes each
+//! of them fire, and what does not, in `tests/alerts/*.yaml`. `FUNCTION_DATABASE_PROMTOOL` names the program; without it these
+//! checks say that they were skipped.
 #![cfg(test)]
 
 mod support {
@@ -27,9 +27,9 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The rules of a golden case, as Prometheus reads them.
-fn rules(case: &Path) -> Option<Value> {
-    let composed = documents::read(case).into_iter().find(|document| document["kind"] == "PrometheusRule")?;
+/// The rules among the objects of a file, as Prometheus reads them.
+fn rules(file: &Path) -> Option<Value> {
+    let composed = documents::read(file).into_iter().find(|document| document["kind"] == "PrometheusRule")?;
     Some(json!({"groups": composed["spec"]["groups"]}))
 }
 
@@ -61,7 +61,7 @@ fn every_rule_is_what_prometheus_reads() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
-/// Each file plays one golden case, which its first line names, and has a test for each of its alerts.
+/// Each file plays one golden case, or a file that is applied, which its first line names, and has a test for each of its alerts.
 #[test]
 fn every_alert_fires_when_it_shall_and_not_before() {
     let Some(promtool) = promtool() else { return };
@@ -71,8 +71,12 @@ fn every_alert_fires_when_it_shall_and_not_before() {
     assert!(!files.is_empty());
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
-        let case = text.lines().next().unwrap().trim_start_matches("# ").to_string();
-        let rules = rules(&root().join("tests/golden").join(&case).join("expected.yaml")).unwrap();
+        let played = text.lines().next().unwrap().trim_start_matches("# ").to_string();
+        let played = match played.ends_with(".yaml") {
+            true => root().join(played),
+            false => root().join("tests/golden").join(played).join("expected.yaml"),
+        };
+        let rules = rules(&played).unwrap();
         for rule in rules["groups"][0]["rules"].as_array().unwrap() {
             let alert = rule["alert"].as_str().unwrap();
             assert!(text.contains(&format!("alertname=\"{alert}\"")), "{}: {alert} is not played", file.display());

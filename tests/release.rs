@@ -74,23 +74,59 @@ fn the_changelog_has_a_section_for_what_is_next() {
 }
 
 /// What the pipeline runs exists, and what it takes from others is named by what it is and not by a tag that moves.
+/// Each workflow, with the steps of its jobs.
+fn workflows() -> Vec<(String, Value, Vec<Value>)> {
+    let folder = std::fs::read_dir(root().join(".github/workflows")).unwrap();
+    let mut found: Vec<_> = folder
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let workflow: Value = serde_saphyr::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            let jobs = workflow["jobs"].as_object().unwrap();
+            let steps = jobs.values().flat_map(|job| job["steps"].as_array().unwrap().clone()).collect();
+            (path.file_name().unwrap().to_str().unwrap().to_owned(), workflow, steps)
+        })
+        .collect();
+    found.sort_by(|one, other| one.0.cmp(&other.0));
+    found
+}
+
+#[test]
+fn workflows_may_do_what_they_say_by_actions_that_do_not_move() {
+    let pinned = Regex::new("^[a-z-]+/[a-z-]+@[0-9a-f]{40}$").unwrap();
+    for (file, workflow, steps) in workflows() {
+        assert_eq!(workflow["permissions"], serde_json::json!({}), "{file}: nothing is permitted unless it is said");
+        for action in steps.iter().filter_map(|step| step["uses"].as_str()) {
+            assert!(pinned.is_match(action), "{file}: {action} is not pinned to a commit");
+        }
+    }
+}
+
+/// Here at every change without advisories; elsewhere they are looked up daily and before a release, by the same program.
+#[test]
+fn the_same_program_looks_at_dependencies_everywhere() {
+    let mut texts: Vec<String> =
+        workflows().into_iter().flat_map(|(_, _, steps)| steps).map(|step| step["run"].to_string()).collect();
+    texts.push(std::fs::read_to_string(root().join(".ci/run")).unwrap());
+    let all = texts.join("\n");
+    for look in ["cargo-deny --locked check licenses bans sources", "cargo deny --locked check advisories"] {
+        assert!(all.contains(look), "nobody runs {look}");
+    }
+    let installed = Regex::new("cargo-deny@[0-9.]+").unwrap();
+    let versions: Vec<&str> = installed.find_iter(&all).map(|found| found.as_str()).collect();
+    assert!(versions.len() == 3 && versions.iter().all(|version| *version == versions[0]), "{versions:?}");
+}
+
 #[test]
 fn the_pipeline_runs_what_there_is() {
-    let text = std::fs::read_to_string(root().join(".github/workflows/release.yaml")).unwrap();
-    let pipeline: Value = serde_saphyr::from_str(&text).unwrap();
-    assert_eq!(pipeline["permissions"], serde_json::json!({}), "nothing is permitted unless it is said");
-    let steps = pipeline["jobs"]["release"]["steps"].as_array().unwrap();
-    let pinned = Regex::new("^[a-z-]+/[a-z-]+@[0-9a-f]{40}$").unwrap();
-    for action in steps.iter().filter_map(|step| step["uses"].as_str()) {
-        assert!(pinned.is_match(action), "{action} is not pinned to a commit");
-    }
+    let (_, _, steps) = workflows().into_iter().find(|(file, _, _)| file == "release.yaml").unwrap();
     let own = Regex::new(r"(?m)^\s*(release/[a-z]+)(?: |$)").unwrap();
     let runs: Vec<String> = steps
         .iter()
         .filter_map(|step| step["run"].as_str())
         .flat_map(|run| own.captures_iter(run).map(|found| found[1].to_string()).collect::<Vec<_>>())
         .collect();
-    assert_eq!(runs, ["release/version", "release/build", "release/package", "release/publish"]);
+    let expected = ["release/version", "release/build", "release/package", "release/publish"];
+    assert_eq!(runs, expected);
     for path in runs {
         assert!(root().join(&path).exists(), "{path}");
         let checked = Command::new("bash").arg("-n").arg(root().join(&path)).status().unwrap();

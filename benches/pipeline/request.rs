@@ -93,13 +93,6 @@ fn matches(selector: &plain::ResourceSelector, value: &Json) -> bool {
     value["kind"] == selector.kind.as_str() && matched
 }
 
-pub fn renamed(request: &RunFunctionRequest, number: usize) -> RunFunctionRequest {
-    let mut request = request.clone();
-    let composite = request.observed.as_mut().and_then(|observed| observed.composite.as_mut()).unwrap();
-    composite.resource = Some(structure(&claim(&format!("orders{number}"))));
-    request
-}
-
 pub fn claim(name: &str) -> Json {
     managed(yaml(include_str!("../../examples/postgresql/prod.yaml")).remove(0), name)
 }

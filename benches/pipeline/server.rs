@@ -1,14 +1,19 @@
-//! The servers that are measured: any program in a process of its own, and the plain echo that ours is held against.
+//! The servers that are measured: any program in a process of its own.
 
-use crate::plain::function_runner_service_client::FunctionRunnerServiceClient;
-use crate::plain::function_runner_service_server::{FunctionRunnerService, FunctionRunnerServiceServer};
-use crate::plain::{ResponseMeta, RunFunctionRequest, RunFunctionResponse};
+use crate::plain::function_runner_service_client::FunctionRunnerServiceClient as PlainClient;
+use function_database::wire::proto::function_runner_service_client::FunctionRunnerServiceClient as UndecodedClient;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use tonic::transport::Channel;
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 
-pub type Client = FunctionRunnerServiceClient<Channel>;
+/// Plays Crossplane: looks at what is answered.
+pub type Client = PlainClient<Channel>;
+/// Sends what is measured, and leaves undecoded what it gets: it takes little of the processor from the server.
+pub type Caller = UndecodedClient<Channel>;
+
+/// The largest message that is sent or answered here.
+pub const MESSAGE_BYTES: usize = 64 << 20;
 
 pub struct Server {
     process: Child,
@@ -24,11 +29,25 @@ impl Server {
     }
 
     pub async fn client(&self) -> Client {
+        Client::new(self.channel(None).await).max_decoding_message_size(MESSAGE_BYTES)
+    }
+
+    pub async fn caller(&self, tls: Option<&ClientTlsConfig>) -> Caller {
+        Caller::new(self.channel(tls).await).max_decoding_message_size(MESSAGE_BYTES)
+    }
+
+    /// A connection, as soon as it listens.
+    async fn channel(&self, tls: Option<&ClientTlsConfig>) -> Channel {
         while TcpStream::connect(self.address).is_err() {
             std::thread::sleep(Duration::from_micros(100));
         }
-        let client = FunctionRunnerServiceClient::connect(format!("http://{}", self.address)).await.unwrap();
-        client.max_decoding_message_size(64 << 20)
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let endpoint = Endpoint::from_shared(format!("{scheme}://{}", self.address)).unwrap();
+        let endpoint = match tls {
+            Some(tls) => endpoint.tls_config(tls.clone()).unwrap(),
+            None => endpoint,
+        };
+        endpoint.connect().await.unwrap()
     }
 
     /// As Kubernetes ends it.
@@ -49,8 +68,17 @@ impl Server {
 
     /// Resident memory in MiB.
     pub fn memory(&self) -> f64 {
+        self.memory_line("VmRSS")
+    }
+
+    /// The most that it ever was, in MiB.
+    pub fn peak_memory(&self) -> f64 {
+        self.memory_line("VmHWM")
+    }
+
+    fn memory_line(&self, name: &str) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
     }
 }
@@ -60,25 +88,4 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// What tonic and prost do with nobody's help: everything decoded, everything encoded.
-struct Echo;
-
-#[tonic::async_trait]
-impl FunctionRunnerService for Echo {
-    async fn run_function(
-        &self,
-        request: tonic::Request<RunFunctionRequest>,
-    ) -> Result<tonic::Response<RunFunctionResponse>, tonic::Status> {
-        let request = request.into_inner();
-        let meta = ResponseMeta { tag: request.meta.unwrap_or_default().tag, ttl: None };
-        let (desired, context) = (request.observed, request.context);
-        Ok(tonic::Response::new(RunFunctionResponse { meta: Some(meta), desired, context, ..Default::default() }))
-    }
-}
-
-pub async fn echo(address: SocketAddr) {
-    let service = FunctionRunnerServiceServer::new(Echo).max_decoding_message_size(64 << 20);
-    tonic::transport::Server::builder().add_service(service).serve(address).await.unwrap();
 }

@@ -1,9 +1,11 @@
-//! What the function did, for Prometheus. In: one call after the other. Out: counters since the process began, as text, on a
-//! port of its own, which is also where Kubernetes asks whether the function lives, and whether it takes calls.
+//! What the function did, for Prometheus. In: one call after the other. Out: counters since the process began, and how many
+//! databases wait, as text, on a port of its own, which is also where Kubernetes asks whether the function lives, and whether it
+//! takes calls.
 //!
 //! Labels are steps, engines, severities and reasons, of which there are few. Must not hold a database's name nor any other
 //! value out of a request.
 
+use super::waiting::{Waiting, Waits};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io;
@@ -11,7 +13,7 @@ use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -53,19 +55,26 @@ pub(super) struct Call {
     pub duration: Duration,
     /// Severity and reason of each result.
     pub results: Vec<(&'static str, String)>,
-    /// A change of the claim waits for an approval.
+    /// What the whole pipeline came to, which its last step knows.
+    pub said: Option<Said>,
+}
+
+/// What was said of a database.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Said {
+    /// A number that stands for it, if it has an identity.
+    pub database: Option<u64>,
+    pub waits: Waits,
+    /// Its claim asks for something that is not carried out: it waits for somebody, or for its time.
     pub held: bool,
-    /// The claim or the policy has mistakes.
-    pub invalid: bool,
-    /// Somebody tried to delete the database, was refused, and did not take it back.
+    /// Somebody tried to delete it, was refused, and did not take it back.
     pub deletion_refused: bool,
 }
 
 impl Call {
     /// A call of which there is nothing more to say.
     pub fn new(source: Source, duration: Duration) -> Call {
-        let (results, held, invalid, deletion_refused) = (vec![], false, false, false);
-        Call { source, outcome: Outcome::Answered, duration, results, held, invalid, deletion_refused }
+        Call { source, outcome: Outcome::Answered, duration, results: vec![], said: None }
     }
 }
 
@@ -78,21 +87,31 @@ struct Counters {
     duration: Duration,
     results: BTreeMap<(&'static str, String), u64>,
     held: u64,
-    invalid: u64,
     deletions_refused: u64,
 }
 
-/// All counters of this process.
+/// All that this process counts.
 #[derive(Debug, Default)]
 pub(super) struct Metrics {
-    counters: Mutex<BTreeMap<Source, Counters>>,
+    counts: Mutex<Counts>,
     ends: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    sources: BTreeMap<Source, Counters>,
+    waiting: Waiting,
 }
 
 impl Metrics {
     pub fn count(&self, call: Call) {
-        let mut all = self.counters();
-        let counters = all.entry(call.source).or_default();
+        let mut counts = self.counts();
+        let Counts { sources, waiting } = &mut *counts;
+        let said = call.said.unwrap_or_default();
+        if let Some(database) = said.database {
+            waiting.hear(database, &call.source.engine, said.waits, Instant::now());
+        }
+        let counters = sources.entry(call.source).or_default();
         *counters.outcomes.entry(call.outcome).or_default() += 1;
         let seconds = call.duration.as_secs_f64();
         if let Some(bucket) = BOUNDS.iter().position(|bound| seconds <= *bound) {
@@ -103,14 +122,13 @@ impl Metrics {
         for result in call.results {
             *counters.results.entry(result).or_default() += 1;
         }
-        counters.held += u64::from(call.held);
-        counters.invalid += u64::from(call.invalid);
-        counters.deletions_refused += u64::from(call.deletion_refused);
+        counters.held += u64::from(said.held);
+        counters.deletions_refused += u64::from(said.deletion_refused);
     }
 
     /// Nothing is left half-counted by a panic: counting does not panic.
-    fn counters(&self) -> MutexGuard<'_, BTreeMap<Source, Counters>> {
-        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// No call is taken on any more.
@@ -120,7 +138,9 @@ impl Metrics {
 
     /// In Prometheus' text format, version 0.0.4.
     pub fn text(&self) -> String {
-        let all = self.counters();
+        let mut counts = self.counts();
+        counts.waiting.forget(Instant::now());
+        let Counts { sources: all, waiting } = &*counts;
         let mut page = Page::default();
         page.family("build_info", "gauge", "The release that runs.");
         page.sample("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
@@ -159,19 +179,39 @@ impl Metrics {
         }
 
         type Count = fn(&Counters) -> u64;
-        let states: [(&str, &str, Count); 3] = [
-            ("held_total", "Answers for a database with a change that waits for an approval.", |found| found.held),
-            ("invalid_total", "Answers for a database whose claim has mistakes.", |found| found.invalid),
+        let answers: [(&str, &str, Count); 2] = [
+            ("held_total", "Answers for a database whose claim asks for what is not carried out yet.", |found| {
+                found.held
+            }),
             (
                 "refused_deletions_total",
                 "Answers for a database whose deletion was refused and not taken back.",
                 |found| found.deletions_refused,
             ),
         ];
-        for (name, help, count) in states {
+        for (name, help, count) in answers {
             page.family(name, "counter", help);
             for (source, counters) in all.iter() {
                 page.sample(name, &source.labels(), count(counters));
+            }
+        }
+
+        let mut engines: Vec<&str> = all.keys().map(|source| source.engine.as_str()).collect();
+        engines.sort_unstable();
+        engines.dedup();
+        type Which = fn(Waits) -> bool;
+        let states: [(&str, &str, Which); 2] = [
+            ("approvals_pending", "Databases of which a change, or the deletion, waits for an approval.", |waits| {
+                waits.approval
+            }),
+            ("problems", "Databases whose claim has mistakes, so that it is not carried out.", |waits| {
+                waits.correction
+            }),
+        ];
+        for (name, help, which) in states {
+            page.family(name, "gauge", help);
+            for engine in &engines {
+                page.sample(name, &[("engine", engine)], waiting.count(engine, which));
             }
         }
         page.0
@@ -263,14 +303,17 @@ mod tests {
         metrics.count(call("integrate", 100));
         metrics.count(Call {
             results: vec![("warning", "AwaitingApproval".into())],
-            held: true,
-            deletion_refused: true,
+            said: Some(Said {
+                database: Some(7),
+                waits: Waits { approval: true, correction: false },
+                held: true,
+                deletion_refused: true,
+            }),
             ..call("report", 300)
         });
         metrics.count(Call {
             outcome: Outcome::Fatal,
             results: vec![("fatal", "InvalidInput".into())],
-            invalid: true,
             ..call("report", 2_000_000)
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -302,8 +345,10 @@ mod tests {
             "function_database_call_duration_seconds_sum{step=\"report\",engine=\"mysql\"} 2.0003",
             "function_database_results_total{step=\"report\",engine=\"mysql\",severity=\"warning\",reason=\"AwaitingApproval\"} 1",
             "function_database_held_total{step=\"report\",engine=\"mysql\"} 1",
-            "function_database_invalid_total{step=\"report\",engine=\"mysql\"} 1",
             "function_database_refused_deletions_total{step=\"report\",engine=\"mysql\"} 1",
+            "# TYPE function_database_approvals_pending gauge",
+            "function_database_approvals_pending{engine=\"mysql\"} 1",
+            "function_database_problems{engine=\"mysql\"} 0",
         ] {
             assert!(body.lines().any(|found| found == line), "no {line} in\n{body}");
         }

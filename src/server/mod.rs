@@ -12,6 +12,7 @@ mod log;
 mod metrics;
 mod runner;
 mod tls;
+mod waiting;
 #[cfg(test)]
 mod tests;
 

@@ -1,7 +1,8 @@
 //! One call. In: a `RunFunctionRequest`. Out: what the step answers, and what is logged and counted of it. A panic in a step
 //! is the caller's error and ours to log, and no other call notices.
 
-use super::metrics::{Call, Metrics, Outcome, Source};
+use super::metrics::{Call, Metrics, Outcome, Said, Source};
+use super::waiting::Waits;
 use crate::api::{claim::Engine, input::Step, status::ConditionType};
 use crate::gate::deletion::ATTEMPT;
 use crate::operators::name_of;
@@ -15,6 +16,7 @@ use serde::{
     de::{self, value::StrDeserializer},
 };
 use std::{
+    hash::{DefaultHasher, Hash, Hasher},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
@@ -70,16 +72,10 @@ impl Runner {
         let response = (self.run)(&request, Timestamp::now());
         let (observed, desired) = (request.observed.len(), response.desired.resources.len());
         let fatal = response.events.iter().any(|event| event.severity == Severity::Fatal);
-        let is_false = |kind: ConditionType| {
-            let name = name_of(&kind);
-            response.conditions.iter().any(|condition| condition.kind == name && condition.status == Truth::False)
-        };
         let call = Call {
             outcome: if fatal { Outcome::Fatal } else { Outcome::Answered },
             results: response.events.iter().map(|event| (severity(event.severity), event.reason.clone())).collect(),
-            held: is_false(ConditionType::Approved),
-            invalid: is_false(ConditionType::Validated),
-            deletion_refused: source.step == Step::Report.name() && attempted(&request.composite),
+            said: (source.step == Step::Report.name() && !fatal).then(|| said(&request.composite, &response)),
             ..Call::new(source.clone(), Duration::ZERO)
         };
         let answer = wire::encode(response);
@@ -115,9 +111,32 @@ fn engine(composite: &Object) -> String {
     engine.map_or_else(|| UNKNOWN.into(), |engine| name_of(&engine))
 }
 
-/// Whether somebody tried to delete it.
-fn attempted(composite: &Object) -> bool {
-    composite.text("composite", &["metadata", "annotations", ATTEMPT]).is_ok_and(|attempt| attempt.is_some())
+/// The last step repeats the conditions of all steps.
+fn said(composite: &Object, response: &Response) -> Said {
+    let is_false = |kind: ConditionType| {
+        let name = name_of(&kind);
+        response.conditions.iter().any(|condition| condition.kind == name && condition.status == Truth::False)
+    };
+    let status = |path: &[&str]| text(&response.desired.composite.object, &[&["status"], path].concat()).is_some();
+    let waits = Waits {
+        approval: is_false(ConditionType::Approved) || status(&["approval", "deletion", "command"]),
+        correction: is_false(ConditionType::Validated),
+    };
+    let number = |uid: &str| {
+        let mut hasher = DefaultHasher::new();
+        uid.hash(&mut hasher);
+        hasher.finish()
+    };
+    Said {
+        database: text(composite, &["metadata", "uid"]).map(number),
+        waits,
+        held: waits != Waits::default() || status(&["waiting", "until"]),
+        deletion_refused: text(composite, &["metadata", "annotations", ATTEMPT]).is_some(),
+    }
+}
+
+fn text<'a>(object: &'a Object, path: &[&str]) -> Option<&'a str> {
+    object.text("composite", path).ok().flatten()
 }
 
 #[cfg(test)]
@@ -177,9 +196,10 @@ mod tests {
 
     #[tokio::test]
     async fn counts_by_step_and_engine() {
-        let composite = json!({"metadata": {"annotations": {ATTEMPT: "Background"}}, "spec": {"engine": "redis"}});
-        let request = || proto::RunFunctionRequest {
-            input: Object::of(&json!({"kind": "Report"})).into(),
+        let metadata = json!({"uid": "one", "annotations": {ATTEMPT: "Background"}});
+        let composite = json!({"metadata": metadata, "spec": {"engine": "redis"}});
+        let request = |input: &str| proto::RunFunctionRequest {
+            input: Object::of(&json!({"kind": input})).into(),
             observed: Some(proto::State {
                 composite: Some(proto::Resource { resource: Object::of(&composite).into(), ..Default::default() }),
                 resources: BTreeMap::new(),
@@ -201,21 +221,31 @@ mod tests {
             Response { conditions: vec![no("Approved"), no("Monitored")], events: vec![event], ..Response::to(request) }
         };
         let metrics: Arc<Metrics> = Arc::default();
-        let call = async |run: Run| {
+        let call = async |input: &str, run: Run| {
             let runner = Runner { run, metrics: Arc::clone(&metrics) };
-            runner.run_function(tonic::Request::new(request())).await
+            runner.run_function(tonic::Request::new(request(input))).await
         };
-        call(held).await.unwrap();
-        call(|_, _| panic!("hunter2")).await.unwrap_err();
+        let awaits_its_window: Run = |request, _| {
+            let mut response = Response::to(request);
+            response.desired.composite.object = Object::of(&json!({"status": {"waiting": {"until": "tonight"}}}));
+            response
+        };
+        // What an earlier step says is repeated by the last, and counted once.
+        call("ApprovalGate", held).await.unwrap();
+        call("Report", awaits_its_window).await.unwrap();
+        call("Report", held).await.unwrap();
+        call("Report", |_, _| panic!("hunter2")).await.unwrap_err();
         let text = metrics.text();
         let source = "step=\"report\",engine=\"redis\"";
         for line in [
-            format!("calls_total{{{source},outcome=\"answered\"}} 1"),
+            format!("calls_total{{{source},outcome=\"answered\"}} 2"),
             format!("calls_total{{{source},outcome=\"panicked\"}} 1"),
             format!("results_total{{{source},severity=\"warning\",reason=\"AwaitingApproval\"}} 1"),
-            format!("held_total{{{source}}} 1"),
-            format!("invalid_total{{{source}}} 0"),
-            format!("refused_deletions_total{{{source}}} 1"),
+            format!("held_total{{{source}}} 2"),
+            format!("refused_deletions_total{{{source}}} 2"),
+            "held_total{step=\"production-approval\",engine=\"redis\"} 0".into(),
+            "approvals_pending{engine=\"redis\"} 1".into(),
+            "problems{engine=\"redis\"} 0".into(),
         ] {
             assert!(text.contains(&format!("\nfunction_database_{line}\n")), "no {line} in\n{text}");
         }

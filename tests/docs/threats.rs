@@ -31,12 +31,13 @@ fn every_threat_is_held_by_a_test_that_exists() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-/// `#[test]` stands before it, with nothing but other attributes, comments and a word such as `async` between.
+/// `#[test]` stands before it, with nothing but other attributes, comments and a word such as `async` between, and it is not left out.
 fn is_a_test(before: &str) -> bool {
     let lines = before.lines().rev().skip(usize::from(!before.ends_with('\n')));
     let above: Vec<&str> =
         lines.map(str::trim).take_while(|line| line.starts_with("#[") || line.starts_with("//")).collect();
-    above.iter().any(|line| line.starts_with("#[test") || line.starts_with("#[tokio::test"))
+    let has = |attribute: &str| above.iter().any(|line| line.starts_with(attribute));
+    (has("#[test") || has("#[tokio::test")) && !has("#[ignore")
 }
 
 fn sources() -> Vec<(PathBuf, String)> {

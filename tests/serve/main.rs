@@ -12,6 +12,7 @@ mod hostile;
 mod said;
 mod start;
 mod tls;
+mod waiting;
 #[path = "../properties/world.rs"]
 #[expect(dead_code, reason = "what is done to it there is another kind of harm")]
 mod world;
@@ -19,6 +20,9 @@ mod world;
 use function_database::wire::proto::{
     RunFunctionRequest, RunFunctionResponse, State, function_runner_service_client::FunctionRunnerServiceClient,
 };
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -111,23 +115,36 @@ impl Drop for Server {
 
 /// What the five steps get for a production database that runs.
 fn requests() -> Vec<RunFunctionRequest> {
+    requests_for(&World::ready())
+}
+
+fn requests_for(world: &World) -> Vec<RunFunctionRequest> {
     let mut requests = vec![];
-    crossplane::run(&World::ready(), Clone::clone, |request, _| requests.push(request.clone()));
+    crossplane::run(world, Clone::clone, |request, _| requests.push(request.clone()));
     assert_eq!(requests.len(), 5);
     requests
 }
 
+/// What the server answered, by its own log, is what its callers got: each call was answered and its answer arrived, or no step
+/// ever saw it, so that Crossplane may call another replica as if nothing had been.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_under_load_loses_no_call() {
-    let mut server = Server::start(free_address());
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let logged = File::create(log.path()).unwrap().into();
+    let mut server = Server::with(free_address(), &["--insecure", "--log-level", "debug"], logged);
     static ANSWERED: AtomicUsize = AtomicUsize::new(0);
     let mut callers = vec![];
-    for _ in 0..8 {
+    for caller in 0..8 {
         let (mut client, requests) = (server.client().await, requests());
         callers.push(tokio::spawn(async move {
-            for request in requests.iter().cycle() {
-                if let Err(status) = client.run_function(request.clone()).await {
-                    return status;
+            let mut answered = vec![];
+            for (number, request) in requests.iter().cycle().enumerate() {
+                let mut request = request.clone();
+                let tag = format!("{caller}-{number}");
+                request.meta.get_or_insert_default().tag.clone_from(&tag);
+                match client.run_function(request).await {
+                    Ok(_) => answered.push(tag),
+                    Err(status) => return (answered, status),
                 }
                 ANSWERED.fetch_add(1, Ordering::Relaxed);
             }
@@ -140,19 +157,27 @@ async fn a_signal_under_load_loses_no_call() {
     }
     assert!(server.is_healthy() && server.is_ready());
     server.terminate();
+    let mut answered = BTreeSet::new();
     for caller in callers {
-        let status = caller.await.unwrap();
-        // Not taken on any more, or never sent, as hyper says it of a connection that closed before; Crossplane calls again,
-        // another replica. Anything else would be a call that was lost.
-        let never_sent = (Code::Cancelled, "operation was canceled");
-        // Or sent after what the server said it would still answer.
+        let (answers, status) = caller.await.unwrap();
+        answered.extend(answers);
+        // Not taken on any more, or never sent, as hyper says it of a connection that closed before.
+        let never_sent = (status.code(), status.message()) == (Code::Cancelled, "operation was canceled");
+        // Or sent after the last that the server said it would answer (RFC 9113, 6.8), which a client may send to another.
         let never_taken =
             status.code() == Code::Internal && format!("{status:?}").contains("GoAway(b\"\", NO_ERROR, Remote)");
-        let never_sent = (status.code(), status.message()) == never_sent;
         assert!(status.code() == Code::Unavailable || never_sent || never_taken, "{status:?}");
     }
     assert_eq!(server.process.wait().unwrap().code(), Some(0));
     assert!(!server.is_healthy() && TcpStream::connect(server.address).is_err());
+
+    let lines: Vec<Value> =
+        std::fs::read_to_string(log.path()).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let taken: BTreeSet<String> = lines.iter().filter_map(|line| line["tag"].as_str()).map(String::from).collect();
+    let lost: Vec<&String> = taken.difference(&answered).collect();
+    assert!(lost.is_empty(), "answered, and nobody got it: {lost:?}");
+    assert!(taken == answered, "got by somebody, and not in the log: {:?}", answered.difference(&taken));
+    assert!(lines.iter().all(|line| line["message"] != "ended with calls in flight"), "it gave up waiting");
 }
 
 /// A call goes on, whose request has not arrived, so that the program cannot end: it lives, and takes no other call.

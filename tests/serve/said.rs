@@ -60,7 +60,15 @@ async fn logs_and_metrics_have_no_secret() {
     assert_eq!((levels(&warnings, "DEBUG"), levels(&warnings, "INFO")), (0, 0), "{warnings}");
     assert!(read(&warnings).iter().any(|line| line["tag"] == "wrong-0" && line["message"] == "stopped"), "{warnings}");
     assert!(text.contains("answered tag=\"tag-0\"") && !text.starts_with('{'), "{text}");
-    for name in ["calls_total", "call_duration_seconds", "results_total", "held_total", "refused_deletions_total"] {
+    for name in [
+        "calls_total",
+        "call_duration_seconds",
+        "results_total",
+        "held_total",
+        "refused_deletions_total",
+        "approvals_pending",
+        "problems",
+    ] {
         assert!(metrics.contains(&format!("# TYPE function_database_{name} ")), "{metrics}");
     }
     assert!(metrics.contains("step=\"report\",engine=\"postgresql\",outcome=\"answered\"} 1"), "{metrics}");
