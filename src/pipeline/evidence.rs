@@ -6,7 +6,7 @@ use super::others::{self, Room};
 use super::restore;
 use super::stop::Stop;
 use super::{ask, observe};
-use crate::api::approval::{self, DIGEST_LABEL, KIND, OperationKind, REQUESTED_BY};
+use crate::api::approval::{self, DIGEST_LABEL, KIND, REQUESTED_BY};
 use crate::api::claim::{Composite, Environment, Restore};
 use crate::api::input::{ApprovalGate, Step};
 use crate::api::plan::Plan;
