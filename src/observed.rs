@@ -1,6 +1,7 @@
 //! What exists: composed resources, and what Crossplane found when asked. In: the request. Out: typed looks at single
 //! objects. Must not decide what a missing one means: not having asked is not the same as there being nothing.
 
+use crate::map::map;
 use crate::wire::{Key, Match, Object, Selector, Undecodable};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -43,7 +44,7 @@ impl Question {
     }
 
     pub fn by_labels(api_version: &str, kind: &str, namespace: &str, labels: &[(&str, &str)]) -> Question {
-        let labels = labels.iter().map(|(label, value)| (label.to_string(), value.to_string())).collect();
+        let labels = map(labels.iter().map(|(label, value)| (label.to_string(), value.to_string())));
         Question::of(api_version, kind, Some(namespace), Match::Labels(labels))
     }
 

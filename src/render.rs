@@ -213,7 +213,7 @@ fn run_step(
     now: Timestamp,
 ) -> (Response, u64) {
     let own = |more: &BTreeMap<String, Selector>| -> BTreeMap<String, Selector> {
-        step.requirements.iter().chain(more).map(|(name, by)| (name.clone(), by.clone())).collect()
+        map(step.requirements.iter().chain(more).map(|(name, by)| (name.clone(), by.clone())))
     };
     let mut seeds = asked.get(&step.name).map_or_else(|| step.requirements.clone(), own);
     let (mut response, mut calls) = (Response::default(), 0);

@@ -81,9 +81,7 @@ fn environments(tiers: &TierDefaults, gate: &ApprovalGate) -> Table {
 
 fn sizes(tiers: &TierDefaults) -> Table {
     let mut table = table("Sizes, of each member", ["size", "cpu", "memory", "a month"]);
-    let mut sizes: Vec<_> = tiers.sizes.iter().collect();
-    sizes.sort_by_key(|(name, size)| (size.memory, size.cpu, *name));
-    for (name, size) in sizes {
+    for (name, size) in tiers.from_small_to_large() {
         let cost = tiers.prices.as_ref().map(|prices| {
             let cost = size.cpu.0 as f64 / 1_000.0 * prices.cpu + size.memory.gibibytes() * prices.memory;
             format!("{} {}", prices.currency, cost.ceil())

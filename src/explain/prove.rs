@@ -15,13 +15,14 @@ use crate::api::quantity::Bytes;
 use crate::api::record::Generation;
 use crate::api::status::Class;
 use crate::integrations;
+use crate::map::entries;
 use crate::observed::Observed;
 use crate::operators::facts::Labels;
 use crate::operators::{self, Encryption, Facts, name_of};
 use crate::plan;
 use crate::wire::{Object, Undecodable};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Members of a database in production: one can fail while another is away.
 const MEMBERS: u32 = 3;
@@ -303,8 +304,7 @@ impl Choice<'_> {
 
 /// Null where nothing is said.
 fn section<const N: usize>(fields: [(&str, Option<bool>); N]) -> Value {
-    let said: Map<String, Value> =
-        fields.into_iter().filter_map(|(name, value)| Some((name.to_string(), json!(value?)))).collect();
+    let said = entries(fields.into_iter().filter_map(|(name, value)| Some((name.to_string(), json!(value?)))));
     if said.is_empty() { Value::Null } else { said.into() }
 }
 

@@ -1,9 +1,9 @@
 //! A change in words. In: two sets of terms. Out: one line for each difference, `replicas 3 -> 5`.
 
 use crate::api::plan::{Notes, Terms};
+use crate::map::set;
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::BTreeSet;
 
 /// In the order of the paths. A new database is described by all of its terms.
 pub fn words(from: Option<&Terms>, to: &Terms) -> Vec<String> {
@@ -39,7 +39,7 @@ fn compare(path: String, from: &Value, to: &Value, lines: &mut Vec<String>) {
         return;
     }
     let keys = |value: &Value| value.as_object().map(|object| object.keys().cloned().collect()).unwrap_or_default();
-    let names: BTreeSet<String> = [keys(from), keys(to)].into_iter().flat_map(|keys: Vec<String>| keys).collect();
+    let names = set([keys(from), keys(to)].into_iter().flat_map(|keys: Vec<String>| keys));
     for name in names {
         let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
         compare(below, from.get(&name).unwrap_or(&Value::Null), to.get(&name).unwrap_or(&Value::Null), lines);

@@ -7,6 +7,7 @@
 use super::{Holds, Metadata, Resource, metadata};
 use crate::api::plan::{Destination, KeySecret};
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::observed::{Answer, Observed, Question};
 use crate::wire::{Key, Object};
 use base64::Engine as _;
@@ -73,7 +74,7 @@ fn files(generation: &Generation, destination: &Destination, observed: &Observed
     let region = destination.region.as_deref().map(|region| format!("region={region}\n")).unwrap_or_default();
     let credentials = format!("[{PROFILE}]\naws_access_key_id={id}\naws_secret_access_key={access_key}\n");
     let files = [("config", format!("[{PROFILE}]\n{region}")), (CREDENTIALS, credentials)];
-    Some(files.into_iter().map(|(file, text)| (file.into(), STANDARD.encode(text))).collect())
+    Some(map(files.into_iter().map(|(file, text)| (file.into(), STANDARD.encode(text)))))
 }
 
 #[derive(Serialize)]

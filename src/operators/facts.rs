@@ -2,6 +2,7 @@
 //! build upon. Must not name an operator's kinds: an integration that needs one lacks a fact.
 
 use crate::api::plan::Terms;
+use crate::map::map;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -188,7 +189,7 @@ pub fn scraped(terms: &Terms, port: u16) -> Option<Door> {
 
 /// A few labels at once.
 pub fn labels<const COUNT: usize>(labels: [(&str, &str); COUNT]) -> Labels {
-    labels.into_iter().map(|(label, value)| (label.into(), value.into())).collect()
+    map(labels.into_iter().map(|(label, value)| (label.into(), value.into())))
 }
 
 impl Facts {

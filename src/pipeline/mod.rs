@@ -23,6 +23,7 @@ use crate::api::problem::Problem;
 use crate::api::record::Generation;
 use crate::api::status::ConditionType;
 use crate::gate::overwrite;
+use crate::map::map;
 use crate::observed::{Observed, Question};
 use crate::operators::{self, Health, Holds, Resource};
 use crate::wire::{Condition, Event, Key, Object, Ready, Request, Response, Severity, Truth, Undecodable};
@@ -117,7 +118,7 @@ pub fn check_input(input: &Object, overlay: Option<&Object>) -> Result<(), Stop>
 
 /// The EnvironmentConfig as a request brings it.
 pub fn required(overlay: Option<&Object>) -> BTreeMap<String, Vec<Object>> {
-    overlay.map(|config| (OVERLAY.to_string(), vec![config.clone()])).into_iter().collect()
+    map(overlay.map(|config| (OVERLAY.to_string(), vec![config.clone()])))
 }
 
 /// Sections of the EnvironmentConfig's `data` that no step reads.

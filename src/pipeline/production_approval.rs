@@ -15,15 +15,14 @@ use crate::api::problem::Problems;
 use crate::api::record::{self, DatabaseRecord, Fate, Generation, Record};
 use crate::api::status::{ApprovalStatus, ConditionType, Pending, RotationStage};
 use crate::delivery;
-use crate::gate::restore::Seen;
 use crate::gate::sleep::{self, Sleep};
 use crate::gate::{self, Because, Origin, Outcome, Refusal, Standing};
 use crate::integrations;
+use crate::map::map;
 use crate::observed::Observed;
 use crate::operators::{self, rotation};
 use crate::wire::{Key, Object, Request, Response, Truth};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 
 pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<Response, Stop> {
     let claimed = Wanted::take(&request.context, Step::ApprovalGate)?;
@@ -139,7 +138,7 @@ fn progressed(evidence: &mut Evidence, record: Record) -> (Record, bool) {
         return (record, false);
     }
     let generations = record.generations().map(|generation| (generation.number, restore::seen(evidence, generation)));
-    let seen: BTreeMap<u32, Seen> = generations.collect();
+    let seen = map(generations);
     let seen = |generation: &Generation| seen.get(&generation.number).copied().unwrap_or_default();
     let served = record.serving.number;
     let (record, sleeps) = gate::restore::advanced(record, seen, evidence.lost, evidence.now);

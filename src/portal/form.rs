@@ -2,6 +2,7 @@
 //! page as react-jsonschema-form takes it. Must not know a field by name, but for the three on which others depend.
 
 use super::offer::Offer;
+use crate::map::entries;
 use crate::operators::name_of;
 use serde_json::{Map, Value, json};
 
@@ -168,7 +169,7 @@ fn copy(fields: &mut Map<String, Value>, about: &Value) {
             copy(&mut field, about);
             (name.clone(), field.into())
         });
-        fields.insert("properties".into(), copied.collect::<Map<_, _>>().into());
+        fields.insert("properties".into(), entries(copied).into());
         fields.insert("required".into(), about["required"].clone());
     }
 }

@@ -50,11 +50,8 @@ fn smallest<'a>(
     })
 }
 
-/// From small to large.
 fn sizes(tiers: &TierDefaults) -> Vec<&str> {
-    let mut sizes: Vec<_> = tiers.sizes.iter().collect();
-    sizes.sort_by_key(|(name, size)| (size.memory, size.cpu, *name));
-    sizes.into_iter().map(|(name, _)| name.as_str()).collect()
+    tiers.from_small_to_large().into_iter().map(|(name, _)| name.as_str()).collect()
 }
 
 /// What a new claim means; `None`: it would be refused.

@@ -4,7 +4,8 @@
 //! A database is its namespace and name, wherever the file stands: a file that moved is no change. Several clusters can have
 //! one of the same name in one repository, then the file says which is which.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::map::set;
+use std::collections::BTreeMap;
 
 /// One claim of one side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +34,7 @@ pub fn pairs(before: &[Place], after: &[Place]) -> Vec<Pair> {
         named
     };
     let (mut old, mut new) = (named(before), named(after));
-    let names: BTreeSet<_> = old.keys().chain(new.keys()).cloned().collect();
+    let names = set(old.keys().chain(new.keys()).cloned());
     let of = |name| {
         let (old, new) = (old.remove(&name).unwrap_or_default(), new.remove(&name).unwrap_or_default());
         of_one_name(before, after, old, new)

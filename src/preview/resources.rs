@@ -2,12 +2,13 @@
 //! field by field. Must not show a secret value.
 
 use crate::api::approval::OperationKind;
+use crate::map::set;
 use crate::schema::path;
 use crate::wire::{Key, Object};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// A composed resource that is new, gone or different.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -32,7 +33,7 @@ pub struct Field {
 
 /// In the order of keys.
 pub fn compare(before: &BTreeMap<Key, Object>, after: &BTreeMap<Key, Object>) -> Vec<ResourceChange> {
-    let keys: BTreeSet<&Key> = before.keys().chain(after.keys()).collect();
+    let keys = set(before.keys().chain(after.keys()));
     let changes = keys.into_iter().flat_map(|key| match (before.get(key), after.get(key)) {
         (Some(before), Some(after)) if before == after => vec![],
         (Some(before), Some(after)) if identity(before) == identity(after) => {
@@ -78,7 +79,7 @@ fn walk(at: String, before: Option<&Value>, after: Option<&Value>, fields: &mut 
     match (before, after) {
         (before, after) if before == after => {}
         (Some(Value::Object(old)), Some(Value::Object(new))) => {
-            let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+            let names = set(old.keys().chain(new.keys()));
             for name in names {
                 walk(path::key(&at, name), old.get(name), new.get(name), fields);
             }
@@ -108,9 +109,7 @@ fn walk(at: String, before: Option<&Value>, after: Option<&Value>, fields: &mut 
 /// Items that all have a name of their own are the same item wherever they stand.
 fn named(items: &[Value]) -> Option<Vec<(String, &Value)>> {
     let named: Option<Vec<_>> = items.iter().map(|item| Some((item["name"].as_str()?.to_owned(), item))).collect();
-    let unique = |items: &Vec<(String, &Value)>| {
-        items.iter().map(|(name, _)| name).collect::<BTreeSet<_>>().len() == items.len()
-    };
+    let unique = |items: &Vec<(String, &Value)>| set(items.iter().map(|(name, _)| name)).len() == items.len();
     named.filter(unique)
 }
 

@@ -23,6 +23,7 @@ pub use usage::{ATTEMPT, IN_USE, Policy};
 
 use crate::api::approval::{DIGEST_LABEL, Decision, KIND};
 use crate::api::{self, schema};
+use crate::map::set;
 use crate::render::{Composition, object};
 use crate::schema::{Schema, Violation};
 use crossplane::Composer;
@@ -287,7 +288,7 @@ impl World {
     pub fn restart(&mut self) {
         self.down_until = None;
         self.composers.clear();
-        self.usages = self.store.ids().into_iter().filter(usage::is_usage).collect();
+        self.usages = set(self.store.ids().into_iter().filter(usage::is_usage));
         self.settle();
     }
 

@@ -3,7 +3,7 @@
 
 use super::World;
 use super::store::{Id, text};
-use crate::map::map;
+use crate::map::{map, set};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,7 +45,7 @@ impl Look {
         };
         let resources = belongings(world, database);
         let no_longer = before.resources.union(&before.kept).filter(|id| !resources.contains(id));
-        let kept = no_longer.filter(|id| world.get(id).is_some()).cloned().collect();
+        let kept = set(no_longer.filter(|id| world.get(id).is_some()).cloned());
         Look {
             phase: text(&status["phase"]).into(),
             message: text(&status["message"]).into(),
@@ -66,12 +66,11 @@ impl Look {
             return None;
         }
         let named = |ids: BTreeSet<&Id>| {
-            let names: BTreeSet<String> = ids.into_iter().map(|id| format!("{} {}", id.kind, id.name)).collect();
-            names.into_iter().collect()
+            set(ids.into_iter().map(|id| format!("{} {}", id.kind, id.name))).into_iter().collect()
         };
-        let came = self.resources.difference(&before.resources).collect();
-        let went = before.resources.difference(&self.resources).filter(|id| !self.kept.contains(id)).collect();
-        let kept = self.kept.difference(&before.kept).collect();
+        let came = set(self.resources.difference(&before.resources));
+        let went = set(before.resources.difference(&self.resources).filter(|id| !self.kept.contains(id)));
+        let kept = set(self.kept.difference(&before.kept));
         let conditions = self.conditions.iter().filter(|(kind, said)| before.conditions.get(*kind) != Some(said));
         let in_words = |(kind, (status, reason, message)): (&String, &(String, String, String))| {
             let message = if message.is_empty() { String::new() } else { format!(": {message}") };

@@ -36,6 +36,15 @@ pub struct TierDefaults {
     pub quotas: Quotas,
 }
 
+impl TierDefaults {
+    /// The sizes and their names.
+    pub fn from_small_to_large(&self) -> Vec<(&String, &Size)> {
+        let mut sizes: Vec<_> = self.sizes.iter().collect();
+        sizes.sort_by_key(|(name, size)| (size.memory, size.cpu, *name));
+        sizes
+    }
+}
+
 /// What one environment allows, and its defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -4,6 +4,7 @@
 //!
 //! Places cost as much as all the rest, and most files are fine: these are read without, and the others a second time.
 
+use function_database::map::entries;
 use function_database::schema::path;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -23,7 +24,7 @@ impl From<Plain> for Value {
         match shape {
             Shape::Scalar(value) => value,
             Shape::List(items) => items.into_iter().map(Value::from).collect(),
-            Shape::Map(fields) => Value::Object(fields.into_iter().map(|(key, node)| (key, node.into())).collect()),
+            Shape::Map(fields) => entries(fields.into_iter().map(|(key, node)| (key, node.into()))).into(),
         }
     }
 }

@@ -14,6 +14,7 @@ use function_database::api::input::{ApprovalGate, Step, TierDefaults};
 use function_database::api::problem::Problem;
 use function_database::api::{self, schema};
 use function_database::gate::deletion;
+use function_database::map::entries;
 use function_database::pipeline::{self, stop::Stop};
 use function_database::plan::{self, quota};
 use function_database::portal::Titles;
@@ -22,7 +23,7 @@ use function_database::schema::{BuildError, Schema, Violation, path};
 use function_database::wire::Object;
 use jiff::Timestamp;
 use output::{Format, Located};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -309,9 +310,7 @@ fn without<'a>(value: &'a Value, paths: &[&str]) -> Cow<'a, Value> {
             Value::Object(fields) => {
                 let kept = fields.iter().map(|(name, field)| (name, path::key(at, name), field));
                 let kept = kept.filter(|(_, at, _)| !paths.contains(&at.as_str()));
-                Value::Object(
-                    kept.map(|(name, at, field)| (name.clone(), copy(field, &at, paths))).collect::<Map<_, _>>(),
-                )
+                entries(kept.map(|(name, at, field)| (name.clone(), copy(field, &at, paths)))).into()
             }
             Value::Array(items) => {
                 items.iter().enumerate().map(|(index, item)| copy(item, &path::index(at, index), paths)).collect()

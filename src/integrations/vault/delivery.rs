@@ -5,8 +5,9 @@ use super::super::external_secret::{Part, account};
 use super::super::{binding, resource};
 use super::statements::Level;
 use super::{Delivery, Vault};
+use crate::map::entries;
 use crate::operators::Resource;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Permanent.
 pub const DYNAMIC: &str = "vault-dynamic-secret";
@@ -44,8 +45,7 @@ fn dynamic(vault: &Vault) -> Resource {
         escaped: ["username", "password"].map(|name| format!("{{{{ {} | urlquery }}}}", secret(name))).join(":"),
     };
     let values = binding::values(vault.generation, vault.facts, &account);
-    let templates: serde_json::Map<String, Value> =
-        values.into_iter().map(|(key, text)| (key.into(), json!({"text": text}))).collect();
+    let templates = entries(values.into_iter().map(|(key, text)| (key.into(), json!({"text": text}))));
     let spec = json!({
         "vaultAuthRef": vault.generation.database().name,
         "mount": vault.settings.database_mount,

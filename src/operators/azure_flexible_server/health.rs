@@ -6,7 +6,7 @@ use super::{access, key, server, sku};
 use crate::api::plan::Plan;
 use crate::api::quantity::Bytes;
 use crate::api::record::Generation;
-use crate::map::map;
+use crate::map::{map, set};
 use crate::observed::Observed;
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
 use crate::operators::password;
@@ -93,7 +93,7 @@ fn beside(generation: &Generation, observed: &Observed) -> BTreeSet<Key> {
         let rule = key.ends_with(&generation.key("")) && rules.iter().any(|rule| key.starts_with(rule));
         rule || identity.contains(key)
     });
-    expected.chain(there.cloned()).collect()
+    set(expected.chain(there.cloned()))
 }
 
 /// Whether it is the planned one, and serves.

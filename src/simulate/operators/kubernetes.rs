@@ -4,7 +4,7 @@
 //! A pod whose secrets are not all there does not start. Not played: nodes, probes, Services.
 
 use super::Turn;
-use super::objects::{all_beside, bytes, is_owned_by, name, owned, volumes_of};
+use super::objects::{all_beside, bytes, in_order, is_owned_by, name, owned, volumes_of};
 use crate::render::object;
 use crate::simulate::store::{Id, set_condition, text};
 use serde_json::{Value, json};
@@ -193,7 +193,7 @@ pub fn cron_job(turn: &mut Turn, id: &Id) {
     let spec = &cron_job["spec"];
     let mut jobs = all_beside(turn, &cron_job, "batch", "Job");
     jobs.retain(|job| is_owned_by(job, &cron_job));
-    jobs.sort_by_key(|job| text(&job["metadata"]["creationTimestamp"]).to_owned());
+    in_order(&mut jobs);
     let mut status = cron_job["status"].clone();
     let schedule = spec["schedule"].as_str().filter(|_| spec["suspend"] != true);
     if turn.is_due(&cron_job, schedule) && jobs.iter().all(is_ended) {

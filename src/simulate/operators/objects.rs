@@ -2,11 +2,12 @@
 
 use super::Turn;
 use crate::api::quantity::Bytes;
+use crate::map::entries;
 use crate::render::object;
 use crate::simulate::store::{Id, Store, text};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Every password and every key: nothing here is secret.
 pub const MADE_UP: &str = "made-in-a-simulation";
@@ -26,6 +27,11 @@ pub fn owned(owner: &Value, api_version: &str, kind: &str, name: &str) -> Value 
     })
 }
 
+/// From the first to the last that was made; of one moment, by their UIDs, which are counted up.
+pub fn in_order(objects: &mut [Value]) {
+    objects.sort_by_key(|object| ["creationTimestamp", "uid"].map(|field| text(&object["metadata"][field]).to_owned()));
+}
+
 pub fn is_owned_by(value: &Value, owner: &Value) -> bool {
     let owners = value["metadata"]["ownerReferences"].as_array().into_iter().flatten();
     owners.into_iter().any(|reference| reference["uid"] == owner["metadata"]["uid"])
@@ -39,9 +45,7 @@ pub fn secret(owner: &Value, name: &str, values: &[(&str, &str)]) -> Value {
 
 /// The data of a Secret.
 pub fn encoded(values: &[(&str, &str)]) -> Value {
-    let data: Map<String, Value> =
-        values.iter().map(|(key, value)| ((*key).into(), STANDARD.encode(value).into())).collect();
-    data.into()
+    entries(values.iter().map(|(key, value)| ((*key).into(), STANDARD.encode(value).into()))).into()
 }
 
 /// A StatefulSet whose pods carry `labels`; the first of its containers is the engine's.

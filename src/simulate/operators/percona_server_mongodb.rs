@@ -3,7 +3,9 @@
 //! ReplsetStatus; `perconaservermongodbbackup_types.go`: BackupState; labels in `pkg/naming/labels.go`).
 
 use super::Turn;
-use super::objects::{MADE_UP, Rollout, all_beside, apply_and_enlarge, owned, secret, stateful_set, tag, with_volume};
+use super::objects::{
+    MADE_UP, Rollout, all_beside, apply_and_enlarge, in_order, owned, secret, stateful_set, tag, with_volume,
+};
 use crate::render::object;
 use crate::simulate::store::{Id, text};
 use serde_json::{Map, Value, json};
@@ -119,7 +121,7 @@ fn back_up(turn: &mut Turn, id: &Id, cluster: &Value) {
     made.retain(|backup| {
         backup["metadata"]["labels"][CLUSTER] == id.name.as_str() && backup["status"]["state"] == "ready"
     });
-    made.sort_by_key(|backup| text(&backup["metadata"]["creationTimestamp"]).to_owned());
+    in_order(&mut made);
     let surplus = made.len().saturating_sub(usize::try_from(kept).unwrap_or(usize::MAX));
     made.iter().take(surplus).for_each(|backup| turn.delete(Id::of(backup)));
 }

@@ -3,7 +3,7 @@
 //! podStatuses, managedSql). Not played: poolers, `SGDbOps`, changes that are refused while a backup runs.
 
 use super::Turn;
-use super::objects::{Rollout, all_beside, apply_and_enlarge, is, owned, stateful_set, with_volume};
+use super::objects::{Rollout, all_beside, apply_and_enlarge, in_order, is, owned, stateful_set, with_volume};
 use crate::render::object;
 use crate::simulate::store::{Id, set_condition, text};
 use serde_json::{Value, json};
@@ -102,7 +102,7 @@ fn back_up(turn: &mut Turn, id: &Id, cluster: &Value) {
     }
     let mut kept = all_beside(turn, cluster, &id.group, "SGBackup");
     kept.retain(|backup| backup["spec"]["sgCluster"] == id.name.as_str() && backup["spec"]["managedLifecycle"] == true);
-    kept.sort_by_key(|backup| text(&backup["metadata"]["creationTimestamp"]).to_owned());
+    in_order(&mut kept);
     let retention = section["retention"].as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or(5);
     let surplus = kept.len().saturating_sub(retention);
     kept.iter().take(surplus).for_each(|backup| turn.delete(Id::of(backup)));

@@ -3,7 +3,7 @@
 //! store; statuses, which count (its `docs/api.md`: VitessClusterKeyspaceStatus, VitessBackupStatus; `labels.go`).
 
 use super::kubernetes::{has, is_ended};
-use super::objects::{MADE_UP, all_beside, bytes, is, is_owned_by, name, owned};
+use super::objects::{MADE_UP, all_beside, bytes, in_order, is, is_owned_by, name, owned};
 use super::{Members, Turn};
 use crate::render::object;
 use crate::simulate::store::{Id, text};
@@ -113,7 +113,7 @@ fn of_cluster(turn: &Turn, cluster: &Value, group: &str, kind: &str) -> Vec<Valu
 fn volumes(turn: &Turn, cluster: &Value) -> Vec<Value> {
     let mut volumes = of_cluster(turn, cluster, "", "PersistentVolumeClaim");
     volumes.retain(|volume| is_owned_by(volume, cluster));
-    volumes.sort_by_key(|volume| text(&volume["metadata"]["uid"]).to_owned());
+    in_order(&mut volumes);
     volumes
 }
 
@@ -174,7 +174,7 @@ pub fn schedule(turn: &mut Turn, id: &Id) {
     }
     // It keeps the last three.
     let shards = shards(&cluster);
-    jobs.sort_by_key(|job| text(&job["metadata"]["uid"]).to_owned());
+    in_order(&mut jobs);
     let surplus = jobs.len().saturating_sub(2 * shards.len());
     jobs.iter().take(surplus).for_each(|job| turn.delete(Id::of(job)));
     for (range, _) in &shards {
