@@ -40,6 +40,8 @@ const TICK: SignedDuration = SignedDuration::from_secs(10);
 const RAREST: SignedDuration = SignedDuration::from_hours(1);
 /// So many rounds without an end are a circle.
 const CIRCLE: usize = 50;
+/// Where nothing happens for so long, nothing will.
+pub const QUIET: SignedDuration = SignedDuration::from_mins(5);
 /// Who approves in a simulation.
 const APPROVERS: [&str; 5] = ["anna", "ben", "cleo", "dora", "emil"];
 

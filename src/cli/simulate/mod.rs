@@ -8,15 +8,13 @@ use super::{GaveUp, Outcome, render, validate};
 use clap::Args;
 use function_database::api::status::Phase;
 use function_database::simulate::story::{Look, Moment};
-use function_database::simulate::{Id, Policy, Waits, World};
+use function_database::simulate::{Id, Policy, QUIET, Waits, World};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 use validate::Kind;
 
-/// Where nothing happens for so long, nothing will.
-const QUIET: SignedDuration = SignedDuration::from_mins(5);
 /// A day without an example: the same every time.
 const START: &str = "2026-01-05T08:00:00Z";
 

@@ -11,13 +11,13 @@ use serde_json::{Map, Value, json};
 
 /// New patch releases of every line: what the platform team does every few weeks.
 pub fn patch_releases(composition: &Composition, tiers: &TierDefaults) -> Composition {
-    let mut engines = Map::new();
+    let mut engines = Object::default();
     for (engine, policy) in &tiers.engines {
         for (line, version) in &policy.versions {
             for (operator, release) in &version.releases {
                 let patch =
                     json!({name_of(engine): {"versions": {line: {"releases": {name_of(operator): next(release)}}}}});
-                merge(&mut engines, patch);
+                engines = engines.merge(&Object::of(&patch));
             }
         }
     }
@@ -65,16 +65,6 @@ fn laid_over(composition: &Composition, patch: Value) -> Composition {
         }
     }
     changed
-}
-
-fn merge(into: &mut Map<String, Value>, patch: Value) {
-    let Value::Object(patch) = patch else { return };
-    for (name, value) in patch {
-        match (into.get_mut(&name), value) {
-            (Some(Value::Object(there)), value) => merge(there, value),
-            (_, value) => _ = into.insert(name, value),
-        }
-    }
 }
 
 /// The patch release after this one: one more in the last number of the first that has dots. One without any is the whole

@@ -1,9 +1,9 @@
 //! One life. In: a world in which nothing is, what is lived through, the Composition that comes one day. Out: what each stage
 //! of it cost, and how it ends. Must not know whose life it is.
 
-use super::{Role, WAITS};
+use super::Role;
 use crate::render::Composition;
-use crate::simulate::{Counts, Id, Refused, World};
+use crate::simulate::{Counts, Id, QUIET, Refused, Waits, World};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -11,8 +11,7 @@ use serde_json::Value;
 pub const START: &str = "2026-01-03T18:00:00Z";
 /// From the evening to the next morning.
 const NIGHT: SignedDuration = SignedDuration::from_hours(14);
-/// Where nothing happens for so long, nothing will; and nothing is watched for longer.
-const QUIET: SignedDuration = SignedDuration::from_mins(5);
+/// Nothing is watched for longer.
 const LONGEST: SignedDuration = SignedDuration::from_hours(1);
 
 /// What happens to a database, in this order.
@@ -91,7 +90,7 @@ pub fn play(empty: &World, next: &Composition, role: &Role) -> Result<Life, Refu
     let status = status(&world, &database);
     let conditions = status["conditions"].as_array().into_iter().flatten();
     let mistaken = conditions.clone().any(|it| it["type"] == "Validated" && it["reason"] == "Invalid");
-    let waits = !status["approval"][WAITS.field()].is_null();
+    let waits = !status["approval"][Waits::Change.field()].is_null();
     let phase = status["phase"].as_str().unwrap_or("none").into();
     Ok(Life { stages, phase, mistaken, waits, asks_again: world.asks_again() })
 }
@@ -102,7 +101,7 @@ fn rest(world: &mut World, database: &Id, agrees: bool, before: &Counts) -> Play
     let (mut settled, mut counts, mut seen) = (start, world.counts.clone(), status(world, database));
     loop {
         if agrees {
-            world.agree(database, WAITS);
+            world.agree(database, Waits::Change);
         }
         let now = status(world, database);
         if now != seen {

@@ -8,14 +8,12 @@
 pub mod changes;
 pub mod life;
 
-use super::Waits;
 use crate::api::approval::OperationKind;
 use crate::api::claim::{Claim, Engine, Environment};
 use crate::api::input::tier_defaults::Tier;
 use crate::api::input::{ApprovalGate, TierDefaults};
 use crate::api::quantity::Bytes;
 use crate::api::status::Class;
-use crate::operators::name_of;
 use crate::plan::{self, Plan};
 use crate::wire::Object;
 use serde_json::{Value, json};
@@ -206,14 +204,6 @@ impl Dice {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ (mixed >> 31)) % end
     }
-}
-
-/// What an edit, a creation or an upgrade waits for.
-const WAITS: Waits = Waits::Change;
-
-/// The environment as people write it.
-pub fn written(environment: Environment) -> String {
-    name_of(&environment)
 }
 
 #[cfg(test)]

@@ -253,7 +253,7 @@ fn convergence(lived: &[Lived], control: Control) -> Vec<Convergence> {
         let is_in = |it: &&Lived| it.role.environment == wave;
         let (databases, mut counts) = sum(lived.iter().filter(is_in), Stage::Upgraded);
         counts.add(&sum(lived.iter().filter(|it| !is_in(it)), Stage::Passed).1, 1);
-        let name = function_database::simulate::fleet::written(wave);
+        let name = function_database::operators::name_of(&wave);
         found.push(Convergence::of(format!("upgrade, wave {name}"), databases, &counts, control));
     }
     found.push(all_at_once("Crossplane looks at all once", Stage::Passed));

@@ -4,7 +4,7 @@ use super::report::{CALL, Convergence, Report, Rest, StageSum, Verdict, WRITE};
 use crate::cli::explain::tables;
 use function_database::api::claim::Environment;
 use function_database::explain::Table;
-use function_database::simulate::fleet::written;
+use function_database::operators::name_of;
 use std::collections::BTreeMap;
 
 const ENVIRONMENTS: [Environment; 3] = [Environment::Dev, Environment::Staging, Environment::Prod];
@@ -41,7 +41,7 @@ fn line(name: &str, numbers: &[u64]) -> Vec<String> {
 
 fn by_environment(title: String, table: &BTreeMap<String, BTreeMap<Environment, u64>>) -> Table {
     let numbers = |of: &BTreeMap<Environment, u64>| ENVIRONMENTS.map(|it| of.get(&it).copied().unwrap_or_default());
-    let names: Vec<String> = ENVIRONMENTS.into_iter().map(written).collect();
+    let names: Vec<String> = ENVIRONMENTS.iter().map(name_of).collect();
     let columns = std::iter::once(String::new()).chain(names).collect();
     Table { title, columns, rows: table.iter().map(|(name, of)| line(name, &numbers(of))).collect() }
 }
