@@ -345,6 +345,26 @@ async fn of_too_many_connections_one_without_a_call_is_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_too_many_calls_on_a_connection_the_next_waits_for_one_to_end() {
+    let serving = Serving::start(Transport::Plaintext).await;
+    let channel = serving.plaintext().await;
+    let mut calls: Vec<_> = (0..super::CALLS).map(|_| endless(&channel, None)).collect();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let waits = tokio::spawn({
+        let channel = channel.clone();
+        async move { call(&channel, "the next", "").await }
+    });
+    call(&serving.plaintext().await, "elsewhere", "").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!waits.is_finished());
+    calls.pop().unwrap().abort();
+    let soon = Duration::from_secs(5);
+    tokio::time::timeout(soon, waits).await.unwrap().unwrap().unwrap();
+    calls.iter().for_each(JoinHandle::abort);
+    serving.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn refuses_a_request_of_too_many_parts() {
     let serving = Serving::start(Transport::Plaintext).await;
     let channel = serving.plaintext().await;
