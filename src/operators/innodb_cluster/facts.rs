@@ -140,6 +140,12 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
             (Signal::SlowQueries, format!("mysql_global_status_slow_queries{{{members}}}")),
             (Signal::ConnectionsUsed, format!("max({used} / {most})")),
         ]);
+        if terms.replicas > 1 {
+            // When the primary committed what a member is at; zero where it is at nothing.
+            let at = "mysql_perf_schema_applying_transaction_original_commit_timestamp_seconds";
+            let at = format!(r#"{at}{{{members},channel_name="group_replication_applier"}}"#);
+            signals.insert(Signal::ReplicationLag, format!("max(time() - ({at} > 0)) or vector(0)"));
+        }
     }
     if terms.backup.is_some() {
         let jobs = format!(r#"namespace="{namespace}",job_name=~"{name}-{}[0-9]+""#, backup::NAME);

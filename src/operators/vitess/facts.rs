@@ -138,6 +138,11 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
         signals.insert(Signal::Queries, format!("mysql_global_status_questions{{{pods}}}"));
         signals.insert(Signal::SlowQueries, format!("mysql_global_status_slow_queries{{{pods}}}"));
         signals.insert(Signal::ConnectionsUsed, format!("max({used} / {most})"));
+        if terms.replicas > 1 {
+            // By the name that MySQL 8.4 gives it, and the one before.
+            let behind = |whom| format!("max(mysql_slave_status_seconds_behind_{whom}{{{pods}}})");
+            signals.insert(Signal::ReplicationLag, format!("{} or {}", behind("source"), behind("master")));
+        }
         // Alerts count the members of one shard.
         if tablets(terms) == terms.replicas {
             signals.insert(Signal::MembersUp, format!("sum(mysql_up{{{pods}}}) or vector(0)"));
