@@ -15,6 +15,7 @@ mod render;
 mod schema;
 mod serve;
 mod simulate;
+mod tables;
 mod validate;
 mod xpkg;
 

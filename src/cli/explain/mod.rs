@@ -3,11 +3,10 @@
 
 mod live;
 mod prove;
-pub mod tables;
 
 use super::documents::{self, Document};
 use super::validate::{self, Kind, Policy};
-use super::{GaveUp, Outcome, render};
+use super::{GaveUp, Outcome, render, tables};
 use clap::{Args, ValueEnum};
 use function_database::explain::{self, Effective, Origin, Table};
 use function_database::pipeline::OVERLAY;

@@ -1,7 +1,7 @@
 //! The report for people. In: a report. Out: tables, and the arithmetic of what was not played. Must not sum anything.
 
 use super::report::{CALL, Convergence, Report, Rest, StageSum, Verdict, WRITE};
-use crate::cli::explain::tables;
+use crate::cli::tables;
 use function_database::api::claim::Environment;
 use function_database::explain::Table;
 use function_database::operators::name_of;
