@@ -10,6 +10,7 @@ mod overwrite;
 mod life;
 mod failures;
 mod operators;
+mod remote;
 mod restore;
 mod restore_back_ends;
 mod rotation;
