@@ -14,6 +14,7 @@ mod remote;
 mod restore;
 mod restore_back_ends;
 mod rotation;
+mod standby;
 mod watched;
 mod random;
 
