@@ -73,7 +73,9 @@ fn first_cells(text: &str) -> BTreeSet<String> {
 
 fn reasons() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for file in ["report/conditions.rs", "pipeline/tier_defaults.rs", "pipeline/production_approval.rs"] {
+    for file in
+        ["report/conditions.rs", "report/standby.rs", "pipeline/tier_defaults.rs", "pipeline/production_approval.rs"]
+    {
         let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file)).unwrap();
         for after in text.split("Truth::").skip(1) {
             let literal = after.split_once(", \"").filter(|(truth, _)| truth.chars().all(char::is_alphabetic));
