@@ -51,16 +51,17 @@ pub fn marked(place: &str, object: &Object, marks: &Object) -> Result<Object, Un
 }
 
 /// A patch by which a resource stays when its database is deleted: the cluster's garbage collector spares what has another
-/// owner left, and provider-kubernetes leaves alone what it may not delete. `namespace`: the UID of the database's own.
+/// owner left, a wrapper too, by which the next database of this name finds it; and provider-kubernetes leaves alone what it
+/// may not delete, also once nobody has its wrapper any more. `namespace`: the UID of the database's own.
 pub fn retention(delivery: &Delivery, database: &DatabaseName, namespace: Option<&str>) -> Object {
-    match (delivery, namespace) {
-        (Delivery::Object(_), _) => {
-            Object::of(&json!({"spec": {"managementPolicies": ["Create", "Observe", "Update"]}}))
-        }
-        (Delivery::Direct, None) => Object::default(),
-        (Delivery::Direct, Some(uid)) => {
-            let owner = json!({"apiVersion": "v1", "kind": "Namespace", "name": database.namespace, "uid": uid});
-            Object::of(&json!({"metadata": {"ownerReferences": [owner]}}))
+    let owner = namespace.map_or_else(Object::default, |uid| {
+        let owner = json!({"apiVersion": "v1", "kind": "Namespace", "name": database.namespace, "uid": uid});
+        Object::of(&json!({"metadata": {"ownerReferences": [owner]}}))
+    });
+    match delivery {
+        Delivery::Direct => owner,
+        Delivery::Object(_) => {
+            owner.merge(&Object::of(&json!({"spec": {"managementPolicies": ["Create", "Observe", "Update"]}})))
         }
     }
 }

@@ -83,6 +83,9 @@ pub struct Terms {
     pub lifecycle: Lifecycle,
     #[serde(default, skip_serializing_if = "is_default")]
     pub delivery: Delivery,
+    /// A second database elsewhere, which follows this one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub standby: Option<Standby>,
 }
 
 /// Which database: the claim's namespace and name, and its name inside the engine. Fixed at creation.
@@ -401,6 +404,17 @@ pub struct ObjectDelivery {
     pub provider_config: String,
 }
 
+/// Where a database stands that follows another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standby {
+    /// The platform's name for it.
+    pub region: String,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub delivery: Delivery,
+    /// Where it makes backups of its own.
+    pub destination: Destination,
+}
+
 /// What is asked for once and is no state: outside of the comparison, or taking it back would be a change of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -437,6 +451,9 @@ pub struct Notes {
     /// Days from one restore drill to the next; none: there are none.
     #[serde(skip_serializing_if = "is_default")]
     pub drill_days: Option<u32>,
+    /// How soon after a disaster there is a database again, such as `30m`, as the platform promises it.
+    #[serde(skip_serializing_if = "is_default")]
+    pub recovery_time: Option<String>,
     /// Whole currency units, such as `EUR 412`; none where the platform gives no prices.
     #[serde(skip_serializing_if = "is_default")]
     pub monthly_cost: Option<String>,

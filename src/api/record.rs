@@ -46,7 +46,7 @@ pub struct Record {
     /// Generations beside the one that serves, in the order of their numbers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<Beside>,
-    /// The highest number that a restore gave to a generation, since none is given twice.
+    /// The highest number that was given to a generation beside the first, since none is given twice.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub highest: u32,
     /// The restores that were begun, by id: none begins twice.
@@ -83,6 +83,9 @@ pub struct Generation {
     /// How its credentials are replaced; none where nobody ever asked for it. All generations have the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<Rotation>,
+    /// It follows `source` for as long as it stands, and takes no writes of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub standby: bool,
     /// A restore over its data that has not ended well (yet).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overwrite: Option<Box<Overwrite>>,
@@ -190,6 +193,8 @@ pub enum Fate {
         restore: String,
         approved_by: Vec<String>,
     },
+    /// It stands in another region, and follows the one that serves.
+    Standby,
     /// It served before, sleeps, and can be gone back to until then, RFC 3339.
     Kept { until: String },
     /// It no longer counts as data, and goes as soon as that is observed.
@@ -256,6 +261,19 @@ impl Record {
         self.beside.iter().find(|beside| matches!(beside.fate, Fate::Next { .. }))
     }
 
+    /// What follows the one that serves from another region.
+    pub fn standby(&self) -> Option<&Generation> {
+        let standby = self.beside.iter().find(|beside| beside.fate == Fate::Standby);
+        standby.map(|beside| &beside.generation)
+    }
+
+    /// A number that no generation has had.
+    pub fn number(&mut self) -> u32 {
+        let numbers = self.generations().map(|generation| generation.number);
+        self.highest = numbers.max().unwrap_or_default().max(self.highest) + 1;
+        self.highest
+    }
+
     /// All that hold data, the serving one first.
     pub fn generations(&self) -> impl Iterator<Item = &Generation> {
         std::iter::once(&self.serving).chain(self.beside.iter().map(|beside| &beside.generation))
@@ -317,7 +335,8 @@ impl Generation {
 
     /// What has only just begun: empty, or to be made of `source`.
     pub fn begun(number: u32, lineage: impl Into<String>, plan: Plan, source: Option<Source>) -> Generation {
-        Generation { number, lineage: lineage.into(), plan, source, restored: false, rotation: None, overwrite: None }
+        let lineage = lineage.into();
+        Generation { number, lineage, plan, source, restored: false, rotation: None, standby: false, overwrite: None }
     }
 
     /// The name of its main resource: the claim's, with `-g2` and so on for what a restore made, `-g0` for a drill.

@@ -59,6 +59,9 @@ pub struct Status {
     /// Generations beside the one that serves: what a restore makes ready, and what can be gone back to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub restores: Vec<RestoreStatus>,
+    /// What follows it in another region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disaster_recovery: Option<DisasterRecoveryStatus>,
     /// What is allowed and waits for the maintenance window.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
@@ -316,6 +319,45 @@ pub enum RestoreState {
     Failed,
 }
 
+/// A second database in another region, which follows the one that serves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DisasterRecoveryStatus {
+    /// The platform's name for where it stands.
+    pub region: String,
+    /// The name of its main resource there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<String>,
+    /// How it stands.
+    pub phase: StandbyPhase,
+    /// It follows, as the operator there says.
+    pub ready: bool,
+    /// What it waits for, or what is wrong with it or with its backups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// How much of what was written last may be lost with the one that serves, such as 5m, while it follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovery_point_objective: Option<String>,
+    /// How soon after a disaster there is a database again, such as 30m, as the platform promises it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovery_time_objective: Option<String>,
+    /// When its own last backup succeeded, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_backup: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub enum StandbyPhase {
+    /// There is no backup yet to make it of.
+    Waiting,
+    /// It is being made, or its members restart.
+    Provisioning,
+    Following,
+    /// It follows, with members missing.
+    Degraded,
+    Failed,
+}
+
 /// Changes that wait for the maintenance window.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -380,4 +422,5 @@ pub enum ConditionType {
     BackupConfigured,
     CredentialsReady,
     Monitored,
+    StandbyReady,
 }

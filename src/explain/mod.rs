@@ -140,6 +140,7 @@ impl Sources<'_> {
             maintenance: _,
             lifecycle: _,
             delivery: _,
+            standby: _,
         } = &self.plan.terms;
         let size = self.claim["spec"]["size"].as_str().unwrap_or_default();
         let sizes = |field: &str| Origin::Policy(format!("{}.{field}", path::key("TierDefaults.sizes", size)));
@@ -277,6 +278,11 @@ impl Sources<'_> {
         values.extend(terms.issuer.as_ref().map(|issuer| {
             let value = format!("{} {}", name_of(&issuer.kind), issuer.name);
             Effective { what: "certificates", value, origin: self.tier("certificateIssuer") }
+        }));
+        values.extend(terms.standby.as_ref().map(|standby| {
+            let origin = format!("TierDefaults.regions.{}.destination", standby.region);
+            let value = format!("in {}, with backups to {}", standby.region, standby.destination.path);
+            self.value("standby", value, "spec.disasterRecovery.region", Origin::Policy(origin))
         }));
         if let crate::api::plan::Delivery::Object(delivery) = &terms.delivery {
             let value = format!("by the provider configuration {}", delivery.provider_config);

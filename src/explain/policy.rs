@@ -202,6 +202,13 @@ fn places(tiers: &TierDefaults) -> Table {
     for (name, destination) in &tiers.destinations {
         table.rows.push(vec![format!("backups, {name}"), destination.path.clone()]);
     }
+    for (name, region) in &tiers.regions {
+        let cluster = match &region.object_delivery {
+            None => "this cluster".into(),
+            Some(delivery) => format!("the cluster of {}", delivery.provider_config),
+        };
+        table.rows.push(vec![format!("standbys, {name}"), format!("{cluster}, backups to {}", region.destination)]);
+    }
     if !tiers.storage_classes.is_empty() {
         table.rows.push(vec!["storage classes".into(), tiers.storage_classes.join(", ")]);
     }

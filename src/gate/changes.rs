@@ -5,9 +5,16 @@ use crate::map::set;
 use serde::Serialize;
 use serde_json::Value;
 
-/// In the order of the paths. A new database is described by all of its terms.
+/// In the order of the paths. A new database is described by all of its terms. First of all what would be
+/// overlooked.
 pub fn words(from: Option<&Terms>, to: &Terms) -> Vec<String> {
-    between(from, to)
+    let mut lines = between(from, to);
+    if let Some(standby) = from.and_then(|from| from.standby.as_ref())
+        && !to.standby.as_ref().is_some_and(|to| to.delivery == standby.delivery)
+    {
+        lines.insert(0, format!("the standby in {} is deleted", standby.region));
+    }
+    lines
 }
 
 /// The same for anything that is written down.

@@ -9,6 +9,7 @@ pub mod sleep;
 pub mod restore;
 pub mod overwrite;
 pub mod drill;
+pub mod standby;
 pub mod on_demand;
 pub mod rotation;
 pub mod signature;

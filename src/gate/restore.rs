@@ -6,7 +6,7 @@
 //! for a while and can be gone back to. Taking the restore back before the end abandons what it began. Must not ask whether
 //! it may happen: the table does.
 
-use crate::api::claim::Restore;
+use crate::api::claim::{DeletionPolicy, Restore};
 use crate::api::plan::{DatabaseName, Plan};
 use crate::api::problem::Problem;
 use crate::api::quantity::Bytes;
@@ -77,9 +77,7 @@ pub fn begun(mut record: Record, plan: &Plan, restore: &Restore, origin: &Origin
             }
         }
         Origin::Backup(source) => {
-            let numbers = record.generations().map(|generation| generation.number);
-            let number = numbers.max().unwrap_or_default().max(record.highest) + 1;
-            record.highest = number;
+            let number = record.number();
             let lineage = record.serving.lineage.clone();
             let source = Some((**source).clone());
             let generation = Generation::begun(number, lineage, plan.clone(), source);
@@ -127,9 +125,14 @@ pub fn composed(beside: &Beside) -> Generation {
     match beside.fate {
         // Who sleeps is never ready; what the plan says of it holds once it serves.
         Fate::Next { .. } => terms.lifecycle.hibernated = false,
+        Fate::Standby => {}
         Fate::Kept { .. } | Fate::Released => {
             terms.lifecycle.hibernated = true;
             terms.pooling = None;
+            if beside.generation.standby {
+                // Nobody goes back to it: it goes, whatever becomes of the others when the database is deleted.
+                terms.lifecycle.deletion_policy = DeletionPolicy::Delete;
+            }
         }
     }
     generation
@@ -277,6 +280,7 @@ mod tests {
         let word = |fate: &Fate| match fate {
             Fate::Next { .. } => "next",
             Fate::Kept { .. } => "kept",
+            Fate::Standby => "follows",
             Fate::Released => "released",
         };
         let beside = record.beside.iter().map(|beside| (beside.generation.number, word(&beside.fate)));

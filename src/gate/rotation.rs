@@ -24,7 +24,7 @@ pub struct Seen {
     pub published: bool,
 }
 
-/// `rests`: nothing may begin now. All generations get the same, since what is restored takes the same users.
+/// `rests`: nothing may begin now. All generations that can serve get the same, since what is restored takes the same users.
 pub fn advanced(mut record: Record, seen: Seen, rests: bool, now: Timestamp) -> Record {
     let asked = record.serving.plan.terms.rotation.is_some();
     let due = due(&record.serving).is_some_and(|due| due <= now);
@@ -41,7 +41,8 @@ pub fn advanced(mut record: Record, seen: Seen, rests: bool, now: Timestamp) -> 
             _ => Some(Rotation { turn, stage, since }),
         },
     };
-    for beside in &mut record.beside {
+    // What follows another database has the users of that one.
+    for beside in record.beside.iter_mut().filter(|beside| !beside.generation.standby) {
         beside.generation.rotation = rotation.clone();
     }
     record.serving.rotation = rotation;

@@ -2,7 +2,7 @@
 //! most severe class of all that differs. Every term is named, so that a new one is a compile error here and never slips by
 //! as no change. Must not know an operator.
 
-use crate::api::plan::{Notes, Plan, Requests, Terms};
+use crate::api::plan::{Notes, Plan, Requests, Standby, Terms};
 use crate::api::status::Class;
 
 /// What an operator says of each kind of change, for the two plans at hand.
@@ -67,6 +67,7 @@ fn terms(from: &Terms, to: &Terms, classes: &Classes) -> Class {
         maintenance,
         lifecycle,
         delivery,
+        standby,
     } = from;
     let hibernates = lifecycle.hibernated != to.lifecycle.hibernated;
     let differences = [
@@ -100,15 +101,23 @@ fn terms(from: &Terms, to: &Terms, classes: &Classes) -> Class {
         // What deletion does is a switch of ours.
         (*lifecycle != to.lifecycle, if hibernates { classes.hibernation } else { Class::Online }),
         (*delivery != to.delivery, Class::Refused),
+        (*standby != to.standby, self::standby(standby.as_ref(), to.standby.as_ref())),
     ];
     worst(&differences)
+}
+
+/// One that goes takes its data with it; nobody else's.
+fn standby(from: Option<&Standby>, to: Option<&Standby>) -> Class {
+    let stays = from.is_none_or(|from| to.is_some_and(|to| from.delivery == to.delivery));
+    if stays { Class::Online } else { Class::DataLoss }
 }
 
 fn notes(from: &Notes, to: &Notes, classes: &Classes) -> Class {
     let Notes {
         release,
         tuned,
-        // Who answers for it, what it costs, how long its release line lives, how often its backups are tried: nothing of
+        // Who answers for it, what it costs, how long its release line lives, how often its backups are tried, what is
+        // promised: nothing of
         // that is composed for what runs.
         owner: _,
         system: _,
@@ -116,6 +125,7 @@ fn notes(from: &Notes, to: &Notes, classes: &Classes) -> Class {
         retired: _,
         end_of_life: _,
         drill_days: _,
+        recovery_time: _,
         monthly_cost: _,
     } = from;
     worst(&[(*release != to.release, classes.release), (*tuned != to.tuned, classes.parameters)])

@@ -15,7 +15,7 @@ can.
 
 type Cell = fn(&Features) -> String;
 
-const ROWS: [(&str, Cell); 23] = [
+const ROWS: [(&str, Cell); 24] = [
     ("High availability", |it| members(it)),
     ("Read replicas", |it| yes(it.read_replicas)),
     ("Shards", |it| it.shards.map_or_else(|| yes(false), |shards| format!("{} to {}", shards.least, shards.most))),
@@ -34,6 +34,7 @@ const ROWS: [(&str, Cell); 23] = [
     ("Restore", |it| restore(it).into()),
     ("Restore over running data", |it| yes(it.in_place)),
     ("Restore drills", |it| yes(it.drills())),
+    ("Standby in another region", |it| yes(it.standby.is_some())),
     ("Load balancer", |it| yes(it.load_balancer)),
     ("Custom metric queries", |it| yes(it.custom_queries)),
     ("Roles of the claim, users by Vault", |it| yes(it.roles)),

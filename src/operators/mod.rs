@@ -193,6 +193,9 @@ pub struct Features {
     pub restore: Restores,
     /// One backup can be restored over the data of what runs.
     pub in_place: bool,
+    /// A database in another region can follow one, and this much of what was written last may be lost with the one that it
+    /// follows, such as `5m`.
+    pub standby: Option<&'static str>,
     /// The object stores that backups can be in.
     pub stores: &'static [Store],
     pub load_balancer: bool,

@@ -3,7 +3,7 @@
 
 use super::documents::{Document, Ruling, Serving};
 use super::stop::Stop;
-use super::{LAST_BACKUP, ask, deliver, observe, requested_backup, throw_away};
+use super::{LAST_BACKUP, ask, deliver, observe, requested_backup, throw_away, unawaited};
 use crate::api::claim::DeletionPolicy;
 use crate::api::input::{Engines, Step};
 use crate::api::plan::Delivery;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 pub fn run(request: &Request, settings: &Engines) -> Result<Response, Stop> {
     let mut response = Response::to(request);
     let ruling: Ruling = Ruling::take(&request.context, Step::Engines)?;
-    let (mut facts, mut next, mut drill) = (None, None, None);
+    let (mut facts, mut next, mut standby, mut drill) = (None, None, None, None);
     if let Some(record) = &ruling.record {
         let observed = observe(request)?;
         for Beside { generation, fate } in &record.beside {
@@ -25,8 +25,16 @@ pub fn run(request: &Request, settings: &Engines) -> Result<Response, Stop> {
                 let released = json!({STATEFUL: null, RELEASED: "true"});
                 engine.resources.iter_mut().for_each(|resource| unmark(resource, &released));
             }
-            deliver(request, &mut response, generation, engine.resources);
-            next = next.or(matches!(fate, Fate::Next { .. }).then_some(engine.facts));
+            match fate {
+                Fate::Standby => {
+                    unawaited(request, &mut response, generation, engine.resources);
+                    standby = Some(engine.facts);
+                }
+                Fate::Next { .. } | Fate::Kept { .. } | Fate::Released => {
+                    deliver(request, &mut response, generation, engine.resources);
+                    next = next.or(matches!(fate, Fate::Next { .. }).then_some(engine.facts));
+                }
+            }
         }
         if let Some(Drill { generation, .. }) = &record.drills.running {
             let mut engine = compose(&mut response, generation, settings, &observed);
@@ -47,7 +55,7 @@ pub fn run(request: &Request, settings: &Engines) -> Result<Response, Stop> {
         deliver(request, &mut response, generation, engine.resources);
         facts = Some(engine.facts);
     }
-    Serving { facts, next, drill }.hand_on(&mut response);
+    Serving { facts, next, standby, drill }.hand_on(&mut response);
     Ok(response)
 }
 

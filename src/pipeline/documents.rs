@@ -112,6 +112,9 @@ pub struct Serving {
     /// Of the generation that a restore makes ready.
     #[serde(default)]
     pub next: Option<Facts>,
+    /// Of what follows it in another region.
+    #[serde(default)]
+    pub standby: Option<Facts>,
     /// Of the throw-away instance of a restore drill.
     #[serde(default)]
     pub drill: Option<Facts>,

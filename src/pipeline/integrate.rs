@@ -3,7 +3,7 @@
 
 use super::documents::{Document, Integrated, Ruling, Serving};
 use super::stop::Stop;
-use super::{ask, deliver, observe, throw_away};
+use super::{ask, deliver, observe, throw_away, unawaited};
 use crate::api::claim::Composite;
 use crate::api::input::{Integrations, Step};
 use crate::api::record::{Beside, Drill};
@@ -16,7 +16,7 @@ use crate::wire::{Key, Object, Ready, Request, Response, Undecodable};
 pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop> {
     let mut response = Response::to(request);
     let ruling: Ruling = Ruling::take(&request.context, Step::Integrations)?;
-    let Serving { facts, next, drill } = Serving::take(&request.context, Step::Integrations)?;
+    let Serving { facts, next, standby, drill } = Serving::take(&request.context, Step::Integrations)?;
     let (Some(record), Some(mut facts)) = (ruling.record, facts) else {
         Integrated { access: None }.hand_on(&mut response);
         return Ok(response);
@@ -34,6 +34,10 @@ pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop>
     if let Some((Beside { generation, .. }, facts)) = record.next().zip(next) {
         let resources = integrations::beside(generation, &facts, settings);
         deliver(request, &mut response, generation, resources);
+    }
+    if let Some((generation, mut facts)) = record.standby().zip(standby) {
+        shut_out(&mut facts);
+        unawaited(request, &mut response, generation, integrations::beside(generation, &facts, settings));
     }
     if let Some((Drill { generation, .. }, mut facts)) = record.drills.running.as_ref().zip(drill) {
         shut_out(&mut facts);

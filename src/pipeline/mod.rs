@@ -186,9 +186,14 @@ fn deliver(request: &Request, response: &mut Response, generation: &Generation, 
     }
 }
 
-/// The same of what goes again soon: nothing of it stays, and nobody waits for it.
+/// The same of what goes again soon: nothing of it stays.
 fn throw_away(request: &Request, response: &mut Response, generation: &Generation, mut resources: Vec<Resource>) {
     resources.iter_mut().for_each(|resource| resource.holds = Holds::Nothing);
+    unawaited(request, response, generation, resources);
+}
+
+/// The same of what nobody waits for: the database is ready without it.
+fn unawaited(request: &Request, response: &mut Response, generation: &Generation, resources: Vec<Resource>) {
     let keys: Vec<Key> = resources.iter().map(|resource| resource.key.clone()).collect();
     deliver(request, response, generation, resources);
     for key in keys {

@@ -20,7 +20,7 @@ use crate::gate::{self, Because, Origin, Outcome, Refusal, Standing};
 use crate::integrations;
 use crate::map::map;
 use crate::observed::Observed;
-use crate::operators::{self, rotation};
+use crate::operators::{self, State, rotation};
 use crate::wire::{Key, Object, Request, Response, Truth};
 use jiff::Timestamp;
 
@@ -70,6 +70,7 @@ pub fn run(request: &Request, policy: &ApprovalGate, now: Timestamp) -> Result<R
             let record = gate::on_demand::asked(record, token, ready && awake, now);
             let (record, why) = drill::advanced(&mut evidence, record, !awake);
             drill = why;
+            let record = standby(&mut evidence, record, awake);
             let record = found(record, &evidence.observed, now);
             let (seen, rests) = (seen(&record.serving, &evidence.observed), !awake || record.next().is_some());
             (Some(gate::rotation::advanced(record, seen, rests, now)), fenced)
@@ -146,6 +147,16 @@ fn progressed(evidence: &mut Evidence, record: Record) -> (Record, bool) {
     (record, sleeps)
 }
 
+/// With what follows it in another region, which begins with the first backup. `awake`: it serves.
+fn standby(evidence: &mut Evidence, record: Record, awake: bool) -> Record {
+    let Evidence { response, observed, .. } = evidence;
+    let backed_up = awake && gate::standby::is_missing(&record) && {
+        let health = health(response, &record.serving, observed);
+        health.state == State::Ready && health.backup.last_success.is_some()
+    };
+    gate::standby::advanced(record, backed_up)
+}
+
 /// With the rotation that is under way, though the record does not tell of it: it was lost, and is written anew.
 fn found(mut record: Record, observed: &Observed, now: Timestamp) -> Record {
     if record.serving.rotation.is_none() {
@@ -167,7 +178,7 @@ fn seen(serving: &Generation, observed: &Observed) -> gate::rotation::Seen {
 fn ends(record: &Record) -> impl Iterator<Item = Timestamp> {
     let kept = record.beside.iter().filter_map(|beside| match &beside.fate {
         Fate::Kept { until } => Some(until),
-        Fate::Next { .. } | Fate::Released => None,
+        Fate::Next { .. } | Fate::Standby | Fate::Released => None,
     });
     let asked = record.asked.iter().filter_map(|asked| asked.until.as_ref());
     let drill = match &record.drills.running {

@@ -29,6 +29,8 @@ pub fn run(request: &Request, _settings: &Report, now: Timestamp) -> Result<Resp
     let next = next.map(|next| health(&mut response, &next.generation, &observed));
     let drill = ruling.record.as_ref().and_then(|record| record.drills.running.as_ref());
     let drill = drill.map(|drill| health(&mut response, &drill.generation, &observed));
+    let standby = ruling.record.as_ref().and_then(|record| record.standby());
+    let standby = standby.map(|standby| health(&mut response, standby, &observed));
     let health = ruling.record.as_ref().map(|record| health(&mut response, &record.serving, &observed));
     for (key, ready) in health.iter().flat_map(|health: &Health| &health.resources) {
         if let Some(resource) = response.desired.resources.get_mut(key) {
@@ -48,6 +50,7 @@ pub fn run(request: &Request, _settings: &Report, now: Timestamp) -> Result<Resp
         access: access.as_ref(),
         health: health.as_ref(),
         next: next.as_ref(),
+        standby: standby.as_ref(),
         drill: drill.as_ref(),
         made: &made,
         stale: stale_at.is_some_and(|at| at <= now),
@@ -56,10 +59,11 @@ pub fn run(request: &Request, _settings: &Report, now: Timestamp) -> Result<Resp
     };
     let status = report::status(&view);
     let mut conditions = Conditions::find(&request.context)?.unwrap_or_default().0;
-    for condition in report::conditions(&view) {
+    let said = report::observed(&request.composite);
+    let standby = report::standby::ready(status.disaster_recovery.as_ref(), &said);
+    for condition in report::conditions(&view).into_iter().chain(standby) {
         put(&mut conditions, condition);
     }
-    let said = report::observed(&request.composite);
     response.events = report::events(&said, &conditions);
     response.conditions = conditions;
     let composite = &mut response.desired.composite.object;

@@ -52,14 +52,14 @@ pub fn resolve(
         (Continuous::WhereSupported, Some(asked)) => asked,
     };
     let name = destination;
+    let path = format!("TierDefaults.environments.{environment}.backup.destination");
     let Some(destination) = policy.destinations.get(destination) else {
-        let path = format!("TierDefaults.environments.{environment}.backup.destination");
         let wrong = format!("there is no destination {destination:?}");
         problems.push(Problem::new(path, wrong, "the platform team adds it to destinations"));
         return None;
     };
     problems.extend(access_problem(name, destination));
-    problems.extend(capability::store_problem(&environment, destination.store(), features, operator));
+    problems.extend(capability::store_problem(path, destination.store(), features, operator));
     Some(Backup {
         schedule: asked.schedule.unwrap_or_else(|| tier.backup.schedule.clone()),
         retention,
@@ -78,7 +78,7 @@ pub fn drill_days(tier: &Tier, features: &Features, terms: &Terms) -> Option<u32
 }
 
 /// Whoever may write to one kind of store is nobody to another.
-fn access_problem(name: &str, destination: &Destination) -> Option<Problem> {
+pub fn access_problem(name: &str, destination: &Destination) -> Option<Problem> {
     let Destination { endpoint, region, access, .. } = destination;
     let store = destination.store();
     let (fits, right) = match store {

@@ -30,7 +30,7 @@ pub fn problems(spec: &DatabaseSpec, features: &Features, operator: Operator) ->
         }
         Restores::Archive | Restores::Backup => "leave it out: what runs is replaced, with a way back",
     };
-    let asked: [(bool, &str, &str, &str, Able); 19] = [
+    let asked: [(bool, &str, &str, &str, Able); 20] = [
         (spec.shards.unwrap_or(1) > 1, "spec.shards", "shards", "write 1, or leave it out", |it| it.shards.is_some()),
         (spec.pooling.as_ref().is_some_and(|it| it.enabled), "spec.pooling", "pooling", leave, |it| it.pooling),
         (!spec.extensions.is_empty(), "spec.extensions", "extensions", leave, |it| it.extensions),
@@ -57,6 +57,9 @@ pub fn problems(spec: &DatabaseSpec, features: &Features, operator: Operator) ->
         (lifecycle.hibernated, "spec.lifecycle.hibernated", "hibernation", leave, |it| it.hibernation),
         (restores && !in_place, "spec.restore", restore, otherwise, |it| it.restore != Restores::Never),
         (in_place, "spec.restore.inPlace", "restore over running data", beside, |it| it.in_place),
+        (spec.disaster_recovery.is_some(), "spec.disasterRecovery", "standby in another region", leave, |it| {
+            it.standby.is_some()
+        }),
         (
             spec.restore.as_ref().is_some_and(|restore| restore.point_in_time.is_some()),
             "spec.restore.pointInTime",
@@ -111,12 +114,11 @@ fn method_problem(method: BackupMethod, features: &Features, operator: Operator)
     Some(Problem::new("spec.backup.method", wrong, format!("write {known}{}", hint(&able))))
 }
 
-/// Where the platform's backups go is its own choice.
-pub fn store_problem(environment: &str, store: Store, features: &Features, operator: Operator) -> Option<Problem> {
+/// Where the platform's backups go is its own choice, made at `path`.
+pub fn store_problem(path: String, store: Store, features: &Features, operator: Operator) -> Option<Problem> {
     if features.stores.contains(&store) {
         return None;
     }
-    let path = format!("TierDefaults.environments.{environment}.backup.destination");
     let wrong = format!("{} makes no backups to {}", name_of(&operator), name_of(&store));
     let known = features.stores.iter().map(name_of).collect::<Vec<_>>().join(" or ");
     let able = able_operators(features.engine, |features| features.stores.contains(&store));

@@ -1,6 +1,6 @@
 //! Claims and plans for tests, made with the shipped policy.
 
-use crate::api::claim::Claim;
+use crate::api::claim::{Claim, Environment};
 use crate::api::input::{Manifest, TierDefaults};
 use crate::api::plan::{Operator, Plan};
 use crate::api::record::Generation;
@@ -13,6 +13,23 @@ pub fn policy() -> TierDefaults {
     let composition: Value = serde_saphyr::from_str(text).unwrap();
     let input = Object::of(&composition["spec"]["pipeline"][0]["input"]);
     input.decode::<Manifest<TierDefaults>>("TierDefaults").unwrap().spec
+}
+
+/// With two regions, of which staging and prod may ask for a standby.
+pub fn with_regions(policy: &mut TierDefaults) {
+    let regions = json!({
+        "west": {"objectDelivery": {"providerConfig": "west"}, "destination": "west"},
+        "east": {"objectDelivery": {"providerConfig": "east"}, "destination": "west"},
+    });
+    policy.regions = serde_json::from_value(regions).unwrap();
+    let mut west = policy.destinations["default"].clone();
+    west.path = "s3://company-database-backups-west/databases".into();
+    policy.destinations.insert("west".into(), west);
+    let offer = json!({"regions": ["west", "east"], "recoveryTimeObjective": "30m"});
+    for environment in [Environment::Staging, Environment::Prod] {
+        let tier = policy.environments.get_mut(&environment).unwrap();
+        tier.disaster_recovery = serde_json::from_value(offer.clone()).unwrap();
+    }
 }
 
 /// A claim of the smallest form in `environment`, with `changes` laid over its spec.

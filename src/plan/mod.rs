@@ -9,6 +9,7 @@ pub mod surroundings;
 pub mod schedule;
 pub mod calendar;
 pub mod backup;
+pub mod standby;
 pub mod parameters;
 pub mod tuning;
 pub mod usage;
@@ -142,6 +143,7 @@ fn resolve_with(
     let storage = storage(spec, tables, &mut problems);
     let replicas = replicas(spec, tables, &mut problems);
     let backup = backup::resolve(spec, policy, tier, &tables.destination, features, *operator, &mut problems);
+    let standby = standby::resolve(spec, policy, tier, backup.as_ref(), (features, *operator), &mut problems);
     let storage_class = storage_class(spec, policy, tier, &mut problems);
     let out_of_bounds = parameters::problems(spec, engine);
     // A sum over what is refused anyway would be a second error for the same mistake.
@@ -225,7 +227,9 @@ fn resolve_with(
         maintenance,
         lifecycle,
         delivery: tier.object_delivery.clone().map_or(Delivery::Direct, Delivery::Object),
+        standby,
     };
+    let recovery = tier.disaster_recovery.as_ref().filter(|_| terms.standby.is_some());
     let notes = Notes {
         drill_days: backup::drill_days(tier, features, &terms),
         release: version.release.into(),
@@ -235,6 +239,7 @@ fn resolve_with(
         description: spec.description.clone(),
         retired: !version.version.offered,
         end_of_life: Some(version.version.end_of_life.clone()),
+        recovery_time: recovery.and_then(|recovery| recovery.recovery_time_objective.clone()),
         monthly_cost: policy
             .prices
             .as_ref()

@@ -66,6 +66,7 @@ pub fn transition(from: &Plan, to: &Plan) -> Result<Class, Problems> {
         problems.push(older(&new.version, &old.version));
     } else if new.version != old.version {
         problems.extend(retired(to));
+        problems.extend(left_behind(old));
     }
     if old.operator == new.operator {
         problems.extend(operators::of(new.operator).fixed(old, new));
@@ -90,6 +91,17 @@ fn moved(runs: &Terms) -> Problem {
     let wrong = format!("it runs in {place}, and data does not move to another one");
     let right = format!("{back} again; to move, make another database there, and copy the data");
     Problem::new(path, wrong, right)
+}
+
+/// What follows a log cannot follow into another release line (CloudNativePG 1.30, "PostgreSQL upgrades").
+fn left_behind(runs: &Terms) -> Option<Problem> {
+    let standby = runs.standby.as_ref()?;
+    let wrong = format!("the standby in {} cannot follow to another release line", standby.region);
+    let right = format!(
+        "write {}, or first leave spec.disasterRecovery out, and ask for it again after the upgrade",
+        runs.version
+    );
+    Some(Problem::new("spec.version", wrong, right))
 }
 
 fn less_storage(wanted: Bytes, runs: Bytes) -> Problem {

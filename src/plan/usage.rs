@@ -1,15 +1,17 @@
-//! What a plan takes, all of it: members times shards, and what runs beside them. In: terms. Out: amounts. Must not know a
-//! limit or a price.
+//! What a plan takes, all of it: members times shards, what runs beside them, and the same of what follows them elsewhere. In:
+//! terms. Out: amounts. Must not know a limit or a price.
 
+use super::standby;
 use crate::api::plan::Terms;
 use crate::api::quantity::Amounts;
 use crate::operators;
 
 /// Limits of the containers that run all the time, and volumes. A hibernated database counts whole: it must be able to wake.
 pub fn usage(terms: &Terms) -> Amounts {
+    let standby = standby::terms(terms).map(|terms| usage(&terms)).unwrap_or_default();
     let member = Amounts { cpu: terms.cpu, memory: terms.memory, storage: terms.storage };
     let members = u64::from(terms.replicas).saturating_mul(terms.shards.into());
-    member.times(members).plus(operators::of(terms.operator).helpers(terms))
+    member.times(members).plus(operators::of(terms.operator).helpers(terms)).plus(standby)
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 use super::{View, own_secret};
 use crate::api::status::ConditionType;
 use crate::gate::Standing;
-use crate::operators::State;
 use crate::operators::health::{BackupState, Storage};
+use crate::operators::{State, name_of};
 use crate::pipeline::condition;
 use crate::wire::{Condition, Event, Key, Object, Severity, Truth};
 use serde::Deserialize;
@@ -140,6 +140,12 @@ struct Observed {
 #[serde(default)]
 struct ObservedStatus {
     conditions: Vec<ObservedCondition>,
+}
+
+impl ObservedCondition {
+    pub fn is(&self, kind: ConditionType) -> bool {
+        self.kind == name_of(&kind)
+    }
 }
 
 #[derive(Default, Deserialize)]

@@ -4,6 +4,7 @@
 pub mod guard;
 pub mod conditions;
 pub mod backups;
+pub mod standby;
 
 use crate::api::claim::{Composite, CredentialSource, DeletionPolicy};
 use crate::api::plan::Plan;
@@ -33,6 +34,8 @@ pub struct View<'a> {
     pub health: Option<&'a Health>,
     /// Of the generation that a restore makes ready.
     pub next: Option<&'a Health>,
+    /// Of what follows it in another region.
+    pub standby: Option<&'a Health>,
     /// Of the throw-away instance of a restore drill.
     pub drill: Option<&'a Health>,
     /// The backups of the one that serves.
@@ -69,6 +72,7 @@ pub fn status(view: &View) -> Status {
         Status { phase: phase(view), stage: stage(view), observed_generation, approval, ..Status::default() };
     status.waiting = view.ruling.waiting.clone();
     status.restores = restores(view);
+    status.disaster_recovery = standby::status(view);
     status.message = message(view);
     if let Some(serving) = view.serving() {
         let Plan { terms, notes, .. } = &serving.plan;
@@ -225,14 +229,14 @@ fn restores(view: &View) -> Vec<RestoreStatus> {
 
 fn beside(view: &View) -> impl Iterator<Item = RestoreStatus> {
     let beside = view.record().into_iter().flat_map(|record| &record.beside);
-    beside.map(|Beside { generation, fate }| {
+    beside.filter(|beside| !beside.generation.standby).map(|Beside { generation, fate }| {
         let (state, id, until, message) = match fate {
             Fate::Next { restore, .. } => {
                 let message = view.next.and_then(|health| health.state.why()).map(String::from);
                 (RestoreState::Restoring, Some(restore.clone()), None, message)
             }
             Fate::Kept { until } => (RestoreState::Kept, None, Some(until.clone()), None),
-            Fate::Released => (RestoreState::Released, None, None, None),
+            Fate::Standby | Fate::Released => (RestoreState::Released, None, None, None),
         };
         RestoreStatus { generation: generation.name(), state, id, until, message }
     })

@@ -3,7 +3,7 @@
 
 use super::store::{Id, text};
 use super::usage::{self, Policy};
-use super::{Refused, World, crossplane};
+use super::{Refused, World, crossplane, remote};
 use crate::map::map;
 use crate::render::object;
 use serde_json::{Value, json};
@@ -27,24 +27,31 @@ impl World {
 
     /// A deletion that nobody refuses. A claim goes after its composite, whatever the policy.
     pub(super) fn carry_out(&mut self, id: &Id, policy: Policy) {
-        let Some(value) = self.store.get(id) else { return };
-        let uid = value["metadata"]["uid"].clone();
+        let Some(value) = self.store.get(id).cloned() else { return };
+        let uid = &value["metadata"]["uid"];
         let is_claim = self.is_claim(id);
-        if policy == Policy::Foreground || is_claim {
-            let (now, finalizer) = (self.now.to_string(), if is_claim { crossplane::CLAIM } else { FOREGROUND });
-            self.store.edit(id, |value| {
-                let metadata = object(&mut value["metadata"]);
-                metadata.insert("deletionTimestamp".into(), now.into());
-                metadata.insert("finalizers".into(), json!([finalizer]));
-            });
-            return;
-        }
-        if policy == Policy::Orphan {
+        if policy == Policy::Orphan && !is_claim {
             for dependent in self.store.ids() {
-                self.disown(&dependent, |owner| owner["uid"] == uid);
+                self.disown(&dependent, |owner| owner["uid"] == *uid);
             }
         }
-        self.remove(id);
+        let waits = match policy {
+            _ if is_claim => crossplane::CLAIM,
+            Policy::Foreground => FOREGROUND,
+            _ if waits_for(&value, remote::FINALIZER) => remote::FINALIZER,
+            Policy::Background | Policy::Orphan => return self.remove(id),
+        };
+        let now = self.now.to_string();
+        self.store.edit(id, |value| {
+            let metadata = object(&mut value["metadata"]);
+            metadata.entry("deletionTimestamp").or_insert_with(|| now.into());
+            let finalizers = metadata.entry("finalizers").or_insert_with(|| json!([]));
+            if let Some(finalizers) = finalizers.as_array_mut()
+                && !finalizers.contains(&waits.into())
+            {
+                finalizers.push(waits.into());
+            }
+        });
     }
 
     pub(super) fn remove(&mut self, id: &Id) {
@@ -91,6 +98,9 @@ impl World {
         }
         for id in self.store.ids() {
             let Some(value) = self.store.get(&id).filter(|value| goes(value)) else { continue };
+            if waits_for(value, remote::FINALIZER) {
+                continue;
+            }
             let uid = &value["metadata"]["uid"];
             let blocks = |owner: &Value| owner["uid"] == *uid && owner["blockOwnerDeletion"] == true;
             let owners = self.store.all().filter_map(|value| value["metadata"]["ownerReferences"].as_array());
@@ -102,5 +112,9 @@ impl World {
 }
 
 fn goes(value: &Value) -> bool {
-    value["metadata"]["finalizers"].as_array().is_some_and(|all| all.iter().any(|finalizer| finalizer == FOREGROUND))
+    waits_for(value, FOREGROUND)
+}
+
+fn waits_for(value: &Value, finalizer: &str) -> bool {
+    value["metadata"]["finalizers"].as_array().is_some_and(|all| all.iter().any(|it| it == finalizer))
 }

@@ -4,7 +4,7 @@
 //! For tests that play a database's whole life, and for `function-database simulate`. It behaves as a live Crossplane 2.4
 //! was seen to behave. No clock, no randomness, no IO: the same steps give the same world.
 //!
-//! Not played: access rights, admission policies, other functions' steps, other clusters, the circuit breaker.
+//! Not played: access rights, admission policies, other functions' steps, the circuit breaker.
 
 mod store;
 mod usage;
@@ -12,6 +12,7 @@ mod counts;
 mod deletion;
 mod crossplane;
 mod operators;
+mod remote;
 pub mod story;
 pub mod fleet;
 
@@ -71,6 +72,8 @@ pub struct World {
     claimed: u32,
     operators: Operators,
     operators_due: Option<Timestamp>,
+    /// Other clusters, by the provider configuration that reaches them.
+    clusters: BTreeMap<String, World>,
     /// The step that fails, and how.
     broken: Option<(usize, Failure)>,
     death: Option<Death>,
@@ -111,9 +114,13 @@ impl World {
     /// If the schema of a claim or of an approval cannot be compiled.
     pub fn new(composition: Composition, now: Timestamp) -> Result<World, crate::schema::BuildError> {
         let schemas = [("Database", schema::claim()?), (KIND, schema::approval()?)];
-        Ok(World {
+        Ok(World::empty(composition, Arc::new(schemas.into()), now))
+    }
+
+    fn empty(composition: Composition, schemas: Arc<BTreeMap<&'static str, Schema>>, now: Timestamp) -> World {
+        World {
             composition,
-            schemas: Arc::new(schemas.into()),
+            schemas,
             now,
             store: Store::default(),
             composers: BTreeMap::new(),
@@ -121,13 +128,14 @@ impl World {
             claimed: 0,
             operators: Operators::default(),
             operators_due: None,
+            clusters: BTreeMap::new(),
             broken: None,
             death: None,
             down_until: None,
             watches: true,
             circles: 0,
             counts: Counts::default(),
-        })
+        }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -281,6 +289,7 @@ impl World {
 
     /// Operators stop or go on doing their work.
     pub fn set_outage(&mut self, outage: Outage) {
+        self.clusters.values_mut().for_each(|cluster| cluster.set_outage(outage));
         self.operators.outage = outage;
         self.operators_due = Some(self.now);
         self.settle();
@@ -302,9 +311,8 @@ impl World {
 
     /// The same up to the next moment in which anything can happen; `false`: there is none before the end.
     pub fn step(&mut self, end: Timestamp) -> bool {
-        let due = self.composers.values().filter_map(|composer| composer.due);
-        let next = due.chain(self.operators_due).chain(self.operators.wake()).chain(self.down_until).min();
-        let Some(next) = next.filter(|next| *next <= end) else {
+        let Some(next) = self.next().filter(|next| *next <= end) else {
+            self.clusters.values_mut().for_each(|cluster| cluster.now = end);
             self.now = end;
             return false;
         };
@@ -313,13 +321,26 @@ impl World {
         true
     }
 
+    /// When anything happens next, here or in another cluster.
+    fn next(&self) -> Option<Timestamp> {
+        let due = self.composers.values().filter_map(|composer| composer.due);
+        let elsewhere = self.clusters.values().filter_map(World::next);
+        due.chain(self.operators_due).chain(self.operators.wake()).chain(self.down_until).chain(elsewhere).min()
+    }
+
     fn tick(&mut self) {
-        let wakes = self.operators_due.into_iter().chain(self.operators.wake()).any(|due| due <= self.now);
+        let mut wakes = self.operators_due.into_iter().chain(self.operators.wake()).any(|due| due <= self.now);
+        for cluster in self.clusters.values_mut() {
+            while cluster.step(self.now) {
+                wakes = true;
+            }
+        }
         if wakes {
             self.operators_due = None;
             self.collect();
             let gone = self.operators.step(&mut self.store, self.now);
             gone.iter().for_each(|id| self.carry_out(id, Policy::Background));
+            self.carry();
         }
         for composer in self.composers.values_mut().filter(|composer| composer.due.is_some_and(|due| due <= self.now)) {
             (composer.due, composer.is_dirty) = (None, true);

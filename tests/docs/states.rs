@@ -1,7 +1,7 @@
 //! What a database says of itself is explained. In: the types and the source. Out: what docs/states.md has too few or too many of.
 
 use crate::pages;
-use function_database::api::status::{Class, ConditionType, OnDemandState, Phase, RestoreState, Stage};
+use function_database::api::status::{Class, ConditionType, OnDemandState, Phase, RestoreState, Stage, StandbyPhase};
 use schemars::schema_for;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -14,6 +14,7 @@ fn every_state_is_explained() {
         ("## Phases", names(&schema_for!(Phase).to_value())),
         ("## Stages", names(&schema_for!(Stage).to_value())),
         ("## Restores", names(&schema_for!(RestoreState).to_value())),
+        ("## Standby", names(&schema_for!(StandbyPhase).to_value())),
         ("## Backups", names(&schema_for!(OnDemandState).to_value())),
         ("## Classes of change", names(&schema_for!(Class).to_value())),
     ] {
@@ -34,7 +35,7 @@ fn every_condition_and_reason_is_explained() {
         explained.extend(first_cells(part));
     }
     let kinds = conditions.matches("\n### ").count();
-    assert_eq!(kinds, ConditionType::Monitored as usize + 1, "a condition has no section");
+    assert_eq!(kinds, ConditionType::StandbyReady as usize + 1, "a condition has no section");
     assert_eq!(explained, reasons());
 }
 
@@ -72,7 +73,9 @@ fn first_cells(text: &str) -> BTreeSet<String> {
 
 fn reasons() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for file in ["report/conditions.rs", "pipeline/tier_defaults.rs", "pipeline/production_approval.rs"] {
+    for file in
+        ["report/conditions.rs", "report/standby.rs", "pipeline/tier_defaults.rs", "pipeline/production_approval.rs"]
+    {
         let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file)).unwrap();
         for after in text.split("Truth::").skip(1) {
             let literal = after.split_once(", \"").filter(|(truth, _)| truth.chars().all(char::is_alphabetic));

@@ -23,6 +23,15 @@ pub fn composition(edition: Edition) -> Composition {
     Composition::read(&serde_saphyr::from_str::<Value>(text).unwrap()).unwrap()
 }
 
+/// The platform's own values of one environment.
+pub fn overlay(environment: &str, tier: &Value) -> Value {
+    json!({
+        "apiVersion": "apiextensions.crossplane.io/v1beta1", "kind": "EnvironmentConfig",
+        "metadata": {"name": "database-platform"},
+        "data": {"TierDefaults": {"environments": {environment: tier}}},
+    })
+}
+
 #[derive(Clone)]
 pub struct Life {
     pub world: World,
@@ -35,6 +44,16 @@ impl Life {
     /// Claimed, and nothing else happened yet.
     pub fn begin(edition: Edition, environment: &'static str) -> Life {
         let world = World::new(composition(edition), "2026-01-05T08:00:00Z".parse().unwrap()).unwrap();
+        let database = Id::new("db.platform.io/v1", "Database", "checkout", "orders");
+        let mut life = Life { world, database, environment, back_end: &BACK_ENDS[0] };
+        life.claim(json!({}));
+        life
+    }
+
+    /// The same where the platform's own values of the environment are these.
+    pub fn with(edition: Edition, environment: &'static str, tier: &Value) -> Life {
+        let mut world = World::new(composition(edition), "2026-01-05T08:00:00Z".parse().unwrap()).unwrap();
+        world.apply(&overlay(environment, tier)).unwrap();
         let database = Id::new("db.platform.io/v1", "Database", "checkout", "orders");
         let mut life = Life { world, database, environment, back_end: &BACK_ENDS[0] };
         life.claim(json!({}));

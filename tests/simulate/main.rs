@@ -10,9 +10,11 @@ mod overwrite;
 mod life;
 mod failures;
 mod operators;
+mod remote;
 mod restore;
 mod restore_back_ends;
 mod rotation;
+mod standby;
 mod watched;
 mod random;
 

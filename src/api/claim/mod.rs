@@ -96,6 +96,9 @@ pub struct DatabaseSpec {
     /// Brings back data from a backup, once for each new id.
     #[serde(default)]
     pub restore: Option<Restore>,
+    /// A second database in another region, which follows this one.
+    #[serde(default)]
+    pub disaster_recovery: Option<DisasterRecovery>,
     /// Engine settings, from the platform's allow-list.
     #[serde(default)]
     #[schemars(extend("maxProperties" = 64), inner(length(max = 256)))]

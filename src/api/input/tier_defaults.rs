@@ -24,6 +24,9 @@ pub struct TierDefaults {
     /// Where backups can go.
     #[serde(default)]
     pub destinations: BTreeMap<String, Destination>,
+    /// Where a second database can stand that follows the first one.
+    #[serde(default)]
+    pub regions: BTreeMap<String, Region>,
     /// The storage classes that claims may name.
     #[serde(default)]
     #[schemars(length(max = 32))]
@@ -90,10 +93,40 @@ pub struct Tier {
     /// Sends everything to another cluster, each resource inside an `Object` of provider-kubernetes.
     #[serde(default)]
     pub object_delivery: Option<ObjectDelivery>,
+    /// Lets claims ask for a standby in another region.
+    #[serde(default)]
+    pub disaster_recovery: Option<TierDisasterRecovery>,
     /// What differs for one engine.
     #[serde(default)]
     #[schemars(schema_with = "by_name::<Engine, TierEngine>")]
     pub engines: BTreeMap<Engine, TierEngine>,
+}
+
+/// Another place for databases, with an object store of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Region {
+    /// Its cluster; the one that Crossplane runs in if left out.
+    #[serde(default)]
+    pub object_delivery: Option<ObjectDelivery>,
+    /// Where backups are made to from there: a name in the table of destinations. Its own secrets, and those of the
+    /// destinations of databases that are followed from there, must exist in that cluster.
+    #[schemars(length(min = 1, max = 63))]
+    pub destination: String,
+}
+
+/// What claims of an environment may ask for in other regions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TierDisasterRecovery {
+    /// Names in the table of regions.
+    #[schemars(length(min = 1, max = 32))]
+    pub regions: Vec<String>,
+    /// How soon after a disaster people have a database to work with again, such as 30m or 4h: what the platform team promises,
+    /// since people decide and act.
+    #[serde(default)]
+    #[schemars(regex(pattern = r"^[1-9][0-9]{0,3}[mhd]$"), length(max = 5))]
+    pub recovery_time_objective: Option<String>,
 }
 
 /// What a claim can ask for only where the platform has something that serves it.

@@ -92,6 +92,7 @@ impl Operator for Altinity {
             hibernation: true,
             restore: Restores::Never,
             in_place: false,
+            standby: None,
             stores: &[Store::S3],
             load_balancer: true,
             encryption: Encryption::Issued,

@@ -132,6 +132,7 @@ impl Operator for AzureFlexibleServer {
             hibernation: false,
             restore: Restores::Never,
             in_place: false,
+            standby: None,
             stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: false,
             encryption: Encryption::Own,

@@ -34,7 +34,9 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
             labels: map([(DATABASE, terms.database.name.clone()), (label::WORKLOAD, workload::MEMBERS.into())]),
         },
         bootstrap: bootstrap(generation),
-        external_clusters: generation.source.iter().map(|source| archive(generation, source)).collect(),
+        external_clusters: external_clusters(generation),
+        replica: followed(generation)
+            .map(|source| Replica { primary: source.generation(), source: source.generation() }),
         enable_superuser_access: false,
         postgresql: PostgreSql {
             parameters: parameters(&generation.plan),
@@ -100,8 +102,18 @@ fn instances(name: &str) -> Labels {
     labels([(label::CLUSTER, name), (label::POD_ROLE, "instance")])
 }
 
-/// Its name among the Cluster's external ones.
+/// The name of what it was restored from, among the Cluster's external ones.
 const SOURCE: &str = "source";
+
+/// What it follows.
+fn followed(generation: &Generation) -> Option<&record::Source> {
+    generation.source.as_ref().filter(|_| generation.standby)
+}
+
+/// The name of its source among the Cluster's external ones.
+fn source_cluster(generation: &Generation) -> String {
+    followed(generation).map_or_else(|| SOURCE.into(), record::Source::generation)
+}
 
 fn bootstrap(generation: &Generation) -> Bootstrap<'_> {
     let inside = &generation.database().inside;
@@ -111,25 +123,35 @@ fn bootstrap(generation: &Generation) -> Bootstrap<'_> {
         Some(record::Source { backup, point_in_time, .. }) => {
             let target = RecoveryTarget { backup_id: backup.as_deref(), target_time: point_in_time.as_deref() };
             let recovery_target = Some(target).filter(|it| it.backup_id.is_some() || it.target_time.is_some());
-            Bootstrap::Recovery(Recovery { source: SOURCE, database: inside, owner, recovery_target })
+            Bootstrap::Recovery(Recovery {
+                source: source_cluster(generation),
+                database: inside,
+                owner,
+                recovery_target,
+            })
         }
     }
 }
 
-fn archive(generation: &Generation, source: &record::Source) -> ExternalCluster {
-    let parameters = ArchiverParameters {
-        barman_object_name: source_name(generation),
-        server_name: format!("{}-{}", source.generation(), source.version),
-    };
-    ExternalCluster { name: SOURCE, plugin: SourcePlugin { name: backup::PLUGIN, parameters } }
+/// What it began with or follows. What follows another names itself as well, so that people can make it the primary by its name.
+fn external_clusters(generation: &Generation) -> Vec<ExternalCluster> {
+    let external =
+        |name, parameters| ExternalCluster { name, plugin: SourcePlugin { name: backup::PLUGIN, parameters } };
+    let source = generation.source.iter().map(|source| {
+        let server_name = format!("{}-{}", source.generation(), source.version);
+        let parameters = ArchiverParameters { barman_object_name: source_name(generation), server_name };
+        external(source_cluster(generation), parameters)
+    });
+    let own = followed(generation).map(|_| external(generation.name(), own_archive(generation)));
+    source.chain(own).collect()
 }
 
 fn archiver(generation: &Generation) -> Plugin {
-    Plugin {
-        name: backup::PLUGIN,
-        is_wal_archiver: true,
-        parameters: ArchiverParameters { barman_object_name: generation.name(), server_name: server_name(generation) },
-    }
+    Plugin { name: backup::PLUGIN, is_wal_archiver: true, parameters: own_archive(generation) }
+}
+
+fn own_archive(generation: &Generation) -> ArchiverParameters {
+    ArchiverParameters { barman_object_name: generation.name(), server_name: server_name(generation) }
 }
 
 #[derive(Serialize)]
@@ -145,6 +167,8 @@ struct ClusterSpec<'a> {
     bootstrap: Bootstrap<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     external_clusters: Vec<ExternalCluster>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replica: Option<Replica>,
     enable_superuser_access: bool,
     postgresql: PostgreSql<'a>,
     storage: Storage<'a>,
@@ -181,7 +205,7 @@ enum Bootstrap<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Recovery<'a> {
-    source: &'static str,
+    source: String,
     database: &'a str,
     owner: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -198,9 +222,17 @@ struct RecoveryTarget<'a> {
     target_time: Option<&'a str>,
 }
 
+/// The primary is another than the Cluster itself, so that it follows `source` (CloudNativePG 1.30, "Replica clusters",
+/// "Distributed topology").
+#[derive(Serialize)]
+struct Replica {
+    primary: String,
+    source: String,
+}
+
 #[derive(Serialize)]
 struct ExternalCluster {
-    name: &'static str,
+    name: String,
     plugin: SourcePlugin,
 }
 

@@ -73,6 +73,7 @@ impl Operator for CloudNativePg {
             hibernation: true,
             restore: Restores::Archive,
             in_place: false,
+            standby: Some("5m"),
             stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: true,
             encryption: Encryption::Own,
@@ -124,6 +125,10 @@ impl Operator for CloudNativePg {
         }
         if !terms.extensions.is_empty() {
             resources.push(database::compose(generation));
+        }
+        // What is inside comes with the data that it follows.
+        if generation.standby {
+            return Engine { resources, facts: facts::facts(generation, settings) };
         }
         resources.extend(role::compose(generation));
         let owner = postgresql::owner(&terms.database.inside);

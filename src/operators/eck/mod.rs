@@ -85,6 +85,7 @@ impl Operator for Eck {
             hibernation: false,
             restore: Restores::Never,
             in_place: false,
+            standby: None,
             stores: &[Store::S3],
             load_balancer: true,
             encryption: Encryption::Own,

@@ -79,6 +79,7 @@ impl Operator for Everest {
             hibernation: true,
             restore: Restores::Never,
             in_place: true,
+            standby: None,
             stores: &[Store::S3],
             load_balancer: false,
             encryption: Encryption::Own,

@@ -91,6 +91,7 @@ impl Operator for InnoDbCluster {
             hibernation: false,
             restore: Restores::Backup,
             in_place: false,
+            standby: None,
             stores: &[Store::S3],
             load_balancer: true,
             encryption: Encryption::Own,

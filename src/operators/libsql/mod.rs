@@ -65,6 +65,7 @@ impl Operator for LibSql {
             hibernation: true,
             restore: Restores::Never,
             in_place: false,
+            standby: None,
             stores: &[Store::S3],
             // What is not encrypted stays inside.
             load_balancer: false,

@@ -94,6 +94,7 @@ impl Operator for MongoDbCommunity {
             hibernation: false,
             restore: Restores::Never,
             in_place: false,
+            standby: None,
             stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: false,
             encryption: Encryption::Issued,

@@ -106,6 +106,7 @@ impl Operator for OtContainerKit {
             hibernation: false,
             restore: Restores::Archive,
             in_place: false,
+            standby: None,
             stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: true,
             encryption: Encryption::Issued,

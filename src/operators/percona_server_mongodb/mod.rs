@@ -96,6 +96,7 @@ impl Operator for PerconaServerMongoDb {
             hibernation: true,
             restore: Restores::Backup,
             in_place: true,
+            standby: None,
             stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: true,
             encryption: Encryption::Own,

@@ -70,6 +70,7 @@ impl Operator for StackGres {
             hibernation: true,
             restore: Restores::Backup,
             in_place: false,
+            standby: None,
             stores: &[Store::S3, Store::Google, Store::Azure],
             load_balancer: true,
             encryption: Encryption::Own,

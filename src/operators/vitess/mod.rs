@@ -81,6 +81,7 @@ impl Operator for Vitess {
             hibernation: false,
             restore: Restores::Never,
             in_place: false,
+            standby: None,
             stores: &[Store::S3],
             load_balancer: true,
             encryption: Encryption::Issued,

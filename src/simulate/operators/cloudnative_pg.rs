@@ -215,8 +215,11 @@ fn secrets(turn: &mut Turn, cluster: &Value) {
     let name = text(&cluster["metadata"]["name"]);
     let bootstrap = &cluster["spec"]["bootstrap"];
     let initial = if bootstrap["recovery"].is_object() { &bootstrap["recovery"] } else { &bootstrap["initdb"] };
-    let account = [("username", text(&initial["owner"])), ("password", MADE_UP)];
-    turn.store.put(secret(cluster, &format!("{name}-app"), &account), turn.now);
+    // What follows another has no application of its own.
+    if cluster["spec"]["replica"].is_null() {
+        let account = [("username", text(&initial["owner"])), ("password", MADE_UP)];
+        turn.store.put(secret(cluster, &format!("{name}-app"), &account), turn.now);
+    }
     turn.store.put(secret(cluster, &format!("{name}-ca"), &[("ca.crt", "a certificate")]), turn.now);
 }
 

@@ -1,0 +1,197 @@
+//! A second database in another region, which follows the first. In: claim, tier, the table of regions; later a plan. Out:
+//! where it stands, or the problems; later the plan of the one that follows. Must not know an operator: features are data.
+
+use super::{backup, capability, unknown};
+use crate::api::claim::{CredentialSource, DatabaseSpec};
+use crate::api::input::TierDefaults;
+use crate::api::input::tier_defaults::{Region, Tier};
+use crate::api::plan::{Access, Backup, Delivery, Operator, Plan, Standby, Terms};
+use crate::api::problem::Problem;
+use crate::operators::{Features, name_of};
+
+/// None where nobody asks for one, or where a problem was found.
+pub fn resolve(
+    spec: &DatabaseSpec,
+    policy: &TierDefaults,
+    tier: &Tier,
+    backup: Option<&Backup>,
+    (features, operator): (&Features, Operator),
+    problems: &mut Vec<Problem>,
+) -> Option<Standby> {
+    let name = &spec.disaster_recovery.as_ref()?.region;
+    // A problem of `capability` already.
+    features.standby?;
+    let environment = name_of(&spec.environment);
+    let offered = tier.disaster_recovery.iter().flat_map(|offer| &offer.regions);
+    if !offered.clone().any(|region| region == name) {
+        let what = format!("region in {environment}");
+        problems.push(unknown("spec.disasterRecovery.region", &what, name, offered.cloned()));
+        return None;
+    }
+    let Some(Region { object_delivery, destination }) = policy.regions.get(name) else {
+        let path = format!("TierDefaults.environments.{environment}.disasterRecovery.regions");
+        let wrong = format!("there is no region {name:?}");
+        problems.push(Problem::new(path, wrong, "the platform team adds it to regions"));
+        return None;
+    };
+    if *object_delivery == tier.object_delivery {
+        let others = offered.filter(|other| *other != name).cloned().collect::<Vec<_>>();
+        let right = match others.as_slice() {
+            [] => "leave spec.disasterRecovery out".into(),
+            others => format!("write one of {}", others.join(", ")),
+        };
+        let wrong = format!("{name} is where the database itself stands");
+        problems.push(Problem::new("spec.disasterRecovery.region", wrong, right));
+    }
+    if !backup.is_some_and(|backup| backup.continuous) {
+        let wrong = "a standby follows continuous backups, and there are none";
+        let right = "write true in spec.backup.continuous, or leave spec.disasterRecovery out";
+        problems.push(Problem::new("spec.disasterRecovery", wrong, right));
+    }
+    let path = format!("TierDefaults.regions.{name}.destination");
+    let Some(found) = policy.destinations.get(destination) else {
+        let wrong = format!("there is no destination {destination:?}");
+        problems.push(Problem::new(path, wrong, "the platform team adds it to destinations"));
+        return None;
+    };
+    if backup.is_some_and(|backup| backup.destination.path == found.path) {
+        let wrong = format!("{} is where the backups of the database itself go", found.path);
+        problems.push(Problem::new(path.clone(), wrong, "the platform team names another one"));
+    }
+    problems.extend(backup::access_problem(destination, found));
+    problems.extend(capability::store_problem(path, found.store(), features, operator));
+    let delivery = object_delivery.clone().map_or(Delivery::Direct, Delivery::Object);
+    Some(Standby { region: name.clone(), delivery, destination: found.clone() })
+}
+
+/// The plan of the one that follows: as large as the other, since it is to serve in its place, and with nothing around it,
+/// since until then nobody connects. What is inside comes with the data.
+pub fn plan(followed: &Plan) -> Option<Plan> {
+    let terms = terms(&followed.terms)?;
+    Some(Plan { terms, requests: Default::default(), notes: followed.notes.clone() })
+}
+
+/// The same of terms alone.
+pub fn terms(followed: &Terms) -> Option<Terms> {
+    let Standby { delivery, destination, .. } = followed.standby.clone()?;
+    let mut terms = followed.clone();
+    terms.standby = None;
+    terms.delivery = delivery;
+    terms.backup = terms.backup.map(|backup| Backup { destination, ..backup });
+    // It commits nothing that a replica could have before anybody hears of it.
+    terms.synchronous_replicas = 0;
+    terms.pooling = None;
+    terms.extensions.clear();
+    terms.credentials = CredentialSource::Operator;
+    terms.rotation = None;
+    terms.consul = None;
+    terms.access = Access::default();
+    // A ConfigMap of its own would have to stand there.
+    terms.monitoring.queries = None;
+    // Whoever sleeps falls behind.
+    terms.lifecycle.hibernated = false;
+    terms.lifecycle.schedule = None;
+    terms.lifecycle.expires = None;
+    Some(terms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::plan::ObjectDelivery;
+    use crate::plan::{self, example};
+    use pretty_assertions::assert_eq;
+    use serde_json::{Value, json};
+
+    /// The shipped policy with two regions for staging, and what `claims` say of `changes` to it.
+    fn resolved(changes: &dyn Fn(&mut TierDefaults), claim: Value) -> Result<Plan, Vec<String>> {
+        let mut policy = example::policy();
+        example::with_regions(&mut policy);
+        changes(&mut policy);
+        let found = plan::resolve(&example::claim("staging", claim), &policy);
+        found.map_err(|problems| problems.0.iter().map(ToString::to_string).collect())
+    }
+
+    fn west() -> Value {
+        json!({"disasterRecovery": {"region": "west"}, "backup": {"continuous": true}})
+    }
+
+    #[test]
+    fn it_stands_where_its_region_is() {
+        let plan = resolved(&|_| {}, west()).unwrap();
+        let standby = plan.terms.standby.clone().unwrap();
+        let cluster = ObjectDelivery { provider_config: "west".into() };
+        assert_eq!((standby.region.as_str(), standby.delivery), ("west", Delivery::Object(cluster)));
+        assert_eq!(standby.destination.path, "s3://company-database-backups-west/databases");
+        assert_eq!(plan.notes.recovery_time.as_deref(), Some("30m"));
+        let without = resolved(&|_| {}, json!({"backup": {"continuous": true}})).unwrap();
+        assert_eq!((without.terms.standby, without.notes.recovery_time), (None, None));
+    }
+
+    #[test]
+    fn each_mistake_has_its_sentence() {
+        let here = |policy: &mut TierDefaults| policy.regions.get_mut("west").unwrap().object_delivery = None;
+        let same = |policy: &mut TierDefaults| policy.regions.get_mut("west").unwrap().destination = "default".into();
+        let none = |policy: &mut TierDefaults| policy.regions.get_mut("west").unwrap().destination = "no".into();
+        let gone = |policy: &mut TierDefaults| drop(policy.regions.remove("west"));
+        let keys = |policy: &mut TierDefaults| {
+            policy.destinations.get_mut("west").unwrap().path = "gs://company-database-backups-west".into();
+        };
+        let off =
+            |policy: &mut TierDefaults| policy.environments.values_mut().for_each(|it| it.disaster_recovery = None);
+        let case = |changes: &dyn Fn(&mut TierDefaults), claim| resolved(changes, claim).unwrap_err();
+        let north = json!({"disasterRecovery": {"region": "north"}, "backup": {"continuous": true}});
+        assert_eq!(
+            [
+                case(&|_| {}, north.clone()),
+                case(&off, north),
+                case(&|_| {}, json!({"disasterRecovery": {"region": "west"}, "backup": {"continuous": false}})),
+                case(&|_| {}, json!({"disasterRecovery": {"region": "west"}, "backup": {"enabled": false}})),
+                case(&|_| {}, json!({"disasterRecovery": {"region": "west"}, "engine": "mysql"})),
+                case(&here, west()),
+                case(&same, west()),
+                case(&none, west()),
+                case(&gone, west()),
+                case(&keys, west()),
+            ]
+            .concat(),
+            [
+                "spec.disasterRecovery.region: there is no region in staging \"north\"; write one of west, east",
+                "spec.disasterRecovery.region: there is no region in staging \"north\"; leave it out: the platform offers none",
+                "spec.disasterRecovery: a standby follows continuous backups, and there are none; write true in \
+                 spec.backup.continuous, or leave spec.disasterRecovery out",
+                "spec.disasterRecovery: a standby follows continuous backups, and there are none; write true in \
+                 spec.backup.continuous, or leave spec.disasterRecovery out",
+                "spec.disasterRecovery: InnoDBCluster has no standby in another region; leave it out",
+                "spec.disasterRecovery.region: west is where the database itself stands; write one of east",
+                "TierDefaults.regions.west.destination: s3://company-database-backups/databases is where the backups of the \
+                 database itself go; the platform team names another one",
+                "TierDefaults.regions.west.destination: there is no destination \"no\"; the platform team adds it to \
+                 destinations",
+                "TierDefaults.environments.staging.disasterRecovery.regions: there is no region \"west\"; the platform team \
+                 adds it to regions",
+                "TierDefaults.destinations.west.access: Google Cloud Storage does not take these keys; write googleKey, or \
+                 workloadIdentity",
+            ]
+        );
+    }
+
+    #[test]
+    fn nobody_connects_to_what_follows() {
+        let mut claim = west();
+        claim["pooling"] = json!({"enabled": true});
+        claim["extensions"] = json!(["pgvector"]);
+        claim["lifecycle"] = json!({"hibernated": true, "expires": "2027-01-31"});
+        claim["access"] = json!({"roles": [{"name": "reporting", "privileges": "read"}], "allowedNamespaces": ["web"]});
+        let followed = resolved(&|_| {}, claim).unwrap();
+        let Plan { terms, notes, .. } = plan(&followed).unwrap();
+        assert_eq!((terms.replicas, terms.memory, terms.storage), {
+            let Terms { replicas, memory, storage, .. } = followed.terms;
+            (replicas, memory, storage)
+        });
+        assert_eq!((terms.synchronous_replicas, &terms.access, terms.standby), (0, &Access::default(), None));
+        assert!(terms.pooling.is_none() && terms.extensions.is_empty() && !terms.lifecycle.hibernated);
+        assert_eq!(terms.backup.unwrap().destination.path, "s3://company-database-backups-west/databases");
+        assert_eq!(notes, followed.notes);
+    }
+}

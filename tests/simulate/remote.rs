@@ -1,0 +1,121 @@
+//! Databases that are carried to another cluster: what is there while their claim lives, and when it goes.
+
+use crate::BOTH;
+use crate::life::{Edition, Life};
+use function_database::simulate::{Id, Policy};
+use serde_json::{Value, json};
+
+/// A database of dev, whose environment is carried to the cluster of this provider configuration.
+const WEST: &str = "west";
+
+fn elsewhere(edition: Edition) -> Life {
+    let mut life =
+        Life::with(edition, "dev", &json!({"objectDelivery": {"providerConfig": WEST}, "credentials": "Operator"}));
+    life.world.cluster(WEST).hand_out_keys("checkout");
+    life.minutes(10);
+    assert_eq!(
+        (life.phase(), life.condition("Ready")),
+        ("Ready".into(), "True Available".into()),
+        "{:#}",
+        life.status()
+    );
+    life
+}
+
+/// What stands in the other cluster, but what Crossplane and people have put there.
+fn there(life: &mut Life) -> Vec<(String, Value)> {
+    let all = life.world.cluster(WEST).all();
+    all.map(|value| (Id::of(value).to_string(), value["metadata"]["uid"].clone())).collect()
+}
+
+fn holds_data(there: &[(String, Value)]) -> bool {
+    ["Cluster checkout/orders", "PersistentVolumeClaim checkout/orders-1"]
+        .iter()
+        .all(|data| there.iter().any(|(id, _)| id == data))
+}
+
+fn names(there: &[(String, Value)]) -> Vec<&str> {
+    there.iter().map(|(id, _)| id.as_str()).collect()
+}
+
+fn delete(life: &mut Life, policy: Policy) {
+    life.world.delete(&life.database, policy).unwrap();
+    life.minutes(60);
+    assert!(life.world.get(&life.database).is_none());
+}
+
+#[test]
+fn what_is_carried_goes_with_its_claim() {
+    for (edition, policy) in
+        BOTH.into_iter().flat_map(|edition| [(edition, Policy::Background), (edition, Policy::Foreground)])
+    {
+        let mut life = elsewhere(edition);
+        let (before, here) = (there(&mut life), life.everything());
+        assert!(holds_data(&before), "{before:?}");
+        assert!(!here.iter().any(|id| id.starts_with("Cluster ")), "{here:?}");
+        delete(&mut life, policy);
+        assert_eq!(names(&there(&mut life)), ["Secret checkout/database-backup"], "{edition:?} {policy:?}");
+        assert_eq!(life.everything(), ["Namespace checkout", "EnvironmentConfig database-platform"]);
+    }
+}
+
+/// Nothing that carries data leaves before what it carries, whatever the garbage collector begins with.
+#[test]
+fn what_carries_waits_for_what_is_carried() {
+    let mut life = elsewhere(Edition::Namespaced);
+    let carrier = life.id("Object", "orders.cluster");
+    life.world.delete(&life.database, Policy::Background).unwrap();
+    let going = life.get(&carrier)["metadata"].clone();
+    assert_eq!(going["finalizers"], json!(["finalizer.managedresource.crossplane.io"]));
+    assert!(going["deletionTimestamp"].is_string() && holds_data(&there(&mut life)), "{going}");
+    life.minutes(1);
+    assert!(life.world.get(&carrier).is_none() && !holds_data(&there(&mut life)));
+}
+
+#[test]
+fn what_is_retained_there_is_taken_over_by_the_next_claim() {
+    for edition in BOTH {
+        let mut life = elsewhere(edition);
+        life.claim(json!({"lifecycle": {"deletionPolicy": "Retain"}}));
+        life.minutes(5);
+        let composite = life.composite().name;
+        let before = there(&mut life);
+        delete(&mut life, Policy::Background);
+        let left = there(&mut life);
+        assert!(holds_data(&left) && left.iter().all(|it| before.contains(it)), "{edition:?} {left:?}");
+        assert!(left.iter().any(|(id, _)| id == "ObjectStore checkout/orders"), "{left:?}");
+        assert!(!left.iter().any(|(id, _)| id == "ScheduledBackup checkout/orders"), "{left:?}");
+        assert!(life.has("DatabaseRecord", "orders"), "{:?}", life.everything());
+        assert!(life.has("Object", "orders.cluster") && !life.has("Object", "orders.scheduled-backup"));
+
+        let mut again = life.manifest(json!({}));
+        if edition == Edition::Claims {
+            again["spec"]["resourceRef"] =
+                json!({"apiVersion": "db.platform.io/v1", "kind": "XDatabase", "name": composite});
+        }
+        life.world.apply(&again).unwrap();
+        life.minutes(10);
+        assert_eq!(
+            (life.phase(), life.condition("Ready")),
+            ("Ready".into(), "True Available".into()),
+            "{:#}",
+            life.status()
+        );
+        let after = there(&mut life);
+        assert!(left.iter().all(|it| after.contains(it)), "{edition:?} {left:?} {after:?}");
+        life.is_sound();
+    }
+}
+
+/// Whoever takes the wrappers away as well, as a deletion of the namespace does, takes no data.
+#[test]
+fn what_is_retained_needs_nobody_here() {
+    let mut life = elsewhere(Edition::Namespaced);
+    life.claim(json!({"lifecycle": {"deletionPolicy": "Retain"}}));
+    life.minutes(5);
+    delete(&mut life, Policy::Background);
+    life.world.delete(&Id::new("v1", "Namespace", "", "checkout"), Policy::Background).unwrap();
+    life.minutes(60);
+    assert_eq!(life.everything(), ["EnvironmentConfig database-platform"]);
+    assert!(holds_data(&there(&mut life)));
+}
