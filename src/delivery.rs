@@ -5,15 +5,22 @@
 
 use crate::api::plan::{DatabaseName, Delivery};
 use crate::observed::Question;
-use crate::operators::Reference;
+use crate::operators::facts::SecretKey;
+use crate::operators::{Holds, Reference};
 use crate::wire::{Key, Object, Undecodable};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// provider-kubernetes' namespaced kind.
 const API_VERSION: &str = "kubernetes.m.crossplane.io/v1alpha1";
 const KIND: &str = "Object";
+
+/// Where a resource goes that holds this. What applications sign in with stays beside the claim: whoever may look at an
+/// `Object` sees what it carries.
+pub fn of(delivery: &Delivery, holds: Holds) -> &Delivery {
+    if holds == Holds::Credentials { &Delivery::Direct } else { delivery }
+}
 
 /// A resource as Crossplane shall see it.
 pub fn wrap(delivery: &Delivery, database: &DatabaseName, key: &Key, object: Object) -> Object {
@@ -39,6 +46,57 @@ pub fn carried(provider_config: Option<&str>, database: &DatabaseName, key: &Key
             provider_config_ref: ProviderConfigRef { kind: "ClusterProviderConfig", name },
         },
     })
+}
+
+/// How a secret is read that somebody makes beside the database.
+pub struct Reading {
+    /// As it is called there.
+    pub secret: String,
+    /// Brings it here, where it is not here already.
+    pub reader: Option<(Key, Object)>,
+    /// Asks for it here, under the same keys.
+    pub question: Question,
+}
+
+/// One of each secret. From another cluster provider-kubernetes publishes the keys alone, in a secret beside the claim. It has
+/// to look at an object for that, and shows all of it: at the namespace, since the secret itself would stand in its status.
+pub fn readings(delivery: &Delivery, database: &DatabaseName, wanted: Vec<SecretKey>) -> Vec<Reading> {
+    let mut secrets: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for SecretKey { secret, key } in wanted {
+        let keys = secrets.entry(secret).or_default();
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    let reading = |(secret, keys): (String, Vec<String>)| match delivery {
+        Delivery::Direct => {
+            let question = Question::by_name("v1", "Secret", &database.namespace, &secret);
+            Reading { secret, reader: None, question }
+        }
+        Delivery::Object(remote) => {
+            let key = Key(format!("secret-{secret}"));
+            let name = wrapper_name(database, &key);
+            let question = Question::by_name("v1", "Secret", &database.namespace, &name);
+            let reader = reader(&remote.provider_config, database, &key, &secret, &keys);
+            Reading { secret, reader: Some((key, reader)), question }
+        }
+    };
+    secrets.into_iter().map(reading).collect()
+}
+
+fn reader(provider_config: &str, database: &DatabaseName, key: &Key, secret: &str, keys: &[String]) -> Object {
+    let namespace = &database.namespace;
+    let looked_at = Object::of(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}));
+    // In brackets, since keys have dots.
+    let detail = |key: &String| {
+        json!({"apiVersion": "v1", "kind": "Secret", "namespace": namespace, "name": secret,
+        "fieldPath": format!("data[{key}]"), "toConnectionSecretKey": key})
+    };
+    carried(Some(provider_config), database, key, looked_at).merge(&Object::of(&json!({"spec": {
+        "managementPolicies": ["Observe"],
+        "connectionDetails": keys.iter().map(detail).collect::<Vec<Value>>(),
+        "writeConnectionSecretToRef": {"name": wrapper_name(database, key)},
+    }})))
 }
 
 /// The same resource with what `marks` adds to its metadata, also to the one that a wrapper carries.
@@ -217,6 +275,34 @@ mod tests {
         assert_eq!(unwrap_desired("service", &wrapped).unwrap(), object);
         let name: serde_json::Value = wrapped.decode("wrapper").unwrap();
         assert_eq!(name["metadata"], json!({"name": "orders.service", "namespace": "checkout"}));
+    }
+
+    #[test]
+    fn a_secret_is_read_by_its_keys_and_never_shown() {
+        let key = |secret: &str, key: &str| SecretKey { secret: secret.into(), key: key.into() };
+        let wanted = vec![key("app", "password"), key("ca", "ca.crt"), key("app", "password")];
+        let names = |delivery: &Delivery| {
+            let readings = readings(delivery, &database(), wanted.clone());
+            let name = |reading: Reading| (reading.secret, reading.question.name(), reading.reader.is_some());
+            readings.into_iter().map(name).collect::<Vec<_>>()
+        };
+        let named =
+            |secret: &str, name: &str, reads| (secret.to_string(), format!("core/Secret/checkout/{name}"), reads);
+        assert_eq!(names(&Delivery::Direct), [named("app", "app", false), named("ca", "ca", false)]);
+        assert_eq!(names(&remote()), [named("app", "orders.secret-app", true), named("ca", "orders.secret-ca", true)]);
+
+        let (at, reader) = readings(&remote(), &database(), wanted.clone()).remove(1).reader.unwrap();
+        let shown: Value = unwrap_desired(&at.0, &reader).unwrap().decode("shown").unwrap();
+        assert_eq!(shown["kind"], "Namespace", "all of what is looked at stands in a status");
+        let spec: Value = reader.decode("reader").unwrap();
+        assert_eq!(spec["spec"]["managementPolicies"], json!(["Observe"]));
+        assert_eq!(
+            spec["spec"]["connectionDetails"],
+            json!([{
+                "apiVersion": "v1", "kind": "Secret", "namespace": "checkout", "name": "ca",
+                "fieldPath": "data[ca.crt]", "toConnectionSecretKey": "ca.crt",
+            }])
+        );
     }
 
     #[test]

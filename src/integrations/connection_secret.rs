@@ -6,10 +6,9 @@
 
 use super::{binding, escape, secret};
 use crate::api::claim::CredentialSource;
-use crate::api::plan::Delivery;
 use crate::api::record::Generation;
 use crate::map::map;
-use crate::observed::{Answer, Observed, Question};
+use crate::observed::{Answer, Observed};
 use crate::operators::facts::{SecretKey, Username};
 use crate::operators::{Facts, Holds, Resource, metadata};
 use crate::wire::{Key, Object};
@@ -21,20 +20,23 @@ use std::collections::BTreeMap;
 
 const KEY: &str = "connection-secret";
 
-/// The operator's secret and, if it is another one, that of its certificate authority. In another cluster Crossplane
-/// cannot look.
-pub fn requirements(generation: &Generation, facts: &Facts) -> Vec<Question> {
+/// Of the operator's secret, and of its certificate authority.
+pub fn secrets(generation: &Generation, facts: &Facts) -> Vec<SecretKey> {
     if !composed_for(generation) {
         return vec![];
     }
-    let authority = facts.certificate_authority.as_ref().map(|authority| authority.secret.as_str());
-    let mut names = vec![facts.credentials.secret.as_str()];
-    names.extend(authority.filter(|name| *name != facts.credentials.secret));
-    names.into_iter().map(|name| secret(generation, name)).collect()
+    let credentials = &facts.credentials;
+    let username = match &credentials.username {
+        Username::Key(key) => Some(key),
+        Username::Is(_) => None,
+    };
+    let keys = username.into_iter().chain([&credentials.password]);
+    let keys = keys.map(|key| SecretKey { secret: credentials.secret.clone(), key: key.clone() });
+    keys.chain(facts.certificate_authority.clone()).collect()
 }
 
 pub fn compose(generation: &Generation, facts: &Facts, observed: &Observed) -> Option<Resource> {
-    if generation.plan.terms.credentials != CredentialSource::Secret {
+    if !composed_for(generation) {
         return None;
     }
     let data = match credentials(generation, facts, observed) {
@@ -48,20 +50,19 @@ pub fn compose(generation: &Generation, facts: &Facts, observed: &Observed) -> O
         r#type: binding::kind(facts),
         data,
     };
-    Some(Resource { key: Key(KEY.into()), holds: Holds::Nothing, object: Object::of(&secret) })
+    Some(Resource { key: Key(KEY.into()), holds: Holds::Credentials, object: Object::of(&secret) })
 }
 
 /// Why applications have no credentials yet, or no fresh ones.
 pub fn problem(generation: &Generation, facts: &Facts, observed: &Observed) -> Option<String> {
-    if generation.plan.terms.credentials != CredentialSource::Secret {
+    if !composed_for(generation) {
         return None;
     }
     credentials(generation, facts, observed).err()
 }
 
 fn composed_for(generation: &Generation) -> bool {
-    let terms = &generation.plan.terms;
-    terms.credentials == CredentialSource::Secret && terms.delivery == Delivery::Direct
+    generation.plan.terms.credentials == CredentialSource::Secret
 }
 
 struct Account {
@@ -73,9 +74,6 @@ struct Account {
 fn credentials(generation: &Generation, facts: &Facts, observed: &Observed) -> Result<Account, String> {
     let keys = &facts.credentials;
     let name = &keys.secret;
-    if !composed_for(generation) {
-        return Err(format!("the secret {name} is in another cluster; let the platform choose the source Operator"));
-    }
     let found = match observed.objects(&secret(generation, name)) {
         Answer::Found([found, ..]) => found,
         Answer::Found([]) | Answer::NotAsked | Answer::Nothing => {

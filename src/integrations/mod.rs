@@ -22,7 +22,7 @@ use crate::api::input::Integrations;
 use crate::api::plan::{DatabaseName, Delivery};
 use crate::api::record::Generation;
 use crate::observed::{Observed, Question};
-use crate::operators::facts::EndpointRole;
+use crate::operators::facts::{EndpointRole, SecretKey};
 use crate::operators::{Facts, Holds, Resource, metadata};
 use crate::wire::{Key, Object};
 use base64::Engine as _;
@@ -118,12 +118,12 @@ pub fn published(generation: &Generation, user: &str, secret: &str, observed: &O
     }
 }
 
-/// What they need to see beyond what was composed.
-pub fn requirements(generation: &Generation, facts: &Facts, settings: &Integrations) -> Vec<Question> {
-    let mut questions = connection_secret::requirements(generation, facts);
-    let wanted = facts.certificate_authority.as_ref().filter(|_| settings.teleport.is_some() && visible(generation));
-    questions.extend(wanted.map(|authority| secret(generation, &authority.secret)));
-    questions
+/// What they need to see of the secrets that are made of what was composed.
+pub fn secrets(generation: &Generation, facts: &Facts, settings: &Integrations) -> Vec<SecretKey> {
+    let mut secrets = connection_secret::secrets(generation, facts);
+    let wanted = facts.certificate_authority.clone();
+    secrets.extend(wanted.filter(|_| settings.teleport.is_some() && visible(generation)));
+    secrets
 }
 
 /// Whether Crossplane can look at what is beside the database: in another cluster it cannot.
@@ -131,7 +131,7 @@ fn visible(generation: &Generation) -> bool {
     generation.plan.terms.delivery == Delivery::Direct
 }
 
-fn secret(generation: &Generation, name: &str) -> Question {
+pub fn secret(generation: &Generation, name: &str) -> Question {
     Question::by_name("v1", "Secret", &generation.database().namespace, name)
 }
 

@@ -282,6 +282,8 @@ pub enum Holds {
     Archive,
     /// A backup that outlives the database.
     Backup,
+    /// What applications sign in with, in plain sight for whoever may read it.
+    Credentials,
     Nothing,
 }
 
@@ -291,7 +293,7 @@ impl Holds {
         match self {
             Holds::Data(_) | Holds::Archive => policy == DeletionPolicy::Retain,
             Holds::Backup => true,
-            Holds::Nothing => false,
+            Holds::Credentials | Holds::Nothing => false,
         }
     }
 }

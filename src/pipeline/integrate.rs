@@ -3,14 +3,15 @@
 
 use super::documents::{Document, Integrated, Ruling, Serving};
 use super::stop::Stop;
-use super::{ask, deliver, observe, throw_away, unawaited};
+use super::{ask, deliver, desire, observe, throw_away, unawaited};
 use crate::api::claim::Composite;
 use crate::api::input::{Integrations, Step};
-use crate::api::record::{Beside, Drill};
-use crate::delivery;
+use crate::api::record::{Beside, Drill, Generation};
+use crate::delivery::{self, Reading};
 use crate::integrations::{self, catalog};
+use crate::observed::Observed;
 use crate::operators::DATABASE;
-use crate::operators::facts::{Facts, Peer};
+use crate::operators::facts::{Facts, Peer, SecretKey};
 use crate::wire::{Key, Object, Ready, Request, Response, Undecodable};
 
 pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop> {
@@ -25,10 +26,8 @@ pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop>
     if generation.overwrite.is_some() {
         shut_out(&mut facts);
     }
-    let observed = observe(request)?;
-    for question in integrations::requirements(generation, &facts, settings) {
-        ask(&mut response, &question);
-    }
+    let mut observed = observe(request)?;
+    read(request, &mut response, generation, integrations::secrets(generation, &facts, settings), &mut observed);
     let resources = integrations::compose(generation, &facts, settings, &observed);
     deliver(request, &mut response, generation, resources);
     if let Some((Beside { generation, .. }, facts)) = record.next().zip(next) {
@@ -62,6 +61,25 @@ pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop>
     let access = Some(integrations::access(generation, &facts, settings, &observed));
     Integrated { access }.hand_on(&mut response);
     Ok(response)
+}
+
+/// Whoever looks for a secret finds it by the name that it has beside the database, wherever that is.
+fn read(
+    request: &Request,
+    response: &mut Response,
+    generation: &Generation,
+    secrets: Vec<SecretKey>,
+    observed: &mut Observed,
+) {
+    let terms = &generation.plan.terms;
+    for Reading { secret, reader, question } in delivery::readings(&terms.delivery, &terms.database, secrets) {
+        ask(response, &question);
+        let Some((key, object)) = reader else { continue };
+        desire(request, response, key, object);
+        if let Some(found) = observed.found.remove(&question.name()) {
+            observed.found.insert(integrations::secret(generation, &secret).name(), found);
+        }
+    }
 }
 
 /// Whether it is of this database, and not of another function in the pipeline.

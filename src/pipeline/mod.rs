@@ -176,8 +176,8 @@ fn deliver(request: &Request, response: &mut Response, generation: &Generation, 
     });
     for resource in resources {
         let retention = retention.as_ref().filter(|_| stays(&resource));
-        let Resource { key, object, .. } = resource;
-        let object = delivery::wrap(&terms.delivery, &terms.database, &key, object);
+        let Resource { key, holds, object } = resource;
+        let object = delivery::wrap(delivery::of(&terms.delivery, holds), &terms.database, &key, object);
         let object = match retention {
             Some(patch) => object.merge(patch),
             None => object,

@@ -54,10 +54,13 @@ impl Composer {
             nothing(&mut observed, operator.ingredients(&generation));
         }
         let engine = operator.compose(&generation, &self.engines, &observed);
-        nothing(&mut observed, integrations::requirements(&generation, &engine.facts, &self.integrations));
+        let secrets = integrations::secrets(&generation, &engine.facts, &self.integrations);
+        let readings = delivery::readings(&plan.terms.delivery, &plan.terms.database, secrets);
+        nothing(&mut observed, readings.iter().map(|reading| reading.question.clone()).collect());
         let around = integrations::compose(&generation, &engine.facts, &self.integrations, &observed);
         let delivered = engine.resources.into_iter().chain(around).map(|resource| delivered(plan, resource));
         let mut composed = map(delivered);
+        composed.extend(readings.into_iter().filter_map(|reading| reading.reader));
         composed.extend(self.protection(generation.clone(), (&identity, &composite), claim)?);
         if let Some(catalog) = &self.integrations.catalog {
             let marks = catalog::marks(&generation, catalog);
@@ -94,7 +97,7 @@ fn nothing(observed: &mut Observed, questions: Vec<Question>) {
 /// Where it goes, and whether it stays there.
 fn delivered(plan: &Plan, Resource { key, holds, object }: Resource) -> (Key, Object) {
     let terms = &plan.terms;
-    let object = delivery::wrap(&terms.delivery, &terms.database, &key, object);
+    let object = delivery::wrap(delivery::of(&terms.delivery, holds), &terms.database, &key, object);
     match holds.stays(terms.lifecycle.deletion_policy) {
         true => (key, object.merge(&delivery::retention(&terms.delivery, &terms.database, None))),
         false => (key, object),

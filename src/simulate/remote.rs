@@ -5,8 +5,10 @@
 //! management policies leave that alone (crossplane-runtime `pkg/reconciler/managed/reconciler.go`, provider-kubernetes
 //! `internal/controller/namespaced/object/object.go`). Not played: references, polls that miss a change.
 
+use super::operators::owned;
 use super::store::{Id, set_condition, text};
 use super::{Policy, World};
+use crate::map::entries;
 use crate::render::object;
 use serde_json::{Value, json};
 
@@ -16,6 +18,8 @@ const KIND: &str = "Object";
 pub const FINALIZER: &str = "finalizer.managedresource.crossplane.io";
 /// The field owner there.
 const OWNER: &str = "provider-kubernetes";
+/// The type of a secret that a managed resource publishes.
+const CONNECTION: &str = "connection.crossplane.io/v1alpha1";
 
 impl World {
     /// The cluster behind a provider configuration.
@@ -39,19 +43,37 @@ impl World {
         }
     }
 
+    /// The platform team's part there: the same namespaces, and in them the secrets that nobody here makes.
+    fn prepare(&mut self, provider_config: &str, name: &str) {
+        if self.cluster(provider_config).get(&namespace(name)).is_some() {
+            return;
+        }
+        let is_part = |value: &&Value| {
+            let (id, made) = (Id::of(value), !value["metadata"]["ownerReferences"].is_null());
+            id == namespace(name) || (id.kind == "Secret" && id.namespace == name && !made)
+        };
+        let part: Vec<Value> = self.store.all().filter(is_part).cloned().collect();
+        let now = self.now;
+        let remote = self.cluster(provider_config);
+        part.into_iter().for_each(|value| remote.store.put(value, now));
+    }
+
     fn bring(&mut self, id: &Id, carrier: &Value) {
         let manifest = &carrier["spec"]["forProvider"]["manifest"];
         let config = text(&carrier["spec"]["providerConfigRef"]["name"]);
         let there = Id::of(manifest);
+        self.prepare(config, &there.namespace);
         let remote = self.cluster(config);
         let may = if remote.get(&there).is_some() { "Update" } else { "Create" };
-        if allows(carrier, may) {
+        let fits = there.namespace.is_empty() || remote.get(&namespace(&there.namespace)).is_some();
+        if fits && allows(carrier, may) {
             let (now, owner) = (remote.now, format!("{OWNER}/{}", id.name));
             // Nobody else controls what is carried: nothing in it has an owner here.
             let _ = remote.store.apply(&owner, manifest.clone(), now);
             remote.settle();
         }
         let found = remote.get(&there).cloned();
+        let details = found.as_ref().and_then(|_| details(remote, carrier));
         let mut status = carrier["status"].clone();
         let synced = match &found {
             Some(_) => json!({"type": "Synced", "status": "True", "reason": "ReconcileSuccess"}),
@@ -59,6 +81,11 @@ impl World {
                 "message": "observe failed: external resource does not exist"}),
         };
         set_condition(&mut status, synced, self.now);
+        if let (Some(details), Some(name)) = (details, carrier["spec"]["writeConnectionSecretToRef"]["name"].as_str()) {
+            let mut secret = owned(carrier, "v1", "Secret", name);
+            object(&mut secret).extend([("type".into(), CONNECTION.into()), ("data".into(), details)]);
+            self.store.put(secret, self.now);
+        }
         if let Some(found) = found {
             object(&mut status).insert("atProvider".into(), json!({"manifest": found}));
             set_condition(&mut status, json!({"type": "Ready", "status": "True", "reason": "Available"}), self.now);
@@ -86,6 +113,24 @@ impl World {
             self.remove(id);
         }
     }
+}
+
+fn namespace(name: &str) -> Id {
+    Id::new("v1", "Namespace", "", name)
+}
+
+/// What the connection details of an Object come to, still encoded; none while anything of it is missing.
+fn details(remote: &World, carrier: &Value) -> Option<Value> {
+    let wanted = carrier["spec"]["connectionDetails"].as_array()?;
+    let value = |detail: &Value| {
+        let [api_version, kind, namespace, name] =
+            ["apiVersion", "kind", "namespace", "name"].map(|field| text(&detail[field]));
+        let key = text(&detail["fieldPath"]).strip_prefix("data[")?.strip_suffix(']')?;
+        let value = remote.get(&Id::new(api_version, kind, namespace, name))?["data"].get(key)?.clone();
+        Some((text(&detail["toConnectionSecretKey"]).to_owned(), value))
+    };
+    let values: Option<Vec<(String, Value)>> = wanted.iter().map(value).collect();
+    Some(entries(values?).into())
 }
 
 /// Whether its management policies say so; without any they allow everything.

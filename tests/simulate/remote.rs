@@ -9,9 +9,8 @@ use serde_json::{Value, json};
 const WEST: &str = "west";
 
 fn elsewhere(edition: Edition) -> Life {
-    let mut life =
-        Life::with(edition, "dev", &json!({"objectDelivery": {"providerConfig": WEST}, "credentials": "Operator"}));
-    life.world.cluster(WEST).hand_out_keys("checkout");
+    let mut life = Life::with(edition, "dev", &json!({"objectDelivery": {"providerConfig": WEST}}));
+    life.world.hand_out_keys("checkout");
     life.minutes(10);
     assert_eq!(
         (life.phase(), life.condition("Ready")),
@@ -54,8 +53,13 @@ fn what_is_carried_goes_with_its_claim() {
         assert!(holds_data(&before), "{before:?}");
         assert!(!here.iter().any(|id| id.starts_with("Cluster ")), "{here:?}");
         delete(&mut life, policy);
-        assert_eq!(names(&there(&mut life)), ["Secret checkout/database-backup"], "{edition:?} {policy:?}");
-        assert_eq!(life.everything(), ["Namespace checkout", "EnvironmentConfig database-platform"]);
+        assert_eq!(
+            names(&there(&mut life)),
+            ["Namespace checkout", "Secret checkout/database-backup"],
+            "{edition:?} {policy:?}"
+        );
+        let left = ["Namespace checkout", "Secret checkout/database-backup", "EnvironmentConfig database-platform"];
+        assert_eq!(life.everything(), left, "{edition:?} {policy:?}");
     }
 }
 
@@ -116,6 +120,49 @@ fn what_is_retained_needs_nobody_here() {
     delete(&mut life, Policy::Background);
     life.world.delete(&Id::new("v1", "Namespace", "", "checkout"), Policy::Background).unwrap();
     life.minutes(60);
-    assert_eq!(life.everything(), ["EnvironmentConfig database-platform"]);
+    assert_eq!(life.everything(), ["Secret checkout/database-backup", "EnvironmentConfig database-platform"]);
     assert!(holds_data(&there(&mut life)));
+}
+
+/// They are in secrets and nowhere else, on either side.
+#[test]
+fn applications_sign_in_with_what_was_made_there() {
+    for edition in BOTH {
+        let mut life = elsewhere(edition);
+        assert_eq!(life.condition("CredentialsReady"), "True Published");
+        let data = |life: &Life, name: &str| life.get(&life.id("Secret", name))["data"].clone();
+        let connection = data(&life, "orders-connection");
+        let app =
+            life.world.cluster(WEST).get(&Id::new("v1", "Secret", "checkout", "orders-app")).unwrap()["data"].clone();
+        assert_eq!((&connection["username"], &connection["password"]), (&app["username"], &app["password"]));
+        assert!(connection["ca.crt"].is_string(), "{connection}");
+        let read = data(&life, "orders.secret-orders-app");
+        assert_eq!(read, json!({"username": app["username"], "password": app["password"]}), "and no more of it");
+
+        let there: Vec<Value> = life.world.cluster(WEST).all().cloned().collect();
+        assert!(
+            !there.iter().any(|value| value["metadata"]["name"] == "orders-connection"),
+            "it would be carried in sight"
+        );
+        let seen = there.iter().chain(life.world.all()).filter(|value| value["kind"] != "Secret").map(Value::to_string);
+        let text: String = seen.collect();
+        for secret in [app["password"].as_str().unwrap(), "made-in-a-simulation"] {
+            assert!(!text.contains(secret), "{edition:?} {secret}");
+        }
+        life.is_sound();
+    }
+}
+
+/// What was read once stays, and is read anew when the operator makes another.
+#[test]
+fn a_secret_that_is_gone_there_takes_nothing_away() {
+    let mut life = elsewhere(Edition::Namespaced);
+    let before = life.get(&life.id("Secret", "orders-connection"))["data"].clone();
+    let app = Id::new("v1", "Secret", "checkout", "orders-app");
+    life.world.cluster(WEST).destroy(&app);
+    life.world.destroy(&life.id("Secret", "orders.secret-orders-app"));
+    assert_eq!(life.get(&life.id("Secret", "orders-connection"))["data"], before);
+    life.minutes(60);
+    let after = life.get(&life.id("Secret", "orders-connection"))["data"].clone();
+    assert_eq!((life.phase(), &after["host"], after["password"].is_string()), ("Ready".into(), &before["host"], true));
 }

@@ -21,7 +21,7 @@ mod altinity;
 mod ot_container_kit;
 mod eck;
 
-pub use objects::encoded;
+pub use objects::{encoded, owned};
 
 use super::store::{Id, Store, text};
 use crate::api::plan::Maintenance;
