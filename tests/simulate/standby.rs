@@ -168,24 +168,3 @@ fn it_waits_for_a_backup() {
     life.minutes(DAY);
     assert_eq!((phase(&life), there(&mut life, "Cluster").len()), ("Provisioning".into(), 1));
 }
-
-#[test]
-fn without_its_record_everything_stands_still() {
-    let mut life = ready(Edition::Namespaced, "dev");
-    life.claim(with_standby());
-    steadily(&mut life, 5);
-    reads_the_archive(&mut life, "orders-g2", "orders-17");
-    steadily(&mut life, 10);
-    let record = life.id("DatabaseRecord", "orders");
-    let remembered = life.get(&record).clone();
-    life.world.destroy(&record);
-    life.minutes(30);
-    assert_eq!(life.synced(), "False ReconcileError", "nobody knows which of the two serves");
-    assert_eq!((life.has("Cluster", "orders"), there(&mut life, "Cluster")), (true, vec!["orders-g2".to_string()]));
-    let metadata = json!({"name": "orders", "namespace": "checkout"});
-    let put_back = json!({"apiVersion": "db.platform.io/v1", "kind": "DatabaseRecord", "metadata": metadata, "spec": remembered["spec"]});
-    life.world.apply(&put_back).unwrap();
-    life.minutes(10);
-    steadily(&mut life, 5);
-    assert_eq!((phase(&life), life.synced()), ("Following".into(), "True ReconcileSuccess".into()));
-}
