@@ -434,6 +434,9 @@ pub struct Notes {
     /// The last day on which this release line gets fixes: `2029-11-08`.
     #[serde(skip_serializing_if = "is_default")]
     pub end_of_life: Option<String>,
+    /// The labels of the claim by which its environment delivers it elsewhere than others.
+    #[serde(skip_serializing_if = "is_default")]
+    pub delivered_by: BTreeMap<String, String>,
     /// Days from one restore drill to the next; none: there are none.
     #[serde(skip_serializing_if = "is_default")]
     pub drill_days: Option<u32>,

@@ -90,10 +90,25 @@ pub struct Tier {
     /// Sends everything to another cluster, each resource inside an `Object` of provider-kubernetes.
     #[serde(default)]
     pub object_delivery: Option<ObjectDelivery>,
+    /// What goes before it by the labels of a claim; the first row that fits.
+    #[serde(default)]
+    #[schemars(length(max = 32))]
+    pub deliveries: Vec<LabelledDelivery>,
     /// What differs for one engine.
     #[serde(default)]
     #[schemars(schema_with = "by_name::<Engine, TierEngine>")]
     pub engines: BTreeMap<Engine, TierEngine>,
+}
+
+/// Where the databases go whose claims have these labels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LabelledDelivery {
+    /// Labels that a claim has, all of them.
+    pub match_labels: BTreeMap<String, String>,
+    /// To another cluster, as in the environment; to this one if left out.
+    #[serde(default)]
+    pub object_delivery: Option<ObjectDelivery>,
 }
 
 /// What a claim can ask for only where the platform has something that serves it.
