@@ -176,6 +176,11 @@ pub fn unwrap_desired(place: &str, object: &Object) -> Result<Object, Undecodabl
     Ok(wanted.spec.for_provider.manifest)
 }
 
+/// The provider configuration of the cluster to which a wrapper carries.
+pub fn cluster<'a>(place: &str, object: &'a Object) -> Result<Option<&'a str>, Undecodable> {
+    if is_wrapper(place, object)? { object.text(place, &["spec", "providerConfigRef", "name"]) } else { Ok(None) }
+}
+
 /// A dot stands in no claim's name, so no two databases can meet in one name.
 fn wrapper_name(database: &DatabaseName, key: &Key) -> String {
     format!("{}.{}", database.name, key.0)

@@ -5,6 +5,7 @@
 pub mod quantity;
 pub mod problem;
 pub mod claim;
+pub mod destination;
 pub mod plan;
 pub mod record;
 pub mod approval;

@@ -1,7 +1,8 @@
 //! `DatabaseRecord`: the applied plan, the only memory there is. In: what is observed under the key `record`, or found by
 //! name. Out: generations. Written by the gate alone; must not be trusted unless it names the very database.
 
-use super::plan::{DatabaseName, Destination, Plan};
+use super::destination::Destination;
+use super::plan::{DatabaseName, Plan};
 use super::status::RotationStage;
 use super::{API_VERSION, claim::Composite};
 use crate::map::map;

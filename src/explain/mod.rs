@@ -12,6 +12,7 @@ use crate::api::plan::{Access, Backup, Lifecycle, Maintenance, Monitoring, Plan,
 use crate::api::status::Class;
 use crate::api::{approval::OperationKind, input::ApprovalGate};
 use crate::operators::name_of;
+use crate::plan::delivered;
 use crate::schema::path;
 use serde_json::Value;
 
@@ -286,7 +287,8 @@ impl Sources<'_> {
         }));
         if let crate::api::plan::Delivery::Object(delivery) = &terms.delivery {
             let value = format!("by the provider configuration {}", delivery.provider_config);
-            values.push(Effective { what: "delivery", value, origin: self.tier("objectDelivery") });
+            let origin = Origin::Policy(delivered::path(terms.environment, &self.plan.notes.delivered_by));
+            values.push(Effective { what: "delivery", value, origin });
         }
         values
     }

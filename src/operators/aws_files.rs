@@ -5,7 +5,7 @@
 //! Values pass through into that secret and nowhere else. Must not know an operator.
 
 use super::{Holds, Metadata, Resource, metadata};
-use crate::api::plan::{Destination, KeySecret};
+use crate::api::destination::{Destination, KeySecret};
 use crate::api::record::Generation;
 use crate::map::map;
 use crate::observed::{Answer, Observed, Question};

@@ -9,7 +9,8 @@
 use super::facts::{Door, Labels, Peer, Workload, doors};
 use super::health::{BackupHealth, BackupState};
 use super::{BackupRun, DATABASE, Holds, Made, Resource, metadata, pods};
-use crate::api::plan::{AzureKey, Backup, Destination, DestinationAccess, GoogleKey, KeySecret, Plan, Store};
+use crate::api::destination::{AzureKey, Destination, DestinationAccess, GoogleKey, KeySecret, Store};
+use crate::api::plan::{Backup, Plan};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::{Generation, Source};
 use crate::observed::{Answer, Observed, Question};

@@ -116,14 +116,15 @@ fn notes(from: &Notes, to: &Notes, classes: &Classes) -> Class {
     let Notes {
         release,
         tuned,
-        // Who answers for it, what it costs, how long its release line lives, how often its backups are tried, what is
-        // promised: nothing of
+        // Who answers for it, what it costs, by which labels it is where it is, how long its release line lives, how often its
+        // backups are tried, what is promised: nothing of
         // that is composed for what runs.
         owner: _,
         system: _,
         description: _,
         retired: _,
         end_of_life: _,
+        delivered_by: _,
         drill_days: _,
         recovery_time: _,
         monthly_cost: _,

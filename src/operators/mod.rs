@@ -37,8 +37,9 @@ pub mod vitess;
 pub mod stackgres;
 
 use crate::api::claim::{self, BackupMethod, DeletionPolicy, Engine as EngineName, Topology};
+use crate::api::destination::Store;
 use crate::api::input::Engines;
-use crate::api::plan::{Operator as OperatorName, Plan, Store, Terms};
+use crate::api::plan::{Operator as OperatorName, Plan, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::{ENVIRONMENT, Generation};

@@ -3,9 +3,10 @@
 use super::capability;
 use super::schedule::days;
 use crate::api::claim::{BackupMethod, DatabaseSpec, Restore};
+use crate::api::destination::{Destination, DestinationAccess, Store};
 use crate::api::input::TierDefaults;
 use crate::api::input::tier_defaults::{Continuous, Tier};
-use crate::api::plan::{Backup, Delivery, Destination, DestinationAccess, Operator, Store, Terms};
+use crate::api::plan::{Backup, Delivery, Operator, Terms};
 use crate::api::problem::Problem;
 use crate::operators::{self, Features, name_of};
 

@@ -2,7 +2,8 @@
 //! asked for and not there, with the operators that have it. Must not name an operator: features are data.
 
 use crate::api::claim::{BackupMethod, CredentialSource, DatabaseSpec, Engine, ServiceType, Topology};
-use crate::api::plan::{Operator, Store};
+use crate::api::destination::Store;
+use crate::api::plan::Operator;
 use crate::api::problem::Problem;
 use crate::operators::{self, Encryption, Features, Restores, name_of};
 

@@ -6,6 +6,7 @@
 pub mod rules;
 pub mod capability;
 pub mod surroundings;
+pub mod delivered;
 pub mod schedule;
 pub mod calendar;
 pub mod backup;
@@ -21,8 +22,7 @@ use crate::api::claim::{Claim, CredentialSource, DatabaseSpec, DeletionPolicy, T
 use crate::api::input::TierDefaults;
 use crate::api::input::tier_defaults::{EnginePolicy, Range, Size, Tier, Version};
 use crate::api::plan::{
-    Access, DatabaseName, Delivery, Issuer, Lifecycle, Maintenance, Monitoring, Notes, Operator, Pooling, Requests,
-    Terms,
+    Access, DatabaseName, Issuer, Lifecycle, Maintenance, Monitoring, Notes, Operator, Pooling, Requests, Terms,
 };
 use crate::api::problem::{Problem, Problems};
 use crate::api::quantity::Bytes;
@@ -143,7 +143,6 @@ fn resolve_with(
     let storage = storage(spec, tables, &mut problems);
     let replicas = replicas(spec, tables, &mut problems);
     let backup = backup::resolve(spec, policy, tier, &tables.destination, features, *operator, &mut problems);
-    let standby = standby::resolve(spec, policy, tier, backup.as_ref(), (features, *operator), &mut problems);
     let storage_class = storage_class(spec, policy, tier, &mut problems);
     let out_of_bounds = parameters::problems(spec, engine);
     // A sum over what is refused anyway would be a second error for the same mistake.
@@ -152,7 +151,11 @@ fn resolve_with(
     let tuned = size.map(|size| tuned(spec, tables, size, storage, sums, &mut problems));
     problems.extend(capability::problems(spec, features, *operator));
     problems.extend(surroundings::problems(spec, tier));
-    problems.extend(surroundings::rotation(spec, tier, credentials(spec, tier, features)));
+    problems.extend(delivered::problem(tier, spec.environment));
+    let (delivery, delivered_by) = delivered::of(tier, &claim.metadata.labels);
+    let followed = standby::Followed { delivery: &delivery, backup: backup.as_ref() };
+    let standby = standby::resolve(spec, policy, tier, followed, (features, *operator), &mut problems);
+    problems.extend(surroundings::rotation(spec, &delivery, credentials(spec, tier, features)));
     let extensions = spec.extensions.iter().filter_map(|name| match engine.extensions.get(name) {
         Some(extension) => Some((name.clone(), extension.name.clone())),
         None => {
@@ -226,12 +229,13 @@ fn resolve_with(
         },
         maintenance,
         lifecycle,
-        delivery: tier.object_delivery.clone().map_or(Delivery::Direct, Delivery::Object),
+        delivery,
         standby,
     };
     let recovery = tier.disaster_recovery.as_ref().filter(|_| terms.standby.is_some());
     let notes = Notes {
         drill_days: backup::drill_days(tier, features, &terms),
+        delivered_by,
         release: version.release.into(),
         tuned,
         owner: spec.owner.clone(),
@@ -245,10 +249,16 @@ fn resolve_with(
             .as_ref()
             .map(|prices| format!("{} {}", prices.currency, cost::monthly(&terms, prices))),
     };
-    match operators::of(*operator).problems(&terms) {
-        problems if problems.is_empty() => Ok(Plan { terms, requests: requests(spec), notes }),
-        problems => Err(sorted(problems)),
+    let mut problems = operators::of(*operator).problems(&terms);
+    if problems.is_empty() {
+        return Ok(Plan { terms, requests: requests(spec), notes });
     }
+    // An operator that cannot go there knows no labels.
+    let by_nobody = delivered::path(spec.environment, &BTreeMap::new());
+    for problem in problems.iter_mut().filter(|problem| problem.path == by_nobody) {
+        problem.path = delivered::path(spec.environment, &notes.delivered_by);
+    }
+    Err(sorted(problems))
 }
 
 /// Where nobody can make users for an hour, the tier's default is what comes closest.

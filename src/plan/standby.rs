@@ -9,12 +9,19 @@ use crate::api::plan::{Access, Backup, Delivery, Operator, Plan, Standby, Terms}
 use crate::api::problem::Problem;
 use crate::operators::{Features, name_of};
 
+/// The database that it would follow.
+#[derive(Clone, Copy)]
+pub struct Followed<'a> {
+    pub delivery: &'a Delivery,
+    pub backup: Option<&'a Backup>,
+}
+
 /// None where nobody asks for one, or where a problem was found.
 pub fn resolve(
     spec: &DatabaseSpec,
     policy: &TierDefaults,
     tier: &Tier,
-    backup: Option<&Backup>,
+    Followed { delivery: own, backup }: Followed,
     (features, operator): (&Features, Operator),
     problems: &mut Vec<Problem>,
 ) -> Option<Standby> {
@@ -34,7 +41,8 @@ pub fn resolve(
         problems.push(Problem::new(path, wrong, "the platform team adds it to regions"));
         return None;
     };
-    if *object_delivery == tier.object_delivery {
+    let delivery = object_delivery.clone().map_or(Delivery::Direct, Delivery::Object);
+    if delivery == *own {
         let others = offered.filter(|other| *other != name).cloned().collect::<Vec<_>>();
         let right = match others.as_slice() {
             [] => "leave spec.disasterRecovery out".into(),
@@ -60,7 +68,6 @@ pub fn resolve(
     }
     problems.extend(backup::access_problem(destination, found));
     problems.extend(capability::store_problem(path, found.store(), features, operator));
-    let delivery = object_delivery.clone().map_or(Delivery::Direct, Delivery::Object);
     Some(Standby { region: name.clone(), delivery, destination: found.clone() })
 }
 

@@ -3,6 +3,7 @@
 
 use crate::api::claim::{CredentialSource, DatabaseSpec};
 use crate::api::input::tier_defaults::{Offer, Tier};
+use crate::api::plan::Delivery;
 use crate::api::problem::Problem;
 use crate::operators::name_of;
 
@@ -27,14 +28,14 @@ pub fn problems(spec: &DatabaseSpec, tier: &Tier) -> Vec<Problem> {
 }
 
 /// Why credentials of this source cannot be replaced again and again.
-pub fn rotation(spec: &DatabaseSpec, tier: &Tier, source: CredentialSource) -> Option<Problem> {
+pub fn rotation(spec: &DatabaseSpec, delivery: &Delivery, source: CredentialSource) -> Option<Problem> {
     spec.credentials.as_ref().and_then(|credentials| credentials.rotation.as_ref())?;
     let (wrong, right) = match source {
         CredentialSource::Operator => {
             ("the operator's own secret cannot change its user", "write the source Secret or ExternalSecret")
         }
         CredentialSource::VaultDynamic => ("users that Vault makes live for an hour as it is", "leave it out"),
-        CredentialSource::Secret | CredentialSource::ExternalSecret if tier.object_delivery.is_some() => {
+        CredentialSource::Secret | CredentialSource::ExternalSecret if *delivery != Delivery::Direct => {
             ("in another cluster nobody sees whether the next user works", "leave it out")
         }
         CredentialSource::Secret | CredentialSource::ExternalSecret => return None,

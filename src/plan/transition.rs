@@ -2,7 +2,8 @@
 //!
 //! The schema refuses much of this on an update; a claim that was deleted and written anew never met it.
 
-use crate::api::plan::{Delivery, ObjectDelivery, Plan, Terms};
+use super::delivered;
+use crate::api::plan::{Plan, Terms};
 use crate::api::problem::{Problem, Problems};
 use crate::api::quantity::Bytes;
 use crate::api::status::Class;
@@ -56,9 +57,7 @@ pub fn transition(from: &Plan, to: &Plan) -> Result<Class, Problems> {
             Problem::new(path, "it is fixed at creation", format!("write {old}, or make another database"))
         })
         .collect();
-    if new.delivery != old.delivery {
-        problems.push(moved(old));
-    }
+    problems.extend(delivered::moved(from, to));
     if new.storage < old.storage {
         problems.push(less_storage(new.storage, old.storage));
     }
@@ -77,20 +76,6 @@ pub fn transition(from: &Plan, to: &Plan) -> Result<Class, Problems> {
         problems.push(Problem::new("spec", wrong, "take it back, or make another database"));
     }
     if problems.is_empty() { Ok(class) } else { Err(Problems(problems)) }
-}
-
-/// Its data would stay where it is, and an empty database begin elsewhere.
-fn moved(runs: &Terms) -> Problem {
-    let (place, back) = match &runs.delivery {
-        Delivery::Direct => ("this cluster".into(), "leave it out".into()),
-        Delivery::Object(ObjectDelivery { provider_config }) => {
-            (format!("the cluster of {provider_config}"), format!("write {{providerConfig: {provider_config}}}"))
-        }
-    };
-    let path = format!("TierDefaults.environments.{}.objectDelivery", name_of(&runs.environment));
-    let wrong = format!("it runs in {place}, and data does not move to another one");
-    let right = format!("{back} again; to move, make another database there, and copy the data");
-    Problem::new(path, wrong, right)
 }
 
 /// What follows a log cannot follow into another release line (CloudNativePG 1.30, "PostgreSQL upgrades").
@@ -144,32 +129,6 @@ fn release(version: &str) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::example::plan;
-    use serde_json::json;
-
-    #[test]
-    fn what_runs_in_a_cluster_stays_there() {
-        let here = plan("dev", json!({}));
-        let mut there = here.clone();
-        there.terms.delivery = Delivery::Object(ObjectDelivery { provider_config: "west".into() });
-        let refused = |from: &Plan, to: &Plan| transition(from, to).unwrap_err().to_string();
-        let field = "TierDefaults.environments.dev.objectDelivery";
-        assert_eq!(
-            refused(&here, &there),
-            format!(
-                "{field}: it runs in this cluster, and data does not move to another one; leave it out again; to move, make \
-                 another database there, and copy the data"
-            )
-        );
-        assert_eq!(
-            refused(&there, &here),
-            format!(
-                "{field}: it runs in the cluster of west, and data does not move to another one; write {{providerConfig: west}} \
-                 again; to move, make another database there, and copy the data"
-            )
-        );
-        assert_eq!(transition(&there, &there), Ok(Class::None));
-    }
 
     #[test]
     fn releases_compare_as_numbers() {

@@ -56,10 +56,14 @@ pub fn losses(
     Ok(losses)
 }
 
-/// What an object is: as Crossplane sees it and, unless that is the same, as what it carries.
+/// What an object is: as Crossplane sees it and, unless that is the same, as what it carries, and whither.
 fn names(place: &str, object: &Object, carried: &Object) -> Result<String, Undecodable> {
     let (outer, carried) = (name(place, object)?, name(place, carried)?);
-    Ok(if outer == carried { outer } else { format!("{carried} in {outer}") })
+    Ok(match delivery::cluster(place, object)? {
+        _ if outer == carried => outer,
+        Some(cluster) => format!("{carried} in {outer} to {cluster}"),
+        None => format!("{carried} in {outer}"),
+    })
 }
 
 /// By group, not version: an operator's new API version is the same object.
@@ -157,6 +161,14 @@ mod tests {
         }
         let losses = check(wrapped(cluster("orders", "10")), Some(cluster("orders", "10")));
         assert!(matches!(losses.as_slice(), [Loss::Replaced { .. }]), "out of its wrapper: {losses:?}");
+        let to = |provider_config: &str| {
+            let mut wrapper = wrapped(cluster("orders", "10"));
+            wrapper["spec"]["providerConfigRef"] = json!({"kind": "ClusterProviderConfig", "name": provider_config});
+            wrapper
+        };
+        assert_eq!(check(to("west"), Some(to("west"))), []);
+        let losses = check(to("west"), Some(to("east")));
+        assert!(matches!(losses.as_slice(), [Loss::Replaced { .. }]), "to another cluster: {losses:?}");
     }
 
     /// What an operator names as its data is what the guard goes by, and no loss of it passes.

@@ -50,13 +50,15 @@ impl Life {
         life
     }
 
-    /// The same where the platform's own values of the environment are these.
-    pub fn with(edition: Edition, environment: &'static str, tier: &Value) -> Life {
+    /// The same where the platform's own values of the environment are these, with these labels.
+    pub fn with(edition: Edition, environment: &'static str, tier: &Value, labels: Value) -> Life {
         let mut world = World::new(composition(edition), "2026-01-05T08:00:00Z".parse().unwrap()).unwrap();
         world.apply(&overlay(environment, tier)).unwrap();
         let database = Id::new("db.platform.io/v1", "Database", "checkout", "orders");
         let mut life = Life { world, database, environment, back_end: &BACK_ENDS[0] };
-        life.claim(json!({}));
+        let mut claim = life.manifest(json!({}));
+        claim["metadata"]["labels"] = labels;
+        life.world.apply(&claim).unwrap();
         life
     }
 

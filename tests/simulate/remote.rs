@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 const WEST: &str = "west";
 
 fn elsewhere(edition: Edition) -> Life {
-    let mut life = Life::with(edition, "dev", &json!({"objectDelivery": {"providerConfig": WEST}}));
+    ready(Life::with(edition, "dev", &json!({"objectDelivery": {"providerConfig": WEST}}), json!({})))
+}
+
+fn ready(mut life: Life) -> Life {
     life.world.hand_out_keys("checkout");
     life.minutes(10);
     assert_eq!(
@@ -165,4 +168,37 @@ fn a_secret_that_is_gone_there_takes_nothing_away() {
     life.minutes(60);
     let after = life.get(&life.id("Secret", "orders-connection"))["data"].clone();
     assert_eq!((life.phase(), &after["host"], after["password"].is_string()), ("Ready".into(), &before["host"], true));
+}
+
+/// Whoever may edit a claim may edit its labels.
+#[test]
+fn labels_choose_the_cluster_once() {
+    for edition in BOTH {
+        let row = json!({"matchLabels": {"region": "west"}, "objectDelivery": {"providerConfig": WEST}});
+        let life = Life::with(edition, "dev", &json!({"deliveries": [row]}), json!({"region": "west"}));
+        let labelled = |life: &Life, labels: Value| {
+            let mut claim = life.manifest(json!({}));
+            claim["metadata"]["labels"] = labels;
+            claim
+        };
+        let mut life = ready(life);
+        assert!(life.has("Object", "orders.cluster") && !life.has("Cluster", "orders"), "{edition:?}");
+        let before = there(&mut life);
+        for labels in [json!({"region": "east"}), json!({"region": ""})] {
+            let claim = labelled(&life, labels);
+            life.world.apply(&claim).unwrap();
+            life.minutes(10);
+            assert_eq!(life.condition("Validated"), "False Invalid", "{edition:?}");
+            let message = life.message("Validated");
+            assert!(message.starts_with("metadata.labels: it runs in the cluster of west"), "{message}");
+            assert!(message.contains("write region: west again; to move, make another database there"), "{message}");
+            assert_eq!((life.phase(), there(&mut life)), ("Ready".into(), before.clone()), "what runs goes on there");
+            assert!(!life.has("Cluster", "orders"));
+        }
+        let claim = labelled(&life, json!({"region": "west"}));
+        life.world.apply(&claim).unwrap();
+        life.minutes(10);
+        assert_eq!(life.condition("Validated"), "True Valid");
+        life.is_sound();
+    }
 }

@@ -50,6 +50,7 @@ pub struct Metadata {
     pub uid: String,
     /// Grows with every change of the spec.
     pub generation: Option<i64>,
+    pub labels: BTreeMap<String, String>,
     pub annotations: BTreeMap<String, String>,
 }
 

@@ -3,7 +3,8 @@
 
 use super::quotas::Quotas;
 use crate::api::claim::{CredentialSource, DeletionPolicy, Engine, Environment, Window};
-use crate::api::plan::{Destination, Issuer, ObjectDelivery, Operator, Placement};
+use crate::api::destination::Destination;
+use crate::api::plan::{Issuer, ObjectDelivery, Operator, Placement};
 use crate::api::quantity::{Bytes, Millicores};
 use crate::api::schema::by_name;
 use schemars::JsonSchema;
@@ -93,6 +94,10 @@ pub struct Tier {
     /// Sends everything to another cluster, each resource inside an `Object` of provider-kubernetes.
     #[serde(default)]
     pub object_delivery: Option<ObjectDelivery>,
+    /// What goes before it by the labels of a claim; the first row that fits.
+    #[serde(default)]
+    #[schemars(length(max = 32))]
+    pub deliveries: Vec<LabelledDelivery>,
     /// Lets claims ask for a standby in another region.
     #[serde(default)]
     pub disaster_recovery: Option<TierDisasterRecovery>,
@@ -127,6 +132,17 @@ pub struct TierDisasterRecovery {
     #[serde(default)]
     #[schemars(regex(pattern = r"^[1-9][0-9]{0,3}[mhd]$"), length(max = 5))]
     pub recovery_time_objective: Option<String>,
+}
+
+/// Where the databases go whose claims have these labels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LabelledDelivery {
+    /// Labels that a claim has, all of them.
+    pub match_labels: BTreeMap<String, String>,
+    /// To another cluster, as in the environment; to this one if left out.
+    #[serde(default)]
+    pub object_delivery: Option<ObjectDelivery>,
 }
 
 /// What a claim can ask for only where the platform has something that serves it.

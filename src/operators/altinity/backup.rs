@@ -4,7 +4,8 @@
 
 use super::configuration::{BACKUP_USER, CERTIFICATE};
 use super::{Settings, installation, member, ports, secret};
-use crate::api::plan::{Backup, DatabaseName, Destination, KeySecret, Terms};
+use crate::api::destination::{Destination, KeySecret};
+use crate::api::plan::{Backup, DatabaseName, Terms};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::operators::backup_job::{self, from_secret, text};

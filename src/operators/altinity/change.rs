@@ -2,7 +2,8 @@
 
 use super::backup;
 use super::configuration::RESTARTING;
-use crate::api::plan::{Backup, Destination, Plan};
+use crate::api::destination::Destination;
+use crate::api::plan::{Backup, Plan};
 use crate::api::status::Class;
 use crate::operators::change::{self, Classes};
 

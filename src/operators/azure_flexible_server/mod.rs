@@ -26,8 +26,9 @@ use super::{
     backup_job, password, postgresql,
 };
 use crate::api::claim::{BackupMethod, Topology};
+use crate::api::destination::Store;
 use crate::api::input::Engines;
-use crate::api::plan::{Plan, Store, Terms};
+use crate::api::plan::{Plan, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::Generation;

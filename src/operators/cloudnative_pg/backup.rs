@@ -3,9 +3,8 @@
 
 use super::status::Backup;
 use super::{Name, key, kind, label, source_name};
-use crate::api::plan::{
-    AzureKey, Backup as BackupPlan, DatabaseName, Destination, DestinationAccess, GoogleKey, Store, Terms,
-};
+use crate::api::destination::{AzureKey, Destination, DestinationAccess, GoogleKey, Store};
+use crate::api::plan::{Backup as BackupPlan, DatabaseName, Terms};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::{Generation, Source};
 use crate::observed::{Answer, Observed, Question};

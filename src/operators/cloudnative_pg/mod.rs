@@ -23,8 +23,9 @@ use super::{
     Restores, postgresql, roles, rotation,
 };
 use crate::api::claim::{BackupMethod, Topology};
+use crate::api::destination::Store;
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, Plan, Store, Terms};
+use crate::api::plan::{Delivery, Plan, Terms};
 use crate::api::quantity::Amounts;
 use crate::api::record::Generation;
 use crate::api::status::Class;

@@ -3,7 +3,8 @@
 //! The operator restarts members one by one and waits for each, so that an index with replicas goes on serving; one without
 //! any does not, and nobody here knows the indices: whatever is new in a pod is a restart.
 
-use crate::api::plan::{Backup, Destination, Plan};
+use crate::api::destination::Destination;
+use crate::api::plan::{Backup, Plan};
 use crate::api::status::Class;
 use crate::operators::change::{self, Classes};
 

@@ -7,7 +7,8 @@
 
 use super::{ELASTICSEARCH, KEY, NODE_SET, PORT, Settings, USER, VOLUME, own, password_secret};
 use crate::api::claim::LogLevel;
-use crate::api::plan::{Backup, Destination, DestinationAccess, KeySecret, Plan, Terms};
+use crate::api::destination::{Destination, DestinationAccess, KeySecret};
+use crate::api::plan::{Backup, Plan, Terms};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::map::map;

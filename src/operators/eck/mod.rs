@@ -17,8 +17,9 @@ use super::{
     backup_job,
 };
 use crate::api::claim::{BackupMethod, Topology};
+use crate::api::destination::Store;
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, Plan, Store, Terms};
+use crate::api::plan::{Delivery, Plan, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::Amounts;
 use crate::api::record::Generation;

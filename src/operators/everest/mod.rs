@@ -29,8 +29,9 @@ use super::{
     mongodb, percona_server_mongodb as wrapped,
 };
 use crate::api::claim::{self, BackupMethod, Topology};
+use crate::api::destination::{DestinationAccess, Store};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, DestinationAccess, Plan, Store, Terms};
+use crate::api::plan::{Delivery, Plan, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::Generation;

@@ -4,8 +4,9 @@
 
 use super::status::Backup;
 use super::{kind, question};
+use crate::api::destination::Destination;
 use crate::api::input::Engines;
-use crate::api::plan::{Backup as BackupPlan, Destination, Terms};
+use crate::api::plan::{Backup as BackupPlan, Terms};
 use crate::api::problem::Problem;
 use crate::api::record::{Generation, Source};
 use crate::observed::{Answer, Observed};

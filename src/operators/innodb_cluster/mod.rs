@@ -26,8 +26,9 @@ use super::{
     aws_files, roles,
 };
 use crate::api::claim::{self, BackupMethod, PoolMode, Topology};
+use crate::api::destination::{DestinationAccess, Store};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, DestinationAccess, Plan, Store, Terms};
+use crate::api::plan::{Delivery, Plan, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::Amounts;
 use crate::api::record::Generation;

@@ -23,8 +23,9 @@ use super::{
     Restores, pods, resource,
 };
 use crate::api::claim::{BackupMethod, Topology};
+use crate::api::destination::{DestinationAccess, Store};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, DestinationAccess, Plan, Store, Terms};
+use crate::api::plan::{Delivery, Plan, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::Amounts;
 use crate::api::record::Generation;

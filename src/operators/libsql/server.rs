@@ -5,7 +5,8 @@
 
 use super::{PORT, SERVER, SERVER_KEY, Settings, credential, name};
 use crate::api::claim::LogLevel;
-use crate::api::plan::{Backup, DatabaseName, KeySecret, Plan, Terms};
+use crate::api::destination::KeySecret;
+use crate::api::plan::{Backup, DatabaseName, Plan, Terms};
 use crate::api::record::Generation;
 use crate::operators::backup_job::{from_secret, text};
 use crate::operators::facts::Labels;

@@ -30,8 +30,9 @@ use super::{
     Shards, backup_job, certificate, password, stateful_set,
 };
 use crate::api::claim::{self, BackupMethod, ServiceType, Topology};
+use crate::api::destination::Store;
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, Plan, Store, Terms};
+use crate::api::plan::{Delivery, Plan, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::Generation;

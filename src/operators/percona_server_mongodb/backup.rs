@@ -3,7 +3,8 @@
 
 use super::{Settings, google, kind, label};
 use crate::api::claim::BackupMethod;
-use crate::api::plan::{AzureKey, Backup, Delivery, Destination, DestinationAccess};
+use crate::api::destination::{AzureKey, Destination, DestinationAccess};
+use crate::api::plan::{Backup, Delivery};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::map::map;

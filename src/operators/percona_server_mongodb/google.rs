@@ -4,7 +4,7 @@
 //!
 //! Values pass through into that secret and nowhere else.
 
-use crate::api::plan::{Destination, DestinationAccess, GoogleKey};
+use crate::api::destination::{Destination, DestinationAccess, GoogleKey};
 use crate::api::record::Generation;
 use crate::observed::{Answer, Observed, Question};
 use crate::operators::Resource;

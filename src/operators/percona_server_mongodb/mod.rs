@@ -22,8 +22,9 @@ use super::{
     Shards, mongodb, name_of,
 };
 use crate::api::claim::{self, BackupMethod, Topology};
+use crate::api::destination::{AzureKey, DestinationAccess, Store};
 use crate::api::input::Engines;
-use crate::api::plan::{AzureKey, Delivery, DestinationAccess, Plan, Store, Terms};
+use crate::api::plan::{Delivery, Plan, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::Generation;

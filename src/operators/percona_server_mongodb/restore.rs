@@ -8,7 +8,8 @@
 use super::health::Cluster;
 use super::{backup, health, key, kind};
 use crate::api::claim::{self, BackupMethod};
-use crate::api::plan::{DestinationAccess, Terms};
+use crate::api::destination::DestinationAccess;
+use crate::api::plan::Terms;
 use crate::api::problem::Problem;
 use crate::api::record::{Generation, Source};
 use crate::observed::Observed;
@@ -173,7 +174,7 @@ struct Status<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::plan::AzureKey;
+    use crate::api::destination::AzureKey;
     use crate::plan::example;
     use serde_json::{Value, json};
 

@@ -2,7 +2,8 @@
 //! `SGBackup` for one outside of the schedule. In: a generation that is backed up. Out: these, and how backups stand.
 
 use super::{key, kind, label, name};
-use crate::api::plan::{AzureKey, Backup, DestinationAccess, GoogleKey, KeySecret, Store};
+use crate::api::destination::{AzureKey, DestinationAccess, GoogleKey, KeySecret, Store};
+use crate::api::plan::Backup;
 use crate::api::quantity::Bytes;
 use crate::api::record::{Generation, Source};
 use crate::observed::{Answer, Observed, Question};

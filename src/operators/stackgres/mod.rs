@@ -22,8 +22,9 @@ use super::{
     name_of, stateful_set,
 };
 use crate::api::claim::{BackupMethod, Topology};
+use crate::api::destination::{DestinationAccess, Store};
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, DestinationAccess, Plan, Store, Terms};
+use crate::api::plan::{Delivery, Plan, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes};
 use crate::api::record::Generation;

@@ -23,8 +23,9 @@ use super::{
 };
 use super::{aws_files, certificate, mysql};
 use crate::api::claim::{BackupMethod, DeletionPolicy, PoolMode, Topology};
+use crate::api::destination::{Destination, Store};
 use crate::api::input::Engines;
-use crate::api::plan::{DatabaseName, Delivery, Destination, Plan, Store, Terms};
+use crate::api::plan::{DatabaseName, Delivery, Plan, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::Amounts;
 use crate::api::record::Generation;

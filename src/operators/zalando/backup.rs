@@ -3,8 +3,9 @@
 //! outside, a dump, because nobody outside can start the others.
 
 use super::{Settings, secret};
+use crate::api::destination::{Destination, KeySecret};
 use crate::api::input::Engines;
-use crate::api::plan::{Backup, Destination, KeySecret};
+use crate::api::plan::Backup;
 use crate::api::record::{Generation, Source};
 use crate::operators::backup_job::{self, Dump, FOLDER, from_secret, text};
 use crate::operators::{Resource, postgresql};

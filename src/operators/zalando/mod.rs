@@ -21,8 +21,9 @@ use super::{
 };
 use super::{postgresql_roles, roles};
 use crate::api::claim::{BackupMethod, Topology};
+use crate::api::destination::Store;
 use crate::api::input::Engines;
-use crate::api::plan::{Delivery, Plan, Store, Terms};
+use crate::api::plan::{Delivery, Plan, Terms};
 use crate::api::problem::Problem;
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;

@@ -1,0 +1,205 @@
+//! Where a database goes. In: the labels of its claim, the table of its environment. Out: the delivery, and by which labels;
+//! or why one that runs cannot go elsewhere. Must not know how anything is delivered.
+//!
+//! Whoever may edit a claim may edit its labels. What runs has its delivery in its plan, and keeps it.
+
+use super::Plan;
+use crate::api::claim::Environment;
+use crate::api::input::tier_defaults::Tier;
+use crate::api::plan::{Delivery, ObjectDelivery};
+use crate::api::problem::Problem;
+use crate::operators::name_of;
+use std::collections::BTreeMap;
+
+type Labels = BTreeMap<String, String>;
+
+/// The first row that fits; without one, as the environment says, by no labels.
+pub fn of(tier: &Tier, labels: &Labels) -> (Delivery, Labels) {
+    let fits = |wanted: &Labels| wanted.iter().all(|(label, value)| labels.get(label) == Some(value));
+    let (there, by) = match tier.deliveries.iter().find(|row| fits(&row.match_labels)) {
+        Some(row) => (&row.object_delivery, row.match_labels.clone()),
+        None => (&tier.object_delivery, Labels::new()),
+    };
+    (there.clone().map_or(Delivery::Direct, Delivery::Object), by)
+}
+
+/// What is wrong with the table itself: a row that fits every claim would hide what stands behind it.
+pub fn problem(tier: &Tier, environment: Environment) -> Option<Problem> {
+    let row = tier.deliveries.iter().position(|row| row.match_labels.is_empty())?;
+    let path = format!("TierDefaults.environments.{}.deliveries[{row}].matchLabels", name_of(&environment));
+    let right = "the platform team names a label, or writes objectDelivery of the environment";
+    Some(Problem::new(path, "it is empty, so it fits every claim", right))
+}
+
+/// Where the policy says so.
+pub fn path(environment: Environment, by: &Labels) -> String {
+    let field = if by.is_empty() { "objectDelivery" } else { "deliveries" };
+    format!("TierDefaults.environments.{}.{field}", name_of(&environment))
+}
+
+/// Its data would stay where it is, and an empty database begin elsewhere.
+pub fn moved(runs: &Plan, wanted: &Plan) -> Option<Problem> {
+    if runs.terms.delivery == wanted.terms.delivery {
+        return None;
+    }
+    let (was, becomes) = (&runs.notes.delivered_by, &wanted.notes.delivered_by);
+    let place = match &runs.terms.delivery {
+        Delivery::Direct => "this cluster".into(),
+        Delivery::Object(ObjectDelivery { provider_config }) => format!("the cluster of {provider_config}"),
+    };
+    let wrong = format!("it runs in {place}, and data does not move to another one");
+    let (path, back) = match &runs.terms.delivery {
+        _ if was != becomes && was.is_empty() => ("metadata.labels".into(), format!("leave {} out", written(becomes))),
+        _ if was != becomes => ("metadata.labels".into(), format!("write {}", written(was))),
+        Delivery::Direct => (path(runs.terms.environment, was), "leave it out".into()),
+        Delivery::Object(ObjectDelivery { provider_config }) => {
+            (path(runs.terms.environment, was), format!("write {{providerConfig: {provider_config}}}"))
+        }
+    };
+    let right = format!("{back} again; to move, make another database there, and copy the data");
+    Some(Problem::new(path, wrong, right))
+}
+
+/// `region: us, tier: gold`.
+fn written(labels: &Labels) -> String {
+    labels.iter().map(|(label, value)| format!("{label}: {value}")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::status::Class;
+    use crate::plan::{example, resolve, transition};
+    use serde_json::{Value, json};
+
+    /// A claim with these labels, where the platform sends regions to clusters of their own.
+    fn plan(labels: Value, deliveries: Value) -> Plan {
+        let mut policy = example::policy();
+        let tier = policy.environments.get_mut(&Environment::Dev).unwrap();
+        tier.deliveries = serde_json::from_value(deliveries).unwrap();
+        tier.object_delivery = Some(ObjectDelivery { provider_config: "north".into() });
+        let mut claim = example::claim("dev", json!({}));
+        claim.metadata.labels = serde_json::from_value(labels).unwrap();
+        resolve(&claim, &policy).unwrap()
+    }
+
+    fn regions() -> Value {
+        json!([
+            {"matchLabels": {"region": "us", "tier": "gold"}, "objectDelivery": {"providerConfig": "us-gold"}},
+            {"matchLabels": {"region": "us"}, "objectDelivery": {"providerConfig": "us"}},
+            {"matchLabels": {"region": "home"}},
+        ])
+    }
+
+    #[test]
+    fn the_first_row_whose_labels_are_all_there_decides() {
+        let there = |name: &str| Delivery::Object(ObjectDelivery { provider_config: name.into() });
+        let cases = [
+            (json!({}), there("north")),
+            (json!({"region": "us"}), there("us")),
+            (json!({"region": "us", "tier": "gold", "team": "shop"}), there("us-gold")),
+            (json!({"region": "home", "tier": "gold"}), Delivery::Direct),
+            (json!({"region": "US"}), there("north")),
+            (json!({"tier": "gold"}), there("north")),
+        ];
+        for (labels, expected) in cases {
+            assert_eq!(plan(labels.clone(), regions()).terms.delivery, expected, "{labels}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_fits_every_claim_is_refused() {
+        let mut policy = example::policy();
+        let tier = policy.environments.get_mut(&Environment::Dev).unwrap();
+        tier.deliveries = serde_json::from_value(json!([{"matchLabels": {}}])).unwrap();
+        let refused = resolve(&example::claim("dev", json!({})), &policy).unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "TierDefaults.environments.dev.deliveries[0].matchLabels: it is empty, so it fits every claim; the platform team names a \
+             label, or writes objectDelivery of the environment"
+        );
+    }
+
+    /// What runs stays, whoever changes whatever; and a change that leads to the same place is none.
+    #[test]
+    fn what_runs_in_a_cluster_stays_there() {
+        let us = plan(json!({"region": "us"}), regions());
+        let environments = plan(json!({}), regions());
+        let home = plan(json!({"region": "home"}), regions());
+        let other = plan(
+            json!({"region": "us"}),
+            json!([{"matchLabels": {"region": "us"}, "objectDelivery": {"providerConfig": "us-2"}}]),
+        );
+        let ending = "again; to move, make another database there, and copy the data";
+        let cases = [
+            (
+                &us,
+                &home,
+                "metadata.labels: it runs in the cluster of us, and data does not move to another one; write region: us",
+            ),
+            (
+                &us,
+                &environments,
+                "metadata.labels: it runs in the cluster of us, and data does not move to another one; write region: us",
+            ),
+            (
+                &environments,
+                &us,
+                "metadata.labels: it runs in the cluster of north, and data does not move to another one; leave region: us out",
+            ),
+            (
+                &home,
+                &us,
+                "metadata.labels: it runs in this cluster, and data does not move to another one; write region: home",
+            ),
+            (
+                &us,
+                &other,
+                "TierDefaults.environments.dev.deliveries: it runs in the cluster of us, and data does not move to another one; write {providerConfig: us}",
+            ),
+        ];
+        for (runs, wanted, expected) in cases {
+            assert_eq!(transition(runs, wanted).unwrap_err().to_string(), format!("{expected} {ending}"));
+        }
+        let same = plan(
+            json!({"region": "us"}),
+            json!([{"matchLabels": {"region": "us"}, "objectDelivery": {"providerConfig": "north"}}]),
+        );
+        assert!(transition(&environments, &same).is_ok());
+    }
+
+    #[test]
+    fn what_the_platform_sends_elsewhere_stays_where_it_runs() {
+        let here = example::plan("dev", json!({}));
+        let mut there = here.clone();
+        there.terms.delivery = Delivery::Object(ObjectDelivery { provider_config: "west".into() });
+        let refused = |from: &Plan, to: &Plan| transition(from, to).unwrap_err().to_string();
+        let field = "TierDefaults.environments.dev.objectDelivery";
+        assert_eq!(
+            refused(&here, &there),
+            format!(
+                "{field}: it runs in this cluster, and data does not move to another one; leave it out again; to move, make \
+                 another database there, and copy the data"
+            )
+        );
+        assert_eq!(
+            refused(&there, &here),
+            format!(
+                "{field}: it runs in the cluster of west, and data does not move to another one; write {{providerConfig: west}} \
+                 again; to move, make another database there, and copy the data"
+            )
+        );
+        assert_eq!(transition(&there, &there), Ok(Class::None));
+    }
+
+    #[test]
+    fn an_operator_that_cannot_go_there_is_refused_by_what_sends_it_there() {
+        let mut policy = example::policy();
+        policy.engines.values_mut().for_each(|engine| engine.operator = crate::api::plan::Operator::Zalando);
+        policy.environments.get_mut(&Environment::Dev).unwrap().deliveries = serde_json::from_value(regions()).unwrap();
+        let mut claim = example::claim("dev", json!({}));
+        claim.metadata.labels = [("region".into(), "us".into())].into();
+        let refused = resolve(&claim, &policy).unwrap_err().to_string();
+        assert!(refused.starts_with("TierDefaults.environments.dev.deliveries: Zalando"), "{refused}");
+    }
+}
