@@ -125,7 +125,7 @@ fn the_pipeline_runs_what_there_is() {
         .filter_map(|step| step["run"].as_str())
         .flat_map(|run| own.captures_iter(run).map(|found| found[1].to_string()).collect::<Vec<_>>())
         .collect();
-    let expected = ["release/version", "release/build", "release/package", "release/publish"];
+    let expected = ["release/version", "release/build", "release/reproduce", "release/package", "release/publish"];
     assert_eq!(runs, expected);
     for path in runs {
         assert!(root().join(&path).exists(), "{path}");
