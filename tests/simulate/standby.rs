@@ -116,34 +116,46 @@ fn it_comes_by_one_approval_and_goes_by_two() {
     }
 }
 
+/// Restored over what ran, and followed by the standby after the first one.
+fn restored(edition: Edition) -> Life {
+    let mut life = ready(edition, "dev");
+    life.claim(with_standby());
+    steadily(&mut life, 5);
+    reads_the_archive(&mut life, "orders-g2", "orders-17");
+    steadily(&mut life, 10);
+    assert_eq!(phase(&life), "Following");
+
+    let mut restored = with_standby();
+    restored["restore"] = json!({"id": "one"});
+    life.claim(restored);
+    life.minutes(20);
+    assert_eq!((life.phase(), there(&mut life, "Cluster")), ("Ready".into(), vec!["orders-g4".to_string()]));
+    assert_eq!(phase(&life), "Provisioning");
+    reads_the_archive(&mut life, "orders-g4", "orders-g3-17");
+    steadily(&mut life, 10);
+    assert_eq!(
+        (phase(&life), &life.status()["disasterRecovery"]["generation"]),
+        ("Following".into(), &json!("orders-g4"))
+    );
+    life
+}
+
+#[test]
+fn it_does_not_follow_into_another_release_line() {
+    let mut life = ready(Edition::Namespaced, "dev");
+    life.claim(with_standby());
+    steadily(&mut life, 5);
+    let mut newer = with_standby();
+    newer["version"] = "18".into();
+    life.claim(newer);
+    assert_eq!(life.condition("Validated"), "False Invalid", "it could not follow");
+    assert!(life.message("Validated").starts_with("spec.version: the standby in west cannot follow"));
+}
+
 #[test]
 fn another_history_has_another_standby() {
     for edition in BOTH {
-        let mut life = ready(edition, "dev");
-        life.claim(with_standby());
-        steadily(&mut life, 5);
-        reads_the_archive(&mut life, "orders-g2", "orders-17");
-        steadily(&mut life, 10);
-        assert_eq!(phase(&life), "Following");
-
-        let mut newer = with_standby();
-        newer["version"] = "18".into();
-        life.claim(newer);
-        assert_eq!(life.condition("Validated"), "False Invalid", "it could not follow");
-        assert!(life.message("Validated").starts_with("spec.version: the standby in west cannot follow"));
-
-        let mut restored = with_standby();
-        restored["restore"] = json!({"id": "one"});
-        life.claim(restored.clone());
-        life.minutes(20);
-        assert_eq!((life.phase(), there(&mut life, "Cluster")), ("Ready".into(), vec!["orders-g4".to_string()]));
-        assert_eq!(phase(&life), "Provisioning");
-        reads_the_archive(&mut life, "orders-g4", "orders-g3-17");
-        steadily(&mut life, 10);
-        assert_eq!(
-            (phase(&life), &life.status()["disasterRecovery"]["generation"]),
-            ("Following".into(), &json!("orders-g4"))
-        );
+        let mut life = restored(edition);
         steadily(&mut life, 5);
         life.minutes(8 * DAY);
         assert_eq!((phase(&life), there(&mut life, "Cluster")), ("Following".into(), vec!["orders-g4".to_string()]));
@@ -154,6 +166,39 @@ fn another_history_has_another_standby() {
         assert_eq!(life.everything(), ["Namespace checkout", "EnvironmentConfig database-platform"]);
         assert_eq!(there(&mut life, "Cluster"), [""; 0]);
     }
+}
+
+/// A number that nobody can know again.
+#[test]
+fn without_its_record_the_second_one_is_not_touched() {
+    let mut life = ready(Edition::Namespaced, "dev");
+    life.claim(with_standby());
+    steadily(&mut life, 5);
+    life.claim(json!({"disasterRecovery": null}));
+    steadily(&mut life, 10);
+    life.claim(with_standby());
+    steadily(&mut life, 5);
+    reads_the_archive(&mut life, "orders-g3", "orders-17");
+    steadily(&mut life, 10);
+    assert_eq!((phase(&life), there(&mut life, "Cluster")), ("Following".into(), vec!["orders-g3".to_string()]));
+
+    let id = life.id("DatabaseRecord", "orders");
+    let record = life.get(&id).clone();
+    life.world.destroy(&id);
+    life.minutes(30);
+    assert_eq!(life.synced(), "False ReconcileError");
+    assert!(life.message("Provisioned").starts_with("cluster-g3 holds data and is no longer desired"));
+    assert_eq!(there(&mut life, "Cluster"), ["orders-g3"]);
+
+    // As a backup of the platform brings it back.
+    let kept = ["annotations", "labels", "name", "namespace"];
+    let metadata = record["metadata"].as_object().unwrap().clone().into_iter();
+    let metadata: Value = metadata.filter(|(field, _)| kept.contains(&field.as_str())).collect();
+    let (version, kind, spec) = (&record["apiVersion"], &record["kind"], &record["spec"]);
+    life.world.apply(&json!({"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec})).unwrap();
+    life.minutes(10);
+    steadily(&mut life, 5);
+    assert_eq!((phase(&life), life.synced()), ("Following".into(), "True ReconcileSuccess".into()));
 }
 
 #[test]
@@ -167,4 +212,25 @@ fn it_waits_for_a_backup() {
     life.world.set_outage(Outage::default());
     life.minutes(DAY);
     assert_eq!((phase(&life), there(&mut life, "Cluster").len()), ("Provisioning".into(), 1));
+}
+
+#[test]
+fn without_its_record_it_is_taken_over_again() {
+    let mut life = ready(Edition::Namespaced, "dev");
+    life.claim(with_standby());
+    steadily(&mut life, 5);
+    reads_the_archive(&mut life, "orders-g2", "orders-17");
+    steadily(&mut life, 10);
+    let uid = |life: &mut Life| {
+        let id = Id::new("postgresql.cnpg.io/v1", "Cluster", "checkout", "orders-g2");
+        life.world.cluster(WEST).get(&id).map(|cluster| cluster["metadata"]["uid"].clone())
+    };
+    let before = uid(&mut life);
+    assert!(before.is_some());
+    let record = life.id("DatabaseRecord", "orders");
+    life.world.destroy(&record);
+    steadily(&mut life, 30);
+    assert_eq!((phase(&life), life.synced()), ("Following".into(), "True ReconcileSuccess".into()));
+    assert_eq!(uid(&mut life), before, "it is the same one");
+    assert_eq!(there(&mut life, "Cluster"), ["orders-g2"]);
 }
