@@ -105,6 +105,7 @@ pub fn terms(followed: &Terms) -> Option<Terms> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::claim::Environment;
     use crate::api::plan::ObjectDelivery;
     use crate::plan::{self, example};
     use pretty_assertions::assert_eq;
@@ -180,6 +181,22 @@ mod tests {
                 "TierDefaults.destinations.west.access: Google Cloud Storage does not take these keys; write googleKey, or \
                  workloadIdentity",
             ]
+        );
+    }
+
+    #[test]
+    fn its_own_region_is_the_one_that_labels_choose() {
+        let mut policy = example::policy();
+        example::with_regions(&mut policy);
+        let row = json!([{"matchLabels": {"region": "west"}, "objectDelivery": {"providerConfig": "west"}}]);
+        let tier = policy.environments.get_mut(&Environment::Staging).unwrap();
+        tier.deliveries = serde_json::from_value(row).unwrap();
+        let mut claim = example::claim("staging", west());
+        claim.metadata.labels.insert("region".into(), "west".into());
+        let problems = plan::resolve(&claim, &policy).unwrap_err();
+        assert_eq!(
+            problems.to_string().trim(),
+            "spec.disasterRecovery.region: west is where the database itself stands; write one of east"
         );
     }
 
