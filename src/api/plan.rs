@@ -265,6 +265,23 @@ pub enum Delivery {
     Object(ObjectDelivery),
 }
 
+/// As policies write it: left out, it is this cluster.
+impl From<Option<ObjectDelivery>> for Delivery {
+    fn from(written: Option<ObjectDelivery>) -> Delivery {
+        written.map_or(Delivery::Direct, Delivery::Object)
+    }
+}
+
+impl Delivery {
+    /// In words: `this cluster`, or `the cluster of west`.
+    pub fn place(&self) -> String {
+        match self {
+            Delivery::Direct => "this cluster".into(),
+            Delivery::Object(remote) => format!("the cluster of {}", remote.provider_config),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ObjectDelivery {

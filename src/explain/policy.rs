@@ -6,6 +6,7 @@ use crate::api::approval::OperationKind;
 use crate::api::claim::{DeletionPolicy, Environment};
 use crate::api::input::tier_defaults::{Continuous, ParameterRule, Tier, TierEngine};
 use crate::api::input::{ApprovalGate, Limits, TierDefaults};
+use crate::api::plan::Delivery;
 use crate::operators::name_of;
 
 type Cell = fn(&Tier) -> String;
@@ -203,10 +204,7 @@ fn places(tiers: &TierDefaults) -> Table {
         table.rows.push(vec![format!("backups, {name}"), destination.path.clone()]);
     }
     for (name, region) in &tiers.regions {
-        let cluster = match &region.object_delivery {
-            None => "this cluster".into(),
-            Some(delivery) => format!("the cluster of {}", delivery.provider_config),
-        };
+        let cluster = Delivery::from(region.object_delivery.clone()).place();
         table.rows.push(vec![format!("standbys, {name}"), format!("{cluster}, backups to {}", region.destination)]);
     }
     if !tiers.storage_classes.is_empty() {

@@ -20,7 +20,7 @@ pub fn of(tier: &Tier, labels: &Labels) -> (Delivery, Labels) {
         Some(row) => (&row.object_delivery, row.match_labels.clone()),
         None => (&tier.object_delivery, Labels::new()),
     };
-    (there.clone().map_or(Delivery::Direct, Delivery::Object), by)
+    (there.clone().into(), by)
 }
 
 /// What is wrong with the table itself: a row that fits every claim would hide what stands behind it.
@@ -43,10 +43,7 @@ pub fn moved(runs: &Plan, wanted: &Plan) -> Option<Problem> {
         return None;
     }
     let (was, becomes) = (&runs.notes.delivered_by, &wanted.notes.delivered_by);
-    let place = match &runs.terms.delivery {
-        Delivery::Direct => "this cluster".into(),
-        Delivery::Object(ObjectDelivery { provider_config }) => format!("the cluster of {provider_config}"),
-    };
+    let place = runs.terms.delivery.place();
     let wrong = format!("it runs in {place}, and data does not move to another one");
     let (path, back) = match &runs.terms.delivery {
         _ if was != becomes && was.is_empty() => ("metadata.labels".into(), format!("leave {} out", written(becomes))),

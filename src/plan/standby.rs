@@ -41,7 +41,7 @@ pub fn resolve(
         problems.push(Problem::new(path, wrong, "the platform team adds it to regions"));
         return None;
     };
-    let delivery = object_delivery.clone().map_or(Delivery::Direct, Delivery::Object);
+    let delivery = Delivery::from(object_delivery.clone());
     if delivery == *own {
         let others = offered.filter(|other| *other != name).cloned().collect::<Vec<_>>();
         let right = match others.as_slice() {

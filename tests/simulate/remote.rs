@@ -15,13 +15,17 @@ fn elsewhere(edition: Edition) -> Life {
 fn ready(mut life: Life) -> Life {
     life.world.hand_out_keys("checkout");
     life.minutes(10);
+    serves(&life);
+    life
+}
+
+fn serves(life: &Life) {
     assert_eq!(
         (life.phase(), life.condition("Ready")),
         ("Ready".into(), "True Available".into()),
         "{:#}",
         life.status()
     );
-    life
 }
 
 /// What stands in the other cluster, but what Crossplane and people have put there.
@@ -102,12 +106,7 @@ fn what_is_retained_there_is_taken_over_by_the_next_claim() {
         }
         life.world.apply(&again).unwrap();
         life.minutes(10);
-        assert_eq!(
-            (life.phase(), life.condition("Ready")),
-            ("Ready".into(), "True Available".into()),
-            "{:#}",
-            life.status()
-        );
+        serves(&life);
         let after = there(&mut life);
         assert!(left.iter().all(|it| after.contains(it)), "{edition:?} {left:?} {after:?}");
         life.is_sound();
