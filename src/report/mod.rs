@@ -140,9 +140,20 @@ fn phase(view: &View) -> Phase {
         State::Degraded(_) if record.was_ready => Phase::Degraded,
         State::Degraded(_) => Phase::Provisioning,
         State::Hibernated => Phase::Hibernated,
+        State::Progressing(_) if record.was_ready && is_upgraded(&record.serving, health) => Phase::Upgrading,
         State::Absent | State::Progressing(_) if record.was_ready => Phase::Updating,
         State::Absent | State::Progressing(_) => Phase::Provisioning,
     }
+}
+
+/// What runs is of another release line than the plan. Tags of images that are no numbers say nothing of lines.
+fn is_upgraded(serving: &Generation, health: &Health) -> bool {
+    let line = serving.plan.terms.version.as_str();
+    let digit = |letter: char| letter.is_ascii_digit();
+    health.version.as_deref().is_some_and(|runs| {
+        let is_of_line = runs.strip_prefix(line).is_some_and(|rest| !rest.starts_with(digit));
+        runs.starts_with(digit) && !is_of_line
+    })
 }
 
 /// The first thing that is still missing.

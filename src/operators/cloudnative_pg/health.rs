@@ -50,7 +50,7 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
     Ok(Health {
         state,
         ready_replicas: status.map_or(0, |status| status.ready_instances),
-        version: status.and_then(|status| status.image).and_then(version).map(String::from),
+        version: status.and_then(running),
         resources: map(ready.into_iter().map(|(role, ready)| (Key(generation.key(role)), ready))),
         storage,
         backup,
@@ -244,6 +244,14 @@ fn archive_state(cluster: Option<&ClusterStatus>) -> BackupState {
         }
         None => BackupState::NotYet("the operator has not said yet whether the log is archived".into()),
     }
+}
+
+/// While the data is brought to another release line nothing runs, and the image is the new one already.
+fn running(status: &ClusterStatus) -> Option<String> {
+    let image = version(status.image?)?;
+    let data = status.pg_data_image_info.as_ref().map(|data| data.major_version.to_string());
+    let other = data.filter(|line| image.split('.').next() != Some(line));
+    Some(other.unwrap_or_else(|| image.into()))
 }
 
 /// `17.7` of `ghcr.io/cloudnative-pg/postgresql:17.7-standard-bookworm`, also with a digest behind it.
