@@ -5,6 +5,7 @@ use crate::api::claim::{BackupMethod, DeletionPolicy, LogLevel, PoolMode, Servic
 use crate::api::input::TierDefaults;
 use crate::api::input::tier_defaults::{EnginePolicy, Tier};
 use crate::api::quantity::Bytes;
+use crate::map;
 use crate::operators::name_of;
 use crate::render::object;
 use serde_json::{Map, Value};
@@ -150,7 +151,7 @@ impl Scalars {
     }
 
     fn texts(&self) -> BTreeSet<&str> {
-        self.0.iter().map(|(_, text)| text.as_str()).collect()
+        map::set(self.0.iter().map(|(_, text)| text.as_str()))
     }
 
     /// Some operators write whole Gi as a plain number.

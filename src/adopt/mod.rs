@@ -13,6 +13,7 @@ use crate::api::input::tier_defaults::EnginePolicy;
 use crate::api::input::{Engines, TierDefaults};
 use crate::api::record::Generation;
 use crate::api::{self, claim};
+use crate::map::sort;
 use crate::observed::Observed;
 use crate::operators::{self, Holds, LINEAGE, Resource, name_of};
 use crate::plan;
@@ -61,7 +62,7 @@ pub fn adopt(
     let best = found.min_by_key(|found| found.comparison.score()).ok_or(Unknown)?;
     let guessed = search.guessed(&best);
     let Found { claim, comparison: Comparison { differences, mut stays, made, .. } } = best;
-    stays.sort();
+    sort(&mut stays, Ord::cmp);
     Ok(Adoption { claim, differences, stays, made, guessed })
 }
 

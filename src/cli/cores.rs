@@ -1,6 +1,7 @@
 //! Work that is spread over the machine's cores. In: items, and what to do with one. Out: what came of each, in the order
 //! of the items. Must not change what a single core would find.
 
+use function_database::map::sort;
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,7 +31,7 @@ pub fn on_every_core<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Syn
         let threads: Vec<_> = (0..cores).map(|_| scope.spawn(take)).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
     });
-    shares.sort_unstable_by_key(|(from, _)| *from);
+    sort(&mut shares, |(one, _), (other, _)| one.cmp(other));
     shares.into_iter().flat_map(|(_, share)| share).collect()
 }
 

@@ -6,6 +6,7 @@ use super::signature::{self, Flaw};
 use crate::api::approval::{ApprovalName, ApprovalSpec, DatabaseApproval, Decision};
 use crate::api::input::{Signatures, Signer};
 use crate::api::plan::DatabaseName;
+use crate::map::sort;
 use crate::observed::Answer;
 use crate::wire::{Object, Undecodable};
 use jiff::{Timestamp, ToSpan};
@@ -72,14 +73,14 @@ pub fn permission(operation: &Operation, need: &Need, found: Answer<&[Object]>, 
         Answer::Found(approvals) => approvals,
     };
     let mut findings: Vec<Finding> = approvals.iter().map(|approval| judge(operation, need, approval, now)).collect();
-    findings.sort_by(|one, other| one.name.cmp(&other.name));
+    sort(&mut findings, |one, other| one.name.cmp(&other.name));
     let rejected = findings.iter().any(|finding| matches!(finding.verdict, Verdict::Rejected(_)));
     let mut approvers: Vec<String> = findings
         .iter()
         .filter(|finding| finding.verdict == Verdict::InForce)
         .map(|finding| finding.approver.clone())
         .collect();
-    approvers.sort();
+    sort(&mut approvers, Ord::cmp);
     approvers.dedup();
     if rejected || (approvers.len() as u64) < u64::from(need.approvers) {
         Permission::Missing(findings)

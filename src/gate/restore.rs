@@ -11,6 +11,7 @@ use crate::api::plan::{DatabaseName, Plan};
 use crate::api::problem::Problem;
 use crate::api::quantity::Bytes;
 use crate::api::record::{Beside, Fate, Generation, Record, Source};
+use crate::map::sort;
 use crate::operators::{self, BackupRun, Made, name_of};
 use jiff::{SignedDuration, Timestamp};
 
@@ -110,7 +111,7 @@ pub fn advanced(mut record: Record, seen: impl Fn(&Generation) -> Seen, lost: bo
     let until = now.checked_add(KEPT).unwrap_or(now).to_string();
     let kept = if record.was_ready && !lost { Fate::Kept { until } } else { Fate::Released };
     record.beside.insert(0, Beside { generation: before, fate: kept });
-    record.beside.sort_by_key(|beside| beside.generation.number);
+    sort(&mut record.beside, |one, other| one.generation.number.cmp(&other.generation.number));
     if let Fate::Next { approved_by, .. } = fate {
         record.approved_by = approved_by;
     }

@@ -13,6 +13,7 @@ use crate::api::destination::{AzureKey, Destination, DestinationAccess, GoogleKe
 use crate::api::plan::{Backup, Plan};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::{Generation, Source};
+use crate::map::sort;
 use crate::observed::{Answer, Observed, Question};
 use crate::wire::{Key, Object, Undecodable};
 use k8s_openapi::api::batch::v1::{CronJob, CronJobSpec, Job, JobSpec, JobTemplateSpec};
@@ -209,7 +210,7 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<BackupHeal
             Some((job.metadata.creation_timestamp.unwrap_or_default(), completed, why))
         })
         .collect();
-    ended.sort_unstable();
+    sort(&mut ended, Ord::cmp);
     let failed = |(at, completed, _): &&(&str, bool, &str)| (!completed).then(|| at.to_string());
     let succeeded = schedule.as_ref().and_then(|schedule| schedule.status.last_successful_time);
     let state = match (&schedule, ended.last()) {

@@ -26,7 +26,7 @@ use crate::api::plan::{
 };
 use crate::api::problem::{Problem, Problems};
 use crate::api::quantity::Bytes;
-use crate::map::map;
+use crate::map::{map, sort};
 use crate::operators::{self, Encryption, Features, name_of};
 use std::collections::BTreeMap;
 
@@ -425,7 +425,7 @@ fn unknown(path: &str, what: &str, name: &str, known: impl Iterator<Item = Strin
 
 /// By path, each once: the same order however the rules are arranged.
 fn sorted(mut problems: Vec<Problem>) -> Problems {
-    problems.sort();
+    sort(&mut problems, Ord::cmp);
     problems.dedup();
     Problems(problems)
 }

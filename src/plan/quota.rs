@@ -11,6 +11,7 @@ use crate::api::input::{Limits, TierDefaults};
 use crate::api::plan::{Plan, Terms};
 use crate::api::problem::{Problem, Problems};
 use crate::api::quantity::{Bytes, Millicores};
+use crate::map::sort;
 use crate::operators::name_of;
 use serde::{Deserialize, Serialize};
 
@@ -53,7 +54,7 @@ pub fn grows(quota: &Quota, from: Option<&Plan>, to: &Plan) -> bool {
 pub fn check(quota: &Quota, from: Option<&Plan>, to: &Plan, others: &[Plan]) -> Result<(), Problems> {
     let growing = quota.rows().filter(|row| row.grows(from, to));
     let mut problems: Vec<Problem> = growing.filter_map(|row| row.problem(from, to, others)).collect();
-    problems.sort();
+    sort(&mut problems, Ord::cmp);
     if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
 }
 
@@ -131,7 +132,7 @@ impl Row<'_> {
         let others = others.iter().filter(beside);
         let mut others: Vec<(&str, u64)> =
             others.map(|plan| (plan.terms.database.name.as_str(), self.amount(plan))).collect();
-        others.sort_by(|(name, amount), (other, more)| more.cmp(amount).then(name.cmp(other)));
+        sort(&mut others, |(name, amount), (other, more)| more.cmp(amount).then(name.cmp(other)));
         let (own, before) = (self.amount(to), self.amount_before(from, to));
         let sum = others.iter().fold(own, |sum, (_, amount)| sum.saturating_add(*amount));
         if sum <= self.limit {

@@ -7,6 +7,7 @@ use crate::api::record::{Drill, DrillFailure, Drills};
 use crate::api::status::{
     BackupStatus, OnDemandBackup, OnDemandState, ScheduledBackup, Verification, VerificationState,
 };
+use crate::map::sort;
 use crate::operators::health::BackupHealth;
 use crate::operators::{self, BackupRun, Made};
 use crate::pipeline::requested_backup;
@@ -22,7 +23,7 @@ const LONGEST_MESSAGE: usize = 256;
 pub fn status(view: &View, backup: &Backup, health: &BackupHealth) -> BackupStatus {
     let mut made: Vec<&Made> = view.made.iter().collect();
     // All of one operator are in one form, so that their texts compare like the times; names tell those of one second apart.
-    made.sort_unstable_by(|one, other| (&other.begun, &other.name).cmp(&(&one.begun, &one.name)));
+    sort(&mut made, |one, other| (&other.begun, &other.name).cmp(&(&one.begun, &one.name)));
     let failure = made.iter().find_map(|made| message(&made.run));
     let drills = view.record().map(|record| &record.drills);
     BackupStatus {

@@ -3,6 +3,7 @@
 //! In: items, and for a map the names of its keys. Out: an item's identity, and the first that stands there twice. It
 //! must not read the schema.
 
+use crate::map::entries;
 use std::collections::HashMap;
 
 use serde_json::Value;
@@ -14,7 +15,7 @@ pub const LIST_KEYS: &str = "x-kubernetes-list-map-keys";
 
 /// The keys of a list item with their values; items with the same identity are one and the same.
 pub fn identity(item: &Value, keys: &[String]) -> Value {
-    keys.iter().filter_map(|key| Some((key.clone(), item.get(key)?.clone()))).collect()
+    Value::Object(entries(keys.iter().filter_map(|key| Some((key.clone(), item.get(key)?.clone())))))
 }
 
 /// The positions of the first two items that are the same, and in what: in the keys, without keys in all.

@@ -29,6 +29,7 @@ pub mod lists;
 mod message;
 pub mod path;
 
+use crate::map::sort;
 use std::fmt;
 
 use serde_json::Value;
@@ -132,7 +133,7 @@ impl Schema {
             (Holds::Edit(_), None) => false,
         });
         found.extend(broken.map(|rule| Violation { path: rule.path.into(), message: rule.message.into() }));
-        found.sort();
+        sort(&mut found, Ord::cmp);
         found.dedup();
         found
     }

@@ -6,6 +6,7 @@
 //! value out of a request.
 
 use super::waiting::{Waiting, Waits};
+use crate::map::set;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io;
@@ -196,9 +197,7 @@ impl Metrics {
             }
         }
 
-        let mut engines: Vec<&str> = all.keys().map(|source| source.engine.as_str()).collect();
-        engines.sort_unstable();
-        engines.dedup();
+        let engines = set(all.keys().map(|source| source.engine.as_str()));
         type Which = fn(Waits) -> bool;
         let states: [(&str, &str, Which); 2] = [
             ("approvals_pending", "Databases of which a change, or the deletion, waits for an approval.", |waits| {

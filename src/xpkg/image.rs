@@ -5,6 +5,7 @@
 //! annotation of that layer on pushing: this form of an archive holds no annotations.
 
 use super::elf::Architecture;
+use crate::map::entries;
 use flate2::{Compression, GzBuilder};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -107,7 +108,7 @@ impl Image<'_> {
         let annotated = self.layers.iter().filter_map(|layer| {
             layer.annotation.map(|annotation| (format!("io.crossplane.xpkg:{}", layer.digest), annotation.into()))
         });
-        annotated.chain(general).collect()
+        entries(annotated.chain(general))
     }
 }
 

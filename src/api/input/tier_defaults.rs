@@ -7,6 +7,7 @@ use crate::api::destination::Destination;
 use crate::api::plan::{Issuer, ObjectDelivery, Operator, Placement};
 use crate::api::quantity::{Bytes, Millicores};
 use crate::api::schema::by_name;
+use crate::map::sort;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -44,7 +45,9 @@ impl TierDefaults {
     /// The sizes and their names.
     pub fn from_small_to_large(&self) -> Vec<(&String, &Size)> {
         let mut sizes: Vec<_> = self.sizes.iter().collect();
-        sizes.sort_by_key(|(name, size)| (size.memory, size.cpu, *name));
+        sort(&mut sizes, |(name, one), (other_name, other)| {
+            (one.memory, one.cpu, name).cmp(&(other.memory, other.cpu, other_name))
+        });
         sizes
     }
 }

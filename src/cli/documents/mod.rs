@@ -8,6 +8,7 @@ mod node;
 
 use super::cores::on_every_core;
 use anyhow::Context;
+use function_database::map::sort;
 use function_database::schema::path;
 use node::{Node, Places, Plain};
 use serde_json::Value;
@@ -139,7 +140,7 @@ fn walk(folder: &Path, sources: &mut Vec<Source>) {
         Ok(entries) => entries,
         Err(error) => return sources.push(Source::Unreadable(format!("{}: {error}", folder.display()))),
     };
-    entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    sort(&mut entries, |(one, _), (other, _)| one.cmp(other));
     for (path, kind) in entries {
         match kind.is_dir() {
             true => walk(&path, sources),

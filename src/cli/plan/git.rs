@@ -3,6 +3,7 @@
 
 use crate::cli::{GaveUp, documents};
 use anyhow::Context;
+use function_database::map::sort;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -20,7 +21,7 @@ pub fn read(revision: &str, paths: &[PathBuf]) -> anyhow::Result<Vec<(String, Ve
         let names = blobs.iter().map(|(name, _)| shown(name).display().to_string());
         texts.extend(names.zip(contents(&folder, &blobs)?));
     }
-    texts.sort();
+    sort(&mut texts, Ord::cmp);
     texts.dedup();
     Ok(texts)
 }

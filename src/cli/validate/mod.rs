@@ -15,6 +15,7 @@ use function_database::api::problem::Problem;
 use function_database::api::{self, schema};
 use function_database::gate::deletion;
 use function_database::map::entries;
+use function_database::map::sort;
 use function_database::pipeline::{self, stop::Stop};
 use function_database::plan::{self, quota};
 use function_database::portal::Titles;
@@ -141,7 +142,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
                     found.extend(approval::findings(document, &claims, policy_of(document), now));
                 }
                 found.extend(together.remove(&index).unwrap_or_default());
-                found.sort();
+                sort(&mut found, Ord::cmp);
                 found.extend(repeated(document, &mut seen));
                 problems.extend(found.into_iter().map(|finding| finding.located(&document.file)));
                 checked += 1;
@@ -219,7 +220,7 @@ pub fn findings(document: &Document, policy: &Policy) -> anyhow::Result<Option<V
     let misread: Vec<_> = ambiguous.iter().filter(number).map(|(path, _)| document.at(path)).collect();
     found.retain(|finding| !misread.contains(&finding.at));
     found.extend(double_meanings(document, &ambiguous));
-    found.sort();
+    sort(&mut found, Ord::cmp);
     found.dedup();
     Ok(Some(found))
 }

@@ -4,6 +4,7 @@ use super::{access, server};
 use crate::api::plan::{Plan, Terms};
 use crate::api::problem::Problem;
 use crate::api::status::Class;
+use crate::map::map;
 use crate::operators::change::{self, Classes};
 use crate::operators::postgresql;
 use std::collections::BTreeMap;
@@ -72,5 +73,5 @@ fn upgrade(from: &Plan, to: &Plan) -> Class {
 }
 
 fn texts<'a>(values: &'a BTreeMap<&'a str, String>) -> BTreeMap<&'a str, &'a str> {
-    values.iter().map(|(name, value)| (*name, value.as_str())).collect()
+    map(values.iter().map(|(name, value)| (*name, value.as_str())))
 }

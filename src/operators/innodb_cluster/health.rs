@@ -6,7 +6,7 @@ use super::status::{Backup, Cluster, Workload};
 use super::{ADMINISTRATOR, cluster, key, question};
 use crate::api::plan::{Delivery, Plan, Terms};
 use crate::api::record::Generation;
-use crate::map::map;
+use crate::map::{map, sort};
 use crate::observed::{Answer, Observed};
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
 use crate::operators::pod_template::Container;
@@ -197,7 +197,7 @@ fn backups(
         Answer::NotAsked | Answer::Nothing => vec![],
     };
     // The operator writes all times in UTC and in one form.
-    made.sort_by_key(|backup| backup.status.start_time);
+    sort(&mut made, |one, other| one.status.start_time.cmp(&other.status.start_time));
     let last = |state: &str| made.iter().rev().find(|backup| backup.status.status == Some(state));
     let (success, failure) = (last("Completed"), last("Error"));
     let time = |backup: Option<&Backup>| backup.and_then(|backup| backup.status.completion_time).map(String::from);

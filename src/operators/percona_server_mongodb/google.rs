@@ -6,6 +6,7 @@
 
 use crate::api::destination::{Destination, DestinationAccess, GoogleKey};
 use crate::api::record::Generation;
+use crate::map::map;
 use crate::observed::{Answer, Observed, Question};
 use crate::operators::Resource;
 use crate::operators::aws_files::{self, Found};
@@ -51,7 +52,7 @@ fn account(generation: &Generation, observed: &Observed) -> Option<BTreeMap<Stri
     let file = STANDARD.decode(secret.data.get(key)?).ok()?;
     let Account { client_email, private_key } = serde_json::from_slice(&file).ok()?;
     let keys = [("GCS_CLIENT_EMAIL", client_email), ("GCS_PRIVATE_KEY", private_key)];
-    Some(keys.into_iter().map(|(key, value)| (key.into(), STANDARD.encode(value))).collect())
+    Some(map(keys.into_iter().map(|(key, value)| (key.into(), STANDARD.encode(value)))))
 }
 
 /// A service account's file, as far as anybody looks.
