@@ -1,7 +1,10 @@
 //! Where a resource goes. In: an object. Out: the same, or one that carries it to another cluster; and back again.
 //!
 //! Nobody else knows the difference. Unwrapping looks at what is there, not at today's plan. The record and what protects
-//! the database never come here: they stay beside the claim.
+//! the database never come here: they stay beside the claim, as each `Object` does. What a database is called where it stands
+//! is in its plan already ([`DatabaseName`]), and nothing to know here.
+
+pub mod namespace;
 
 use crate::api::plan::{DatabaseName, Delivery};
 use crate::observed::Question;
@@ -24,12 +27,15 @@ pub fn of(delivery: &Delivery, holds: Holds) -> &Delivery {
 
 /// A resource as Crossplane shall see it.
 pub fn wrap(delivery: &Delivery, database: &DatabaseName, key: &Key, object: Object) -> Object {
-    match delivery {
+    match (delivery, &database.claim) {
         // What is carried already goes where it is to go.
-        Delivery::Object(remote) if !is_wrapper(&key.0, &object).unwrap_or(false) => {
-            carried(Some(&remote.provider_config), database, key, object)
+        _ if is_wrapper(&key.0, &object).unwrap_or(false) => object,
+        (Delivery::Object(remote), _) => carried(Some(&remote.provider_config), database, key, object),
+        // The database stands elsewhere, and this stays beside the claim.
+        (Delivery::Direct, Some(claim)) => {
+            object.merge(&Object::of(&json!({"metadata": {"namespace": claim.namespace}})))
         }
-        Delivery::Direct | Delivery::Object(_) => object,
+        (Delivery::Direct, None) => object,
     }
 }
 
@@ -40,7 +46,7 @@ pub fn carried(provider_config: Option<&str>, database: &DatabaseName, key: &Key
     Object::of(&Wrapper {
         api_version: API_VERSION,
         kind: KIND,
-        metadata: WrapperName { name: wrapper_name(database, key), namespace: database.namespace.clone() },
+        metadata: WrapperName { name: wrapper_name(database, key), namespace: database.identity().0.into() },
         spec: WrapperSpec {
             for_provider: ForProvider { manifest: object },
             provider_config_ref: ProviderConfigRef { kind: "ClusterProviderConfig", name },
@@ -76,7 +82,7 @@ pub fn readings(delivery: &Delivery, database: &DatabaseName, wanted: Vec<Secret
         Delivery::Object(remote) => {
             let key = Key(format!("secret-{secret}"));
             let name = wrapper_name(database, &key);
-            let question = Question::by_name("v1", "Secret", &database.namespace, &name);
+            let question = Question::by_name("v1", "Secret", database.identity().0, &name);
             let reader = reader(&remote.provider_config, database, &key, &secret, &keys);
             Reading { secret, reader: Some((key, reader)), question }
         }
@@ -110,24 +116,27 @@ pub fn marked(place: &str, object: &Object, marks: &Object) -> Result<Object, Un
 
 /// A patch by which a resource stays when its database is deleted: the cluster's garbage collector spares what has another
 /// owner left, a wrapper too, by which the next database of this name finds it; and provider-kubernetes leaves alone what it
-/// may not delete, also once nobody has its wrapper any more. `namespace`: the UID of the database's own.
+/// may not delete, also once nobody has its wrapper any more. `namespace`: the UID of the claim's.
 pub fn retention(delivery: &Delivery, database: &DatabaseName, namespace: Option<&str>) -> Object {
     let owner = namespace.map_or_else(Object::default, |uid| {
-        let owner = json!({"apiVersion": "v1", "kind": "Namespace", "name": database.namespace, "uid": uid});
+        let owner = json!({"apiVersion": "v1", "kind": "Namespace", "name": database.identity().0, "uid": uid});
         Object::of(&json!({"metadata": {"ownerReferences": [owner]}}))
     });
     match delivery {
         Delivery::Direct => owner,
-        Delivery::Object(_) => {
-            owner.merge(&Object::of(&json!({"spec": {"managementPolicies": ["Create", "Observe", "Update"]}})))
-        }
+        Delivery::Object(_) => owner.merge(&spared()),
     }
+}
+
+/// Of a wrapper: what it carries stays whatever becomes of it.
+fn spared() -> Object {
+    Object::of(&json!({"spec": {"managementPolicies": ["Create", "Observe", "Update"]}}))
 }
 
 /// How to find a resource by name that nobody observed.
 pub fn question(delivery: &Delivery, database: &DatabaseName, reference: &Reference) -> Question {
     let found = locate(delivery, database, reference);
-    Question::by_name(found.api_version, found.kind, &database.namespace, &found.name)
+    Question::by_name(found.api_version, found.kind, database.identity().0, &found.name)
 }
 
 /// The object beside the claim that stands for a resource: itself, or its wrapper.
@@ -183,7 +192,7 @@ pub fn cluster<'a>(place: &str, object: &'a Object) -> Result<Option<&'a str>, U
 
 /// A dot stands in no claim's name, so no two databases can meet in one name.
 fn wrapper_name(database: &DatabaseName, key: &Key) -> String {
-    format!("{}.{}", database.name, key.0)
+    format!("{}.{}", database.identity().1, key.0)
 }
 
 fn is_wrapper(place: &str, object: &Object) -> Result<bool, Undecodable> {
@@ -259,7 +268,7 @@ mod tests {
     use crate::api::plan::ObjectDelivery;
 
     fn database() -> DatabaseName {
-        DatabaseName { namespace: "checkout".into(), name: "orders".into(), inside: "orders".into() }
+        DatabaseName::new("checkout", "orders", "orders")
     }
 
     fn remote() -> Delivery {
@@ -271,6 +280,32 @@ mod tests {
         let object = Object::of(&json!({"apiVersion": "v1", "kind": "Service"}));
         assert_eq!(wrap(&Delivery::Direct, &database(), &Key("service".into()), object.clone()), object);
         assert_eq!(unwrap_one("service", &object).unwrap(), Some(object));
+    }
+
+    #[test]
+    fn what_stands_in_another_namespace_is_carried_from_beside_the_claim() {
+        let database = database().placed(Some("acme-shop"));
+        assert_eq!(database.identity(), ("checkout", "orders"));
+        let metadata = json!({"name": database.name, "namespace": database.namespace});
+        let object = Object::of(&json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata}));
+        let at = |object: &Object| {
+            let text = |field| object.text("it", &["metadata", field]).unwrap().unwrap().to_owned();
+            [text("namespace"), text("name")]
+        };
+        let key = Key("service".into());
+        let wrapped = wrap(&remote(), &database, &key, object.clone());
+        assert_eq!(at(&wrapped), ["checkout", "orders.service"]);
+        assert_eq!(unwrap_desired("service", &wrapped).unwrap(), object);
+        let stays = wrap(of(&remote(), Holds::Credentials), &database, &key, object);
+        assert_eq!(at(&stays)[0], "checkout");
+
+        let wanted = vec![SecretKey { secret: "app".into(), key: "password".into() }];
+        let Reading { question, reader, .. } = readings(&remote(), &database, wanted).remove(0);
+        assert_eq!(question.name(), "core/Secret/checkout/orders.secret-app");
+        let (_, reader) = reader.unwrap();
+        let spec: Value = reader.decode("reader").unwrap();
+        assert_eq!(spec["spec"]["connectionDetails"][0]["namespace"], "acme-shop");
+        assert_eq!(spec["spec"]["forProvider"]["manifest"]["metadata"]["name"], "acme-shop");
     }
 
     #[test]

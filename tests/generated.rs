@@ -39,8 +39,7 @@ fn dashboards() -> Vec<(String, String)> {
             },
         }));
         let mut plan = function_database::plan::resolve(&claim.decode::<Claim>("claim").unwrap(), &policy).unwrap();
-        let (namespace, database) = ("$namespace".to_string(), "$database".to_string());
-        plan.terms.database = DatabaseName { namespace, name: database.clone(), inside: database };
+        plan.terms.database = DatabaseName::new("$namespace", "$database", "$database");
         let generation = Generation::first("", plan);
         let facts = operators::of(operator).compose(&generation, &Default::default(), &Default::default()).facts;
         let identifier = format!("database-{}", name.to_lowercase());

@@ -16,7 +16,7 @@ use function_database::operators::{self, Encryption, name_of};
 use function_database::render::{Composition, Rendered, render};
 use function_database::wire::Object;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::LazyLock;
 use support::crds::Crds;
@@ -91,12 +91,15 @@ impl Case<'_> {
     }
 
     fn run(&self) -> Rendered {
+        render(&COMPOSITION, &self.claim(), &[], &[self.overlay()], "2026-11-21T12:00:00Z".parse().unwrap())
+    }
+
+    /// Nobody has to approve here; and the platform has an issuer, and a bucket of a known region.
+    fn overlay(&self) -> Value {
         let engine = name_of(&operators::of(self.operator).features().engine);
         let environment = name_of(&self.environment);
-        let tier = &POLICY.environments[&self.environment];
         let exception = json!({"operator": name_of(&self.operator), "offered": true});
-        // Nobody has to approve here; and the platform has an issuer, and a bucket of a known region.
-        let overlay = json!({
+        json!({
             "apiVersion": "apiextensions.crossplane.io/v1beta1", "kind": "EnvironmentConfig",
             "metadata": {"name": "database-platform"},
             "data": {
@@ -122,7 +125,13 @@ impl Case<'_> {
                     "console": {},
                 },
             },
-        });
+        })
+    }
+
+    fn claim(&self) -> Value {
+        let engine = name_of(&operators::of(self.operator).features().engine);
+        let environment = name_of(&self.environment);
+        let tier = &POLICY.environments[&self.environment];
         let storage = tier.storage.minimum.0.max(100 << 30).min(tier.storage.maximum.0) >> 30;
         let mut claim = json!({
             "apiVersion": "db.platform.io/v1", "kind": "Database",
@@ -133,7 +142,7 @@ impl Case<'_> {
         for (field, value) in self.feature.as_object().unwrap() {
             claim["spec"][field] = value.clone();
         }
-        render(&COMPOSITION, &claim, &[], &[overlay], "2026-11-21T12:00:00Z".parse().unwrap())
+        claim
     }
 }
 
@@ -213,4 +222,62 @@ fn every_combination_is_valid_or_refused_with_a_reason() {
     let checked = crds.map_or("unchecked".into(), |crds| format!("valid by {}", crds.folder().display()));
     println!("{rendered_well} render, {checked}; {refused} are refused");
     assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong[..wrong.len().min(40)].join("\n"));
+}
+
+/// What is carried, as text, by key; none where the claim is refused.
+fn carried(case: &Case, claim: &Value, there: Value) -> Option<BTreeMap<String, String>> {
+    let mut overlay = case.overlay();
+    overlay["data"]["TierDefaults"]["environments"][name_of(&case.environment)]["objectDelivery"] = there;
+    // Both know the database as its claim is called, wherever it stands.
+    overlay["data"]["Integrations"]["consul"]["keyValue"] = Value::Null;
+    overlay["data"]["Integrations"]["catalog"] = Value::Null;
+    let rendered = render(&COMPOSITION, claim, &[], &[overlay], "2026-11-21T12:00:00Z".parse().unwrap());
+    assert_eq!(rendered.fatal, None);
+    let carriers = rendered.resources.iter().filter(|resource| resource["kind"] == "Object");
+    let text = |carrier: &Value| {
+        let key = carrier["metadata"]["annotations"]["crossplane.io/composition-resource-name"].as_str().unwrap();
+        let mut parts =
+            [&carrier["spec"]["forProvider"]["manifest"], &carrier["spec"]["connectionDetails"]].map(Clone::clone);
+        if let Some(labels) = parts[0]["metadata"]["labels"].as_object_mut() {
+            labels.remove("db.platform.io/claim-namespace");
+        }
+        (key.to_owned(), Value::from(parts.to_vec()).to_string())
+    };
+    problems(&rendered).is_none().then(|| carriers.map(text).collect())
+}
+
+/// No operator and no integration knows that there are other namespaces than that of the claim: in one, a database is composed
+/// like one that was claimed there by the name that it has there. So nothing of it can meet another one's.
+#[test]
+fn what_is_placed_is_as_if_it_were_claimed_there() {
+    let (mut compared, mut refused) = (0, BTreeSet::new());
+    for operator in Operator::ALL {
+        for (feature, value) in &features() {
+            let case = Case { operator, environment: Environment::Staging, size: "medium", feature: value };
+            let name = case.name(feature);
+            let mut claim = case.claim();
+            claim["metadata"]["labels"] = json!({"org": "acme", "project": "shop"});
+            let there = json!({"providerConfig": "west", "namespace": "tenant-{org}-{project}"});
+            let placed = carried(&case, &claim, there);
+            let (ending, like) = ("-nwp8h9x29xl", "-xwp8h9x29xl");
+            (claim["metadata"]["namespace"], claim["metadata"]["name"]) =
+                ("tenant-acme-shop".into(), format!("orders{like}").into());
+            let claimed = carried(&case, &claim, json!({"providerConfig": "west"}));
+            assert_eq!(placed.is_some(), claimed.is_some(), "{name}");
+            let Some((placed, claimed)) = placed.zip(claimed) else {
+                refused.insert(operator);
+                continue;
+            };
+            compared += 1;
+            assert!(placed.values().any(|text| text.contains(ending)), "{name}");
+            let renamed = |text: &str| text.replace(like, ending);
+            let claimed: BTreeMap<_, _> = claimed.iter().map(|(key, text)| (renamed(key), renamed(text))).collect();
+            assert_eq!(placed.keys().collect::<Vec<_>>(), claimed.keys().collect::<Vec<_>>(), "{name}");
+            for (key, text) in &placed {
+                assert_eq!(*text, claimed[key], "{name}: {key}");
+            }
+        }
+    }
+    println!("{compared} stand in another namespace as if they were claimed there");
+    assert!(compared > 100, "{compared}, {refused:?}");
 }

@@ -3,6 +3,7 @@
 //! In: nothing. Out: types that are persisted, so fields are only ever added, and what is unset or default is left out:
 //! then a new release changes neither an old record nor a digest. Must not hold a secret.
 
+use super::claim::name;
 use super::claim::{
     BackupMethod, CredentialSource, DeletionPolicy, Engine, Environment, HibernationSchedule, LogLevel, PoolMode,
     Restore, Role, ServiceType, Topology, Window,
@@ -89,12 +90,56 @@ pub struct Terms {
     pub standby: Option<Standby>,
 }
 
-/// Which database: the claim's namespace and name, and its name inside the engine. Fixed at creation.
+/// Which database: where it stands, and whose it is. Fixed at creation. What is made for it is named after where it stands;
+/// what people and the record know it by is [`DatabaseName::identity`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatabaseName {
+    /// The namespace that its resources stand in.
+    pub namespace: String,
+    /// What it is called there.
+    pub name: String,
+    /// What it is called inside the engine.
+    pub inside: String,
+    /// Its claim, where that has another namespace, and so another name.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub claim: Option<ClaimName>,
+}
+
+/// Namespace and name of a claim.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimName {
     pub namespace: String,
     pub name: String,
-    pub inside: String,
+}
+
+impl DatabaseName {
+    /// Of a database that stands where its claim does.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>, inside: impl Into<String>) -> DatabaseName {
+        DatabaseName { namespace: namespace.into(), name: name.into(), inside: inside.into(), claim: None }
+    }
+
+    /// Namespace and name of its claim.
+    pub fn identity(&self) -> (&str, &str) {
+        match &self.claim {
+            Some(ClaimName { namespace, name }) => (namespace, name),
+            None => (&self.namespace, &self.name),
+        }
+    }
+
+    /// The same as if it stood where its claim does.
+    pub fn at_home(&self) -> DatabaseName {
+        let (namespace, name) = self.identity();
+        DatabaseName::new(namespace, name, self.inside.clone())
+    }
+
+    /// The same where it stands in this namespace; without one where its claim does.
+    pub fn placed(&self, namespace: Option<&str>) -> DatabaseName {
+        let home = self.at_home();
+        let Some(namespace) = namespace.filter(|namespace| *namespace != home.namespace) else { return home };
+        let name = name::placed(&home.namespace, &home.name);
+        let claim = Some(ClaimName { namespace: home.namespace, name: home.name });
+        DatabaseName { namespace: namespace.into(), name, inside: home.inside, claim }
+    }
 }
 
 /// The operator behind an engine; the platform's choice, never the developer's.
@@ -265,13 +310,6 @@ pub enum Delivery {
     Object(ObjectDelivery),
 }
 
-/// As policies write it: left out, it is this cluster.
-impl From<Option<ObjectDelivery>> for Delivery {
-    fn from(written: Option<ObjectDelivery>) -> Delivery {
-        written.map_or(Delivery::Direct, Delivery::Object)
-    }
-}
-
 impl Delivery {
     /// In words: `this cluster`, or `the cluster of west`.
     pub fn place(&self) -> String {
@@ -282,12 +320,48 @@ impl Delivery {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ObjectDelivery {
     /// The provider configuration of the other cluster.
-    #[schemars(length(min = 1, max = 253))]
     pub provider_config: String,
+}
+
+/// A namespace in another cluster that is made for databases, and outlives them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct NewNamespace {
+    /// Its labels, such as pod-security.kubernetes.io/enforce, baseline.
+    #[serde(skip_serializing_if = "is_default")]
+    pub labels: BTreeMap<String, String>,
+    /// What everything in it may use together, as in hard of a ResourceQuota, such as limits.memory, 64Gi; there is none if
+    /// left out.
+    #[serde(skip_serializing_if = "is_default")]
+    pub quota: BTreeMap<String, String>,
+    /// What each container in it gets and may ask for: a LimitRange; there is none if left out.
+    #[serde(skip_serializing_if = "is_default")]
+    pub limits: Option<ContainerLimits>,
+    /// Nobody in it connects, nor is connected to, unless a NetworkPolicy says so, such as those of Integrations.networkPolicy.
+    #[serde(skip_serializing_if = "is_default")]
+    pub default_deny: bool,
+}
+
+/// Of each container, by resource, as in a LimitRange: such as memory, 512Mi.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ContainerLimits {
+    /// The limit of those that have none.
+    #[serde(skip_serializing_if = "is_default")]
+    pub default: BTreeMap<String, String>,
+    /// The request of those that have none.
+    #[serde(skip_serializing_if = "is_default")]
+    pub default_request: BTreeMap<String, String>,
+    /// The least that one may ask for.
+    #[serde(skip_serializing_if = "is_default")]
+    pub min: BTreeMap<String, String>,
+    /// The most that one may ask for.
+    #[serde(skip_serializing_if = "is_default")]
+    pub max: BTreeMap<String, String>,
 }
 
 /// Where a database stands that follows another one.
@@ -297,8 +371,18 @@ pub struct Standby {
     pub region: String,
     #[serde(default, skip_serializing_if = "is_default")]
     pub delivery: Delivery,
+    /// Its namespace there, where that is not the claim's.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub namespace: Option<String>,
     /// Where it makes backups of its own.
     pub destination: Destination,
+}
+
+impl Standby {
+    /// Whether that one stands in the same place.
+    pub fn is_beside(&self, other: &Standby) -> bool {
+        (&self.delivery, &self.namespace) == (&other.delivery, &other.namespace)
+    }
 }
 
 /// What is asked for once and is no state: outside of the comparison, or taking it back would be a change of its own.
@@ -337,6 +421,15 @@ pub struct Notes {
     /// The labels of the claim by which its environment delivers it elsewhere than others.
     #[serde(skip_serializing_if = "is_default")]
     pub delivered_by: BTreeMap<String, String>,
+    /// The labels of the claim that its namespace there is made of.
+    #[serde(skip_serializing_if = "is_default")]
+    pub placed_by: BTreeMap<String, String>,
+    /// How its namespace there is made; none: it is not.
+    #[serde(skip_serializing_if = "is_default")]
+    pub new_namespace: Option<NewNamespace>,
+    /// The same of its standby.
+    #[serde(skip_serializing_if = "is_default")]
+    pub standby_namespace: Option<NewNamespace>,
     /// Days from one restore drill to the next; none: there are none.
     #[serde(skip_serializing_if = "is_default")]
     pub drill_days: Option<u32>,

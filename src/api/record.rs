@@ -227,7 +227,8 @@ pub struct Source {
 
 impl DatabaseRecord {
     pub fn new(spec: Record) -> DatabaseRecord {
-        let DatabaseName { namespace, name, .. } = spec.serving.plan.terms.database.clone();
+        let (namespace, name) = spec.serving.plan.terms.database.identity();
+        let (namespace, name) = (namespace.to_owned(), name.to_owned());
         let labels = map([(ENVIRONMENT.into(), name_of(&spec.serving.plan.terms.environment))]);
         let metadata = RecordName { name, namespace, labels };
         DatabaseRecord { api_version: API_VERSION.into(), kind: KIND.into(), metadata, spec }
@@ -235,9 +236,9 @@ impl DatabaseRecord {
 
     /// Whether it is the record of this database, by its own name and by the plan inside.
     pub fn is_of(&self, composite: &Composite) -> bool {
-        let DatabaseName { namespace, name, .. } = &self.spec.serving.plan.terms.database;
         let named = (self.metadata.namespace.as_str(), self.metadata.name.as_str());
-        named == composite.identity() && (namespace.as_str(), name.as_str()) == composite.identity()
+        let inside = self.spec.serving.plan.terms.database.identity();
+        named == composite.identity() && inside == composite.identity()
     }
 }
 
@@ -340,7 +341,7 @@ impl Generation {
         Generation { number, lineage, plan, source, restored: false, rotation: None, standby: false, overwrite: None }
     }
 
-    /// The name of its main resource: the claim's, with `-g2` and so on for what a restore made, `-g0` for a drill.
+    /// The name of its main resource: the database's, with `-g2` and so on for what a restore made, `-g0` for a drill.
     pub fn name(&self) -> String {
         numbered(&self.plan.terms.database.name, self.number)
     }
@@ -354,7 +355,7 @@ impl Generation {
         &self.plan.terms.database
     }
 
-    /// Its own folder below the path of a destination, `NAMESPACE/NAME/LINEAGE`, with `-g2` and so on for what a restore
+    /// Its own folder below the path of a destination, `NAMESPACE/NAME/LINEAGE` as it is called where it stands, with `-g2` and so on for what a restore
     /// made. The lineage keeps a new database of an old name out of the old one's backups, the number two generations that
     /// write at the same time out of each other's. Permanent.
     pub fn folder(&self) -> String {

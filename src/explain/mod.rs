@@ -8,7 +8,7 @@ pub mod installation;
 
 use crate::api::claim::Topology;
 use crate::api::input::TierDefaults;
-use crate::api::plan::{Access, Backup, Lifecycle, Maintenance, Monitoring, Plan, Pooling, Terms};
+use crate::api::plan::{Access, Backup, DatabaseName, Lifecycle, Maintenance, Monitoring, Plan, Pooling, Terms};
 use crate::api::status::Class;
 use crate::api::{approval::OperationKind, input::ApprovalGate};
 use crate::operators::name_of;
@@ -286,7 +286,12 @@ impl Sources<'_> {
             self.value("standby", value, "spec.disasterRecovery.region", Origin::Policy(origin))
         }));
         if let crate::api::plan::Delivery::Object(delivery) = &terms.delivery {
-            let value = format!("by the provider configuration {}", delivery.provider_config);
+            let placed = terms.database.claim.as_ref().map(|_| {
+                let DatabaseName { namespace, name, .. } = &terms.database;
+                format!(", into the namespace {namespace}, as {name}")
+            });
+            let value =
+                format!("by the provider configuration {}{}", delivery.provider_config, placed.unwrap_or_default());
             let origin = Origin::Policy(delivered::path(terms.environment, &self.plan.notes.delivered_by));
             values.push(Effective { what: "delivery", value, origin });
         }

@@ -4,9 +4,8 @@
 use super::Table;
 use crate::api::approval::OperationKind;
 use crate::api::claim::{DeletionPolicy, Environment};
-use crate::api::input::tier_defaults::{Continuous, ParameterRule, Tier, TierEngine};
+use crate::api::input::tier_defaults::{Continuous, ObjectDelivery, ParameterRule, Tier, TierEngine};
 use crate::api::input::{ApprovalGate, Limits, TierDefaults};
-use crate::api::plan::Delivery;
 use crate::operators::name_of;
 
 type Cell = fn(&Tier) -> String;
@@ -204,7 +203,7 @@ fn places(tiers: &TierDefaults) -> Table {
         table.rows.push(vec![format!("backups, {name}"), destination.path.clone()]);
     }
     for (name, region) in &tiers.regions {
-        let cluster = Delivery::from(region.object_delivery.clone()).place();
+        let cluster = ObjectDelivery::delivery(region.object_delivery.as_ref()).place();
         table.rows.push(vec![format!("standbys, {name}"), format!("{cluster}, backups to {}", region.destination)]);
     }
     if !tiers.storage_classes.is_empty() {

@@ -5,7 +5,6 @@ use super::digest::Operation;
 use super::signature::{self, Flaw};
 use crate::api::approval::{ApprovalName, ApprovalSpec, DatabaseApproval, Decision};
 use crate::api::input::{Signatures, Signer};
-use crate::api::plan::DatabaseName;
 use crate::map::sort;
 use crate::observed::Answer;
 use crate::wire::{Object, Undecodable};
@@ -133,11 +132,11 @@ struct Named {
 }
 
 fn mismatch(operation: &Operation, approval: &DatabaseApproval) -> Option<&'static str> {
-    let DatabaseName { namespace, name, .. } = operation.database();
+    let (namespace, name) = operation.database().identity();
     let spec = &approval.spec;
-    if approval.metadata.namespace != *namespace {
+    if approval.metadata.namespace != namespace {
         Some("another namespace")
-    } else if spec.database != *name {
+    } else if spec.database != name {
         Some("another database")
     } else if spec.operation != operation.kind() {
         Some("another operation")

@@ -10,7 +10,7 @@ use serde_json::Value;
 pub fn words(from: Option<&Terms>, to: &Terms) -> Vec<String> {
     let mut lines = between(from, to);
     if let Some(standby) = from.and_then(|from| from.standby.as_ref())
-        && !to.standby.as_ref().is_some_and(|to| to.delivery == standby.delivery)
+        && !to.standby.as_ref().is_some_and(|to| to.is_beside(standby))
     {
         lines.insert(0, format!("the standby in {} is deleted", standby.region));
     }

@@ -27,7 +27,8 @@ pub enum Operation<'a> {
         to: &'a Terms,
         restore: &'a Restore,
     },
-    /// The UID makes sure that an approval is not good for the next database of the same name.
+    /// The UID makes sure that an approval is not good for the next database of the same name. It is the claim that goes, so the
+    /// database is named as its claim is, wherever it stands.
     Delete {
         database: &'a DatabaseName,
         uid: &'a str,

@@ -35,7 +35,7 @@ pub fn usages(
     armed: bool,
 ) -> Result<Vec<(Key, Object)>, Undecodable> {
     let generation = &record.serving;
-    let name = &generation.database().name;
+    let (_, name) = generation.database().identity();
     let way_out = match by_approval {
         true => format!(
             "the database {name} is deleted by approval; the attempt is noted, and its status.approval.deletion says what an \
@@ -50,7 +50,7 @@ pub fn usages(
         key: Key(OF_DATABASE.into()),
         api_version: crate::api::API_VERSION,
         kind: claim::KIND,
-        name: name.clone(),
+        name: name.into(),
     };
     let mut usages = vec![usage(generation, &database, "Usage", "claim", &way_out, claim, armed)?];
     if composite.spec.claim_ref.is_some() {
@@ -73,7 +73,7 @@ pub fn usages(
 
 fn of_data(generation: &Generation, observed: &Observed) -> Result<Vec<(Key, Object)>, Undecodable> {
     let terms = &generation.plan.terms;
-    let name = &terms.database.name;
+    let (_, name) = terms.database.identity();
     let mut usages = vec![];
     for (index, data) in operators::of(terms.operator).data(generation).into_iter().enumerate() {
         // A Usage of something that does not exist yet would only fail.
@@ -127,9 +127,10 @@ fn usage(
     // The only one without a namespace of its own, so its name carries the namespace. A dot stands in no claim's name.
     // A key without the generation's number has a name without it.
     let of_data = of.key.0.starts_with(OF_DATA);
-    let name = if of_data { generation.name() } else { generation.database().name.clone() };
+    let (namespace, own) = generation.database().identity();
+    let name = if of_data { generation.name() } else { own.into() };
     let name = match cluster_scoped {
-        true => format!("{}.{name}.{role}", generation.database().namespace),
+        true => format!("{namespace}.{name}.{role}"),
         false => format!("{name}.{role}"),
     };
     let mut metadata = operators::metadata(generation, name);
@@ -142,7 +143,7 @@ fn usage(
         kind,
         metadata: UsageMetadata {
             name: metadata.name,
-            namespace: (!cluster_scoped).then_some(metadata.namespace),
+            namespace: (!cluster_scoped).then(|| namespace.into()),
             labels: metadata.labels,
             annotations: metadata.annotations,
         },

@@ -141,12 +141,13 @@ pub fn composed(beside: &Beside) -> Generation {
 
 /// Namespace and name of the database whose backup is asked for.
 pub fn whose<'a>(restore: &'a Restore, own: &'a DatabaseName) -> Result<(&'a str, &'a str), Problem> {
-    let namespace = restore.namespace.as_deref().unwrap_or(&own.namespace);
-    if namespace != own.namespace {
+    let (home, name) = own.identity();
+    let namespace = restore.namespace.as_deref().unwrap_or(home);
+    if namespace != home {
         let wrong = format!("a backup of the namespace {namespace} cannot be restored here");
         return Err(Problem::new("spec.restore.namespace", wrong, "leave it out"));
     }
-    Ok((namespace, restore.database.as_deref().unwrap_or(&own.name)))
+    Ok((namespace, restore.database.as_deref().unwrap_or(name)))
 }
 
 /// Why a backup cannot become this database. `recoverable`: the earliest moment, where it is known.
@@ -158,7 +159,7 @@ pub fn problems(
     now: Timestamp,
 ) -> Vec<Problem> {
     let (ours, theirs) = (&plan.terms, &from.terms);
-    let name = &theirs.database.name;
+    let (_, name) = theirs.database.identity();
     let mut problems = vec![];
     let mut fixed = |path: &str, was: String, is: String| {
         if was != is {
@@ -232,8 +233,9 @@ pub fn words(restore: &Restore, own: &DatabaseName, kept: Option<u32>, replaces:
         Some(number) => (format!("what served before, generation {number}"), None),
         None => {
             let backup = backup.as_ref().map(|backup| format!("the backup {backup} of ")).unwrap_or_default();
-            let namespace = namespace.as_ref().unwrap_or(&own.namespace);
-            let name = database.as_ref().unwrap_or(&own.name);
+            let (home, name) = own.identity();
+            let namespace = namespace.as_deref().unwrap_or(home);
+            let name = database.as_deref().unwrap_or(name);
             (format!("{backup}{namespace}/{name}"), point_in_time.as_ref())
         }
     };

@@ -40,7 +40,8 @@ fn wanted(serving: &Generation) -> Option<(Plan, Source)> {
 
 /// Whether it stands there already, and has followed that very history from the beginning.
 fn is_same(standby: &Generation, (plan, source): &(Plan, Source)) -> bool {
-    let stands = standby.plan.terms.delivery == plan.terms.delivery;
+    let place = |plan: &Plan| (plan.terms.delivery.clone(), plan.terms.database.clone());
+    let stands = place(&standby.plan) == place(plan);
     stands && standby.source.as_ref().is_some_and(|followed| history(followed) == history(source))
 }
 

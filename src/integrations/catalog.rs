@@ -29,7 +29,7 @@ pub fn marks(generation: &Generation, settings: &Settings) -> Object {
 
 fn labels(generation: &Generation, settings: &Settings) -> Labels {
     let notes = &generation.plan.notes;
-    let mut labels = Labels::from([("backstage.io/kubernetes-id".into(), generation.database().name.clone())]);
+    let mut labels = Labels::from([("backstage.io/kubernetes-id".into(), generation.database().identity().1.into())]);
     labels.extend(notes.system.as_deref().and_then(value).map(|system| ("app.kubernetes.io/part-of".into(), system)));
     let owner = notes.owner.as_deref().and_then(value);
     labels.extend(settings.owner_label.clone().zip(owner));

@@ -59,7 +59,8 @@ pub fn compose(generation: &Generation, facts: &Facts, settings: &Settings, vaul
     let database = generation.database();
     let values = values(generation, facts, vault);
     let name = format!("{}-endpoint", database.name);
-    let folder = format!("{}/{}/{}", store.folder.trim_end_matches('/'), database.namespace, path.trim_matches('/'));
+    let (namespace, _) = database.identity();
+    let folder = format!("{}/{namespace}/{}", store.folder.trim_end_matches('/'), path.trim_matches('/'));
     let data: Vec<Value> = values
         .keys()
         .map(|key| json!({"match": {"secretKey": key, "remoteRef": {"remoteKey": format!("{folder}/{key}")}}}))

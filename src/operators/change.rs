@@ -108,7 +108,7 @@ fn terms(from: &Terms, to: &Terms, classes: &Classes) -> Class {
 
 /// One that goes takes its data with it; nobody else's.
 fn standby(from: Option<&Standby>, to: Option<&Standby>) -> Class {
-    let stays = from.is_none_or(|from| to.is_some_and(|to| from.delivery == to.delivery));
+    let stays = from.is_none_or(|from| to.is_some_and(|to| from.is_beside(to)));
     if stays { Class::Online } else { Class::DataLoss }
 }
 
@@ -117,14 +117,16 @@ fn notes(from: &Notes, to: &Notes, classes: &Classes) -> Class {
         release,
         tuned,
         // Who answers for it, what it costs, by which labels it is where it is, how long its release line lives, how often its
-        // backups are tried, what is promised: nothing of
-        // that is composed for what runs.
+        // backups are tried, what is promised, how the namespace is made around it: nothing of that is composed for what runs.
         owner: _,
         system: _,
         description: _,
         retired: _,
         end_of_life: _,
         delivered_by: _,
+        placed_by: _,
+        new_namespace: _,
+        standby_namespace: _,
         drill_days: _,
         recovery_time: _,
         monthly_cost: _,

@@ -339,8 +339,10 @@ pub const RELEASED: &str = "db.platform.io/released";
 pub const LINEAGE: &str = "db.platform.io/lineage";
 pub const GENERATION: &str = "db.platform.io/generation";
 pub const VERSION: &str = "db.platform.io/version";
-/// On everything composed: the claim's name.
+/// On everything composed: what the database is called where it stands.
 pub const DATABASE: &str = "db.platform.io/database";
+/// On what stands in another namespace than the claim: the claim's.
+pub const CLAIM_NAMESPACE: &str = "db.platform.io/claim-namespace";
 
 /// Metadata of everything that we compose.
 #[derive(Clone, Debug, Serialize)]
@@ -374,10 +376,11 @@ pub fn metadata(generation: &Generation, name: String) -> Metadata {
         (DATABASE, terms.database.name.clone()),
         (ENVIRONMENT, name_of(&terms.environment)),
     ];
+    let claim = terms.database.claim.as_ref().map(|claim| (CLAIM_NAMESPACE, claim.namespace.clone()));
     Metadata {
         name,
         namespace: terms.database.namespace.clone(),
-        labels: map(labels.into_iter().map(|(label, value)| (label.into(), value))),
+        labels: map(labels.into_iter().chain(claim).map(|(label, value)| (label.into(), value))),
         annotations: BTreeMap::new(),
     }
 }

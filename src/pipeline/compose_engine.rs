@@ -8,6 +8,7 @@ use crate::api::claim::DeletionPolicy;
 use crate::api::input::{Engines, Step};
 use crate::api::plan::Delivery;
 use crate::api::record::{Asked, Beside, Drill, Fate, Generation, Record};
+use crate::delivery;
 use crate::observed::Observed;
 use crate::operators::{self, Engine, Holds, RELEASED, Resource, STATEFUL, rotation};
 use crate::wire::{Object, Request, Response};
@@ -27,6 +28,7 @@ pub fn run(request: &Request, settings: &Engines) -> Result<Response, Stop> {
             }
             match fate {
                 Fate::Standby => {
+                    engine.resources.extend(delivery::namespace::compose(generation));
                     unawaited(request, &mut response, generation, engine.resources);
                     standby = Some(engine.facts);
                 }
@@ -53,6 +55,7 @@ pub fn run(request: &Request, settings: &Engines) -> Result<Response, Stop> {
         let last_backup = last_backup.and_then(|name| operator.backup(generation, settings, LAST_BACKUP, name));
         engine.resources.extend(last_backup);
         deliver(request, &mut response, generation, engine.resources);
+        unawaited(request, &mut response, generation, delivery::namespace::compose(generation));
         facts = Some(engine.facts);
     }
     Serving { facts, next, standby, drill }.hand_on(&mut response);

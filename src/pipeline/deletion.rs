@@ -33,7 +33,7 @@ pub(super) fn run(
         false => (Permission::NotAsked, None),
         true => {
             let uid = evidence.composite.metadata.uid.clone();
-            let operation = Operation::Delete { database: &terms.database, uid: &uid };
+            let operation = Operation::Delete { database: &terms.database.at_home(), uid: &uid };
             let words = deletion::words(terms.lifecycle.deletion_policy);
             evidence.permission(terms.environment, operation, Class::DataLoss, vec![words.into()])
         }

@@ -201,9 +201,9 @@ fn unawaited(request: &Request, response: &mut Response, generation: &Generation
     }
 }
 
-/// The UID of the database's namespace, once Crossplane has found it.
+/// The UID of the claim's namespace, once Crossplane has found it.
 fn namespace(request: &Request, response: &mut Response, database: &DatabaseName) -> Option<String> {
-    let question = Question::namespace(&database.namespace);
+    let question = Question::namespace(database.identity().0);
     let found = request.required.get(&question.name()).and_then(|found| found.first());
     ask(response, &question);
     found.and_then(|namespace| namespace.text("Namespace", &["metadata", "uid"]).ok().flatten()).map(String::from)

@@ -39,7 +39,7 @@ pub fn room(
 /// The records of the same environment.
 fn question(to: &Plan) -> Question {
     let label = name_of(&to.terms.environment);
-    let namespace = &to.terms.database.namespace;
+    let (namespace, _) = to.terms.database.identity();
     Question::by_labels(crate::api::API_VERSION, record::KIND, namespace, &[(ENVIRONMENT, &label)])
 }
 
@@ -49,7 +49,7 @@ fn others(observed: &Observed, to: &Plan) -> Result<Vec<Plan>, Problems> {
         Answer::NotAsked | Answer::Nothing => &[],
         Answer::Found(records) => records,
     };
-    let name = Some(to.terms.database.name.as_str());
+    let name = Some(to.terms.database.identity().1);
     let others = records.iter().filter(|record| record.text("record", &["metadata", "name"]).ok().flatten() != name);
     others.map(plan).collect::<Result<_, _>>().map_err(|problem| Problems(vec![problem]))
 }
@@ -70,6 +70,7 @@ pub fn room_beside(
             let mut others = others(observed, to)?;
             let mut runs = runs.clone();
             // Two of the same name would be counted as one.
+            runs.terms.database = runs.terms.database.at_home();
             runs.terms.database.name.push_str(" as it runs");
             others.push(runs);
             quota::check(quota, None, to, &others).map(|()| Room::Enough)

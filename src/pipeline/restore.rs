@@ -5,7 +5,7 @@ use super::evidence::{Evidence, mark, read_record};
 use super::others;
 use super::{ask, health};
 use crate::api::claim::Restore;
-use crate::api::plan::{Delivery, Plan};
+use crate::api::plan::{DatabaseName, Delivery, Plan};
 use crate::api::problem::{Problem, Problems};
 use crate::api::record::{self, Beside, Fate, Generation, Record, Source};
 use crate::gate::overwrite;
@@ -74,7 +74,7 @@ pub fn origin(
 pub fn newest(evidence: &mut Evidence, from: &Generation, restore: &Restore) -> Result<Option<String>, Problems> {
     let terms = &from.plan.terms;
     let problem = |wrong: String, right| Problems(vec![Problem::new("spec.restore", wrong, right)]);
-    let name = &terms.database.name;
+    let (_, name) = terms.database.identity();
     if terms.delivery != Delivery::Direct {
         let wrong = format!("the backups of {name} are in another cluster, where nobody can look for the newest");
         return Err(problem(wrong, "leave it out"));
@@ -171,8 +171,10 @@ fn left(
         return Err(Problems(vec![Problem::new("spec.restore.backup", wrong, "write the name of a last backup")]));
     };
     let mut generation = Generation::first(lineage, plan.clone());
-    generation.plan.terms.database.namespace = namespace;
-    generation.plan.terms.database.name = name;
+    let own = &plan.terms.database;
+    // It stood where this one does.
+    let stands = own.claim.as_ref().map(|_| own.namespace.as_str());
+    generation.plan.terms.database = DatabaseName::new(namespace, name, own.inside.clone()).placed(stands);
     Ok(Some((generation, None)))
 }
 

@@ -1,34 +1,51 @@
-//! Where a database goes. In: the labels of its claim, the table of its environment. Out: the delivery, and by which labels;
+//! Where a database goes. In: the labels of its claim, the table of its environment. Out: which row of it, and by which labels;
 //! or why one that runs cannot go elsewhere. Must not know how anything is delivered.
 //!
 //! Whoever may edit a claim may edit its labels. What runs has its delivery in its plan, and keeps it.
 
-use super::Plan;
+use super::{Labels, Plan, placed};
 use crate::api::claim::Environment;
-use crate::api::input::tier_defaults::Tier;
-use crate::api::plan::{Delivery, ObjectDelivery};
+use crate::api::input::tier_defaults::{ObjectDelivery, Tier};
+use crate::api::plan::{Delivery, Terms};
 use crate::api::problem::Problem;
 use crate::operators::name_of;
-use std::collections::BTreeMap;
 
-type Labels = BTreeMap<String, String>;
+/// What a policy says of where a database goes.
+pub struct Row<'a> {
+    /// None: to this cluster.
+    pub there: Option<&'a ObjectDelivery>,
+    /// The labels of the claim by which it goes there.
+    pub by: Labels,
+    /// Where that stands in the policy.
+    pub path: String,
+}
 
 /// The first row that fits; without one, as the environment says, by no labels.
-pub fn of(tier: &Tier, labels: &Labels) -> (Delivery, Labels) {
+pub fn of<'a>(tier: &'a Tier, environment: Environment, labels: &Labels) -> Row<'a> {
     let fits = |wanted: &Labels| wanted.iter().all(|(label, value)| labels.get(label) == Some(value));
-    let (there, by) = match tier.deliveries.iter().find(|row| fits(&row.match_labels)) {
-        Some(row) => (&row.object_delivery, row.match_labels.clone()),
-        None => (&tier.object_delivery, Labels::new()),
+    let environment = format!("TierDefaults.environments.{}", name_of(&environment));
+    let (there, by, path) = match tier.deliveries.iter().enumerate().find(|(_, row)| fits(&row.match_labels)) {
+        Some((index, row)) => (&row.object_delivery, row.match_labels.clone(), format!("deliveries[{index}].")),
+        None => (&tier.object_delivery, Labels::new(), String::new()),
     };
-    (there.clone().into(), by)
+    Row { there: there.as_ref(), by, path: format!("{environment}.{path}objectDelivery") }
 }
 
 /// What is wrong with the table itself: a row that fits every claim would hide what stands behind it.
-pub fn problem(tier: &Tier, environment: Environment) -> Option<Problem> {
-    let row = tier.deliveries.iter().position(|row| row.match_labels.is_empty())?;
-    let path = format!("TierDefaults.environments.{}.deliveries[{row}].matchLabels", name_of(&environment));
-    let right = "the platform team names a label, or writes objectDelivery of the environment";
-    Some(Problem::new(path, "it is empty, so it fits every claim", right))
+pub fn problems(tier: &Tier, environment: Environment) -> Vec<Problem> {
+    let environment = format!("TierDefaults.environments.{}", name_of(&environment));
+    let mut problems: Vec<Problem> = vec![];
+    problems.extend(placed::problem(tier.object_delivery.as_ref(), &format!("{environment}.objectDelivery")));
+    for (index, row) in tier.deliveries.iter().enumerate() {
+        let path = format!("{environment}.deliveries[{index}]");
+        problems.extend(placed::problem(row.object_delivery.as_ref(), &format!("{path}.objectDelivery")));
+        if row.match_labels.is_empty() {
+            let right = "the platform team names a label, or writes objectDelivery of the environment";
+            let path = format!("{path}.matchLabels");
+            problems.push(Problem::new(path, "it is empty, so it fits every claim", right));
+        }
+    }
+    problems
 }
 
 /// Where the policy says so.
@@ -39,18 +56,30 @@ pub fn path(environment: Environment, by: &Labels) -> String {
 
 /// Its data would stay where it is, and an empty database begin elsewhere.
 pub fn moved(runs: &Plan, wanted: &Plan) -> Option<Problem> {
-    if runs.terms.delivery == wanted.terms.delivery {
+    let stands = |terms: &Terms| (terms.delivery.clone(), terms.database.namespace.clone());
+    if stands(&runs.terms) == stands(&wanted.terms) {
         return None;
     }
     let (was, becomes) = (&runs.notes.delivered_by, &wanted.notes.delivered_by);
-    let place = runs.terms.delivery.place();
+    let (placed, becomes_placed) = (&runs.notes.placed_by, &wanted.notes.placed_by);
+    let namespace = runs.terms.database.claim.as_ref().map(|_| &runs.terms.database.namespace);
+    let place = match namespace {
+        Some(namespace) => format!("the namespace {namespace} of {}", runs.terms.delivery.place()),
+        None => runs.terms.delivery.place(),
+    };
     let wrong = format!("it runs in {place}, and data does not move to another one");
     let (path, back) = match &runs.terms.delivery {
         _ if was != becomes && was.is_empty() => ("metadata.labels".into(), format!("leave {} out", written(becomes))),
         _ if was != becomes => ("metadata.labels".into(), format!("write {}", written(was))),
+        // The same labels with other values.
+        _ if placed != becomes_placed && placed.keys().eq(becomes_placed.keys()) => {
+            ("metadata.labels".into(), format!("write {}", written(placed)))
+        }
         Delivery::Direct => (path(runs.terms.environment, was), "leave it out".into()),
-        Delivery::Object(ObjectDelivery { provider_config }) => {
-            (path(runs.terms.environment, was), format!("write {{providerConfig: {provider_config}}}"))
+        Delivery::Object(there) => {
+            let namespace = namespace.map(|namespace| format!(", namespace: {namespace}")).unwrap_or_default();
+            let written = format!("write {{providerConfig: {}{namespace}}}", there.provider_config);
+            (path(runs.terms.environment, was), written)
         }
     };
     let right = format!("{back} again; to move, make another database there, and copy the data");
@@ -74,7 +103,7 @@ mod tests {
         let mut policy = example::policy();
         let tier = policy.environments.get_mut(&Environment::Dev).unwrap();
         tier.deliveries = serde_json::from_value(deliveries).unwrap();
-        tier.object_delivery = Some(ObjectDelivery { provider_config: "north".into() });
+        tier.object_delivery = serde_json::from_value(json!({"providerConfig": "north"})).unwrap();
         let mut claim = example::claim("dev", json!({}));
         claim.metadata.labels = serde_json::from_value(labels).unwrap();
         resolve(&claim, &policy).unwrap()
@@ -90,7 +119,7 @@ mod tests {
 
     #[test]
     fn the_first_row_whose_labels_are_all_there_decides() {
-        let there = |name: &str| Delivery::Object(ObjectDelivery { provider_config: name.into() });
+        let there = |name: &str| Delivery::Object(crate::api::plan::ObjectDelivery { provider_config: name.into() });
         let cases = [
             (json!({}), there("north")),
             (json!({"region": "us"}), there("us")),
@@ -169,7 +198,7 @@ mod tests {
     fn what_the_platform_sends_elsewhere_stays_where_it_runs() {
         let here = example::plan("dev", json!({}));
         let mut there = here.clone();
-        there.terms.delivery = Delivery::Object(ObjectDelivery { provider_config: "west".into() });
+        there.terms.delivery = Delivery::Object(crate::api::plan::ObjectDelivery { provider_config: "west".into() });
         let refused = |from: &Plan, to: &Plan| transition(from, to).unwrap_err().to_string();
         let field = "TierDefaults.environments.dev.objectDelivery";
         assert_eq!(

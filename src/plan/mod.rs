@@ -7,6 +7,7 @@ pub mod rules;
 pub mod capability;
 pub mod surroundings;
 pub mod delivered;
+pub mod placed;
 pub mod schedule;
 pub mod calendar;
 pub mod backup;
@@ -18,9 +19,10 @@ pub mod cost;
 pub mod quota;
 pub mod transition;
 
+use crate::api::claim::name;
 use crate::api::claim::{Claim, CredentialSource, DatabaseSpec, DeletionPolicy, Topology};
 use crate::api::input::TierDefaults;
-use crate::api::input::tier_defaults::{EnginePolicy, Range, Size, Tier, Version};
+use crate::api::input::tier_defaults::{EnginePolicy, ObjectDelivery, Range, Size, Tier, Version};
 use crate::api::plan::{
     Access, DatabaseName, Issuer, Lifecycle, Maintenance, Monitoring, Notes, Operator, Pooling, Requests, Terms,
 };
@@ -32,6 +34,8 @@ use std::collections::BTreeMap;
 
 pub use crate::api::plan::Plan;
 pub use transition::{Found, adoption, creation, transition};
+
+type Labels = BTreeMap<String, String>;
 
 /// Every default resolved and every rule checked. The plan depends on nothing but the two arguments.
 pub fn resolve(claim: &Claim, policy: &TierDefaults) -> Result<Plan, Problems> {
@@ -151,10 +155,12 @@ fn resolve_with(
     let tuned = size.map(|size| tuned(spec, tables, size, storage, sums, &mut problems));
     problems.extend(capability::problems(spec, features, *operator));
     problems.extend(surroundings::problems(spec, tier));
-    problems.extend(delivered::problem(tier, spec.environment));
-    let (delivery, delivered_by) = delivered::of(tier, &claim.metadata.labels);
+    problems.extend(delivered::problems(tier, spec.environment));
+    let row = delivered::of(tier, spec.environment, &claim.metadata.labels);
+    let delivery = ObjectDelivery::delivery(row.there);
+    let place = placed::of(row.there, &row.path, claim).map_err(|problem| problems.push(problem)).unwrap_or_default();
     let followed = standby::Followed { delivery: &delivery, backup: backup.as_ref() };
-    let standby = standby::resolve(spec, policy, tier, followed, (features, *operator), &mut problems);
+    let standby = standby::resolve(claim, policy, tier, followed, (features, *operator), &mut problems);
     problems.extend(surroundings::rotation(spec, &delivery, credentials(spec, tier, features)));
     let extensions = spec.extensions.iter().filter_map(|name| match engine.extensions.get(name) {
         Some(extension) => Some((name.clone(), extension.name.clone())),
@@ -183,13 +189,14 @@ fn resolve_with(
         return Err(sorted(problems));
     };
     let (namespace, name) = claim.identity();
+    let database = DatabaseName::new(namespace, name, spec.name.clone()).placed(place.0.as_deref());
     let topology = capability::topology(spec, features);
     let sharded = matches!(topology, Topology::Sharded | Topology::Cluster);
     let least_shards = features.shards.map_or(1, |shards| shards.least);
     let access = spec.access.clone().unwrap_or_default();
     let monitoring = spec.monitoring.clone().unwrap_or_default();
     let terms = Terms {
-        database: DatabaseName { namespace: namespace.into(), name: name.into(), inside: spec.name.clone() },
+        database,
         environment: spec.environment,
         engine: spec.engine.unwrap_or_default(),
         operator: *operator,
@@ -235,7 +242,12 @@ fn resolve_with(
     let recovery = tier.disaster_recovery.as_ref().filter(|_| terms.standby.is_some());
     let notes = Notes {
         drill_days: backup::drill_days(tier, features, &terms),
-        delivered_by,
+        delivered_by: row.by,
+        placed_by: place.1,
+        new_namespace: row.there.and_then(|there| there.create_namespace.clone()),
+        standby_namespace: terms.standby.as_ref().and_then(|standby| {
+            policy.regions.get(&standby.region)?.object_delivery.as_ref()?.create_namespace.clone()
+        }),
         release: version.release.into(),
         tuned,
         owner: spec.owner.clone(),
@@ -250,6 +262,8 @@ fn resolve_with(
             .map(|prices| format!("{} {}", prices.currency, cost::monthly(&terms, prices))),
     };
     let mut problems = operators::of(*operator).problems(&terms);
+    problems.extend(too_long(&terms.database));
+    problems.extend(standby::terms(&terms).and_then(|standby| too_long(&standby.database)));
     if problems.is_empty() {
         return Ok(Plan { terms, requests: requests(spec), notes });
     }
@@ -258,7 +272,20 @@ fn resolve_with(
     for problem in problems.iter_mut().filter(|problem| problem.path == by_nobody) {
         problem.path = delivered::path(spec.environment, &notes.delivered_by);
     }
+    // Nor does it know whose name it is.
+    let placed = terms.database.claim.is_some() || terms.standby.is_some_and(|standby| standby.namespace.is_some());
+    for problem in problems.iter_mut().filter(|problem| placed && problem.path == "metadata.name") {
+        problem.right += &format!(", with the {} characters that are added where it is placed", name::ADDED);
+    }
     Err(sorted(problems))
+}
+
+/// Operators and Crossplane add to a name wherever it stands.
+fn too_long(database: &DatabaseName) -> Option<Problem> {
+    let DatabaseName { name, .. } = database;
+    let wrong = format!("{name:?} is not a name for a database");
+    (name.len() > name::LONGEST)
+        .then(|| Problem::new("metadata.name", wrong, format!("write up to {} characters", name::LONGEST)))
 }
 
 /// Where nobody can make users for an hour, the tier's default is what comes closest.

@@ -31,7 +31,7 @@ pub struct Quota {
 pub fn of(plan: &Plan, policy: &TierDefaults) -> Quota {
     let Terms { database, environment, .. } = &plan.terms;
     Quota {
-        namespace: policy.quotas.namespaces.limits(Some(&database.namespace), *environment),
+        namespace: policy.quotas.namespaces.limits(Some(database.identity().0), *environment),
         owner: policy.quotas.owners.limits(plan.notes.owner.as_deref(), *environment),
         prices: policy.prices.clone(),
     }
@@ -112,7 +112,8 @@ impl Row<'_> {
     /// Whether both count together.
     fn covers(&self, plan: &Plan, to: &Plan) -> bool {
         let (ours, theirs) = (&to.terms, &plan.terms);
-        let place = ours.environment == theirs.environment && ours.database.namespace == theirs.database.namespace;
+        let home = |terms: &Terms| terms.database.identity().0.to_owned();
+        let place = ours.environment == theirs.environment && home(ours) == home(theirs);
         place && (self.scope == Scope::Namespace || plan.notes.owner == to.notes.owner)
     }
 
@@ -128,10 +129,11 @@ impl Row<'_> {
     }
 
     fn problem(&self, from: Option<&Plan>, to: &Plan, others: &[Plan]) -> Option<Problem> {
-        let beside = |plan: &&Plan| plan.terms.database.name != to.terms.database.name && self.covers(plan, to);
+        let beside =
+            |plan: &&Plan| plan.terms.database.identity().1 != to.terms.database.identity().1 && self.covers(plan, to);
         let others = others.iter().filter(beside);
         let mut others: Vec<(&str, u64)> =
-            others.map(|plan| (plan.terms.database.name.as_str(), self.amount(plan))).collect();
+            others.map(|plan| (plan.terms.database.identity().1, self.amount(plan))).collect();
         sort(&mut others, |(name, amount), (other, more)| more.cmp(amount).then(name.cmp(other)));
         let (own, before) = (self.amount(to), self.amount_before(from, to));
         let sum = others.iter().fold(own, |sum, (_, amount)| sum.saturating_add(*amount));
@@ -166,7 +168,7 @@ impl Row<'_> {
     }
 
     fn whose(&self, to: &Plan) -> String {
-        let (namespace, environment) = (&to.terms.database.namespace, name_of(&to.terms.environment));
+        let (namespace, environment) = (to.terms.database.identity().0, name_of(&to.terms.environment));
         match (self.scope, &to.notes.owner) {
             (Scope::Namespace, _) => format!("the namespace {namespace} in {environment}"),
             (Scope::Owner, Some(owner)) => format!("the owner {owner} in {environment} of the namespace {namespace}"),

@@ -1,11 +1,11 @@
 //! A second database in another region, which follows the first. In: claim, tier, the table of regions; later a plan. Out:
 //! where it stands, or the problems; later the plan of the one that follows. Must not know an operator: features are data.
 
-use super::{backup, capability, unknown};
-use crate::api::claim::{CredentialSource, DatabaseSpec};
+use super::{backup, capability, placed, unknown};
+use crate::api::claim::{Claim, CredentialSource};
 use crate::api::input::TierDefaults;
-use crate::api::input::tier_defaults::{Region, Tier};
-use crate::api::plan::{Access, Backup, Delivery, Operator, Plan, Standby, Terms};
+use crate::api::input::tier_defaults::{ObjectDelivery, Region, Tier};
+use crate::api::plan::{Access, Backup, Delivery, Notes, Operator, Plan, Standby, Terms};
 use crate::api::problem::Problem;
 use crate::operators::{Features, name_of};
 
@@ -18,13 +18,14 @@ pub struct Followed<'a> {
 
 /// None where nobody asks for one, or where a problem was found.
 pub fn resolve(
-    spec: &DatabaseSpec,
+    claim: &Claim,
     policy: &TierDefaults,
     tier: &Tier,
     Followed { delivery: own, backup }: Followed,
     (features, operator): (&Features, Operator),
     problems: &mut Vec<Problem>,
 ) -> Option<Standby> {
+    let spec = &claim.spec;
     let name = &spec.disaster_recovery.as_ref()?.region;
     // A problem of `capability` already.
     features.standby?;
@@ -41,7 +42,11 @@ pub fn resolve(
         problems.push(Problem::new(path, wrong, "the platform team adds it to regions"));
         return None;
     };
-    let delivery = Delivery::from(object_delivery.clone());
+    let there = object_delivery.as_ref();
+    let path = format!("TierDefaults.regions.{name}.objectDelivery");
+    problems.extend(placed::problem(there, &path));
+    let (namespace, _) = placed::of(there, &path, claim).map_err(|problem| problems.push(problem)).unwrap_or_default();
+    let delivery = ObjectDelivery::delivery(there);
     if delivery == *own {
         let others = offered.filter(|other| *other != name).cloned().collect::<Vec<_>>();
         let right = match others.as_slice() {
@@ -68,20 +73,24 @@ pub fn resolve(
     }
     problems.extend(backup::access_problem(destination, found));
     problems.extend(capability::store_problem(path, found.store(), features, operator));
-    Some(Standby { region: name.clone(), delivery, destination: found.clone() })
+    let (own, _) = claim.identity();
+    let namespace = namespace.filter(|namespace| namespace != own);
+    Some(Standby { region: name.clone(), delivery, namespace, destination: found.clone() })
 }
 
 /// The plan of the one that follows: as large as the other, since it is to serve in its place, and with nothing around it,
 /// since until then nobody connects. What is inside comes with the data.
 pub fn plan(followed: &Plan) -> Option<Plan> {
     let terms = terms(&followed.terms)?;
-    Some(Plan { terms, requests: Default::default(), notes: followed.notes.clone() })
+    let notes = Notes { new_namespace: followed.notes.standby_namespace.clone(), ..followed.notes.clone() };
+    Some(Plan { terms, requests: Default::default(), notes })
 }
 
 /// The same of terms alone.
 pub fn terms(followed: &Terms) -> Option<Terms> {
-    let Standby { delivery, destination, .. } = followed.standby.clone()?;
+    let Standby { delivery, namespace, destination, .. } = followed.standby.clone()?;
     let mut terms = followed.clone();
+    terms.database = followed.database.placed(namespace.as_deref());
     terms.standby = None;
     terms.delivery = delivery;
     terms.backup = terms.backup.map(|backup| Backup { destination, ..backup });
@@ -106,7 +115,6 @@ pub fn terms(followed: &Terms) -> Option<Terms> {
 mod tests {
     use super::*;
     use crate::api::claim::Environment;
-    use crate::api::plan::ObjectDelivery;
     use crate::plan::{self, example};
     use pretty_assertions::assert_eq;
     use serde_json::{Value, json};
@@ -128,7 +136,7 @@ mod tests {
     fn it_stands_where_its_region_is() {
         let plan = resolved(&|_| {}, west()).unwrap();
         let standby = plan.terms.standby.clone().unwrap();
-        let cluster = ObjectDelivery { provider_config: "west".into() };
+        let cluster = crate::api::plan::ObjectDelivery { provider_config: "west".into() };
         assert_eq!((standby.region.as_str(), standby.delivery), ("west", Delivery::Object(cluster)));
         assert_eq!(standby.destination.path, "s3://company-database-backups-west/databases");
         assert_eq!(plan.notes.recovery_time.as_deref(), Some("30m"));

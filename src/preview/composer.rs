@@ -58,7 +58,9 @@ impl Composer {
         let readings = delivery::readings(&plan.terms.delivery, &plan.terms.database, secrets);
         nothing(&mut observed, readings.iter().map(|reading| reading.question.clone()).collect());
         let around = integrations::compose(&generation, &engine.facts, &self.integrations, &observed);
-        let delivered = engine.resources.into_iter().chain(around).map(|resource| delivered(plan, resource));
+        let placed = delivery::namespace::compose(&generation);
+        let delivered =
+            engine.resources.into_iter().chain(around).chain(placed).map(|resource| delivered(plan, resource));
         let mut composed = map(delivered);
         composed.extend(readings.into_iter().filter_map(|reading| reading.reader));
         composed.extend(self.protection(generation.clone(), (&identity, &composite), claim)?);

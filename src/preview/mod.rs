@@ -14,7 +14,7 @@ pub mod maintenance;
 use crate::api::approval::OperationKind;
 use crate::api::claim::DeletionPolicy;
 use crate::api::input::{ApprovalGate, TierDefaults};
-use crate::api::plan::{Notes, Plan, Requests, Terms};
+use crate::api::plan::{DatabaseName, Notes, Plan, Requests, Terms};
 use crate::api::status::Class;
 use crate::gate::digest::Operation;
 use crate::gate::{self, changes};
@@ -237,14 +237,14 @@ pub fn rename(from: &mut Change, to: &mut Change) {
 
 fn change(from: Option<Planned>, to: Option<Planned>, operation: OperationKind) -> Change {
     let database = to.or(from).map(|it| &it.plan.terms.database);
-    let (namespace, name) = database.map(|it| (it.namespace.clone(), it.name.clone())).unwrap_or_default();
+    let (namespace, name) = database.map(DatabaseName::identity).unwrap_or_default();
     let costs = (from.and_then(Planned::cost), to.and_then(Planned::cost));
     let currency = costs.1.or(costs.0).map(|(currency, _)| currency.to_string());
     let amount = |cost: Option<(&str, u64)>| cost.map_or(0, |(_, amount)| amount);
     Change {
         summary: to.map(|it| summary(&it.plan.terms)),
         monthly_cost: currency.map(|currency| Cost { currency, before: amount(costs.0), after: amount(costs.1) }),
-        ..empty(operation, namespace, name)
+        ..empty(operation, namespace.into(), name.into())
     }
 }
 

@@ -40,7 +40,7 @@ pub fn problems(restore: &Restore, from: Option<&Plan>, to: &Plan, now: Timestam
         Ok(whose) => whose,
         Err(problem) => return vec![problem],
     };
-    match from.filter(|_| name == database.name) {
+    match from.filter(|_| name == database.identity().1) {
         Some(_) if may_be_kept(restore, to) => vec![],
         // What else is edited comes after it.
         Some(runs) if restore.in_place => restore::problems(restore, runs, runs, None, now),
@@ -51,8 +51,8 @@ pub fn problems(restore: &Restore, from: Option<&Plan>, to: &Plan, now: Timestam
 
 fn unknown(restore: &Restore, from: Option<&Plan>, to: &Plan) -> String {
     let Restore { id, database, namespace, backup, point_in_time, in_place } = restore;
-    let own = &to.terms.database;
-    let (namespace, name) = (namespace.as_ref().unwrap_or(&own.namespace), database.as_ref().unwrap_or(&own.name));
+    let (home, own) = to.terms.database.identity();
+    let (namespace, name) = (namespace.as_deref().unwrap_or(home), database.as_deref().unwrap_or(own));
     let source = format!("{namespace}/{name}");
     let is_there = match backup {
         Some(backup) if from.is_some() && may_be_kept(restore, to) => {
@@ -61,7 +61,7 @@ fn unknown(restore: &Restore, from: Option<&Plan>, to: &Plan) -> String {
         Some(backup) => format!("whether {source} has the backup {backup}"),
         None => format!("whether {source} has a backup"),
     };
-    let fits = (from.is_none() || *name != own.name).then(|| "whether it fits".to_owned());
+    let fits = (from.is_none() || name != own).then(|| "whether it fits".to_owned());
     let reaches = point_in_time.as_ref().map(|moment| format!("whether {moment} can still be restored"));
     let begun = from.map(|_| format!("whether restore {id} has run before"));
     let lost = from.filter(|runs| !in_place && restore::unfenced(runs).is_some()).map(|runs| {

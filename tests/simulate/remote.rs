@@ -2,7 +2,9 @@
 
 use crate::BOTH;
 use crate::life::{Edition, Life};
-use function_database::simulate::{Id, Policy};
+use function_database::api::plan::DatabaseName;
+use function_database::gate::digest::Operation;
+use function_database::simulate::{Id, Policy, Waits};
 use serde_json::{Value, json};
 
 /// A database of dev, whose environment is carried to the cluster of this provider configuration.
@@ -199,5 +201,140 @@ fn labels_choose_the_cluster_once() {
         life.minutes(10);
         assert_eq!(life.condition("Validated"), "True Valid");
         life.is_sound();
+    }
+}
+
+/// What is made in the namespace of a tenant for each database of theirs, and outlives them all.
+fn tenancy() -> Value {
+    json!({"objectDelivery": {
+        "providerConfig": WEST, "namespace": "tenant-{org}",
+        "createNamespace": {
+            "labels": {"team": "shop"}, "quota": {"limits.memory": "64Gi"}, "limits": {"default": {"memory": "1Gi"}},
+            "defaultDeny": true,
+        },
+    }})
+}
+
+/// Two claims of one name in two namespaces, whose labels put them into one: neither is the other, and what one does leaves
+/// the other alone.
+#[test]
+fn two_databases_of_one_tenant_never_meet() {
+    let (ours, theirs) = ("orders-nwp8h9x29xl", "orders-nzddll5g87r");
+    let tenant = [
+        "Namespace tenant-acme",
+        "ResourceQuota tenant-acme/databases",
+        "LimitRange tenant-acme/databases",
+        "NetworkPolicy tenant-acme/default-deny",
+        "Secret tenant-acme/database-backup",
+    ];
+    for edition in BOTH {
+        let mut life = Life::with(edition, "dev", &tenancy(), json!({"org": "acme"}));
+        life.world.cluster(WEST).hand_out_keys("tenant-acme");
+        let mut other = life.manifest(json!({}));
+        other["metadata"] = json!({"name": "orders", "namespace": "billing", "labels": {"org": "acme"}});
+        let other = life.world.apply(&other).unwrap();
+        life.minutes(10);
+        serves(&life);
+        let phase = |life: &Life| life.get(&other)["status"]["phase"].clone();
+        let endpoint = |life: &Life, of: &Id| life.get(of)["status"]["endpoint"].as_str().unwrap().to_owned();
+        assert_eq!(phase(&life), "Ready", "{edition:?} {}", life.get(&other)["status"]);
+        assert_eq!(
+            [endpoint(&life, &life.database), endpoint(&life, &other)],
+            [ours, theirs].map(|name| format!("{name}-primary.tenant-acme.svc:5432"))
+        );
+        let before = there(&mut life);
+        let of = |name: &str, all: &[(String, Value)]| -> Vec<(String, Value)> {
+            all.iter().filter(|(id, _)| id.contains(name)).cloned().collect()
+        };
+        for name in [ours, theirs] {
+            for data in [format!("Cluster tenant-acme/{name}"), format!("PersistentVolumeClaim tenant-acme/{name}-1")] {
+                assert!(names(&before).contains(&data.as_str()), "{edition:?} {data}: {before:?}");
+            }
+        }
+        assert_eq!(before.len(), of(ours, &before).len() + of(theirs, &before).len() + tenant.len(), "{before:?}");
+        for (namespace, name) in [("checkout", ours), ("billing", theirs)] {
+            let connection = life.get(&Id::new("v1", "Secret", namespace, &format!("{name}-connection")));
+            assert!(connection["data"]["password"].is_string(), "beside its claim: {connection}");
+        }
+        life.is_sound();
+
+        delete(&mut life, Policy::Background);
+        let after = there(&mut life);
+        assert_eq!(of(ours, &after), [], "{edition:?}");
+        assert_eq!(of(theirs, &after), of(theirs, &before), "{edition:?}");
+        assert!(before.iter().filter(|(id, _)| tenant.contains(&id.as_str())).all(|it| after.contains(it)));
+        assert_eq!(phase(&life), "Ready");
+
+        life.world.delete(&other, Policy::Foreground).unwrap();
+        life.minutes(60);
+        let (left, mut tenant) = (there(&mut life), tenant.map(String::from).to_vec());
+        let mut left: Vec<String> = names(&left).into_iter().map(String::from).collect();
+        left.sort();
+        tenant.sort();
+        assert_eq!(left, tenant, "{edition:?}: the namespace outlives them");
+    }
+}
+
+/// Labels and the pattern are read once.
+#[test]
+fn what_is_placed_stays_and_is_taken_over_where_it_was() {
+    for edition in BOTH {
+        let mut life = Life::with(edition, "dev", &tenancy(), json!({"org": "acme"}));
+        life.world.cluster(WEST).hand_out_keys("tenant-acme");
+        let labelled = |life: &Life, org: &str| {
+            let mut claim = life.manifest(json!({"lifecycle": {"deletionPolicy": "Retain"}}));
+            claim["metadata"]["labels"] = json!({"org": org});
+            claim
+        };
+        let claim = labelled(&life, "acme");
+        life.world.apply(&claim).unwrap();
+        life.minutes(10);
+        serves(&life);
+        let (before, composite) = (there(&mut life), life.composite().name);
+        let moved = labelled(&life, "other");
+        life.world.apply(&moved).unwrap();
+        life.minutes(10);
+        let message = life.message("Validated");
+        assert!(message.contains("it runs in the namespace tenant-acme of the cluster of west"), "{message}");
+        assert!(message.contains("write org: acme again"), "{message}");
+        assert_eq!((life.phase(), there(&mut life)), ("Ready".into(), before.clone()), "{edition:?}");
+
+        delete(&mut life, Policy::Background);
+        let left = there(&mut life);
+        assert!(names(&left).contains(&"Cluster tenant-acme/orders-nwp8h9x29xl"), "{edition:?} {left:?}");
+        let mut again = claim;
+        if edition == Edition::Claims {
+            again["spec"]["resourceRef"] =
+                json!({"apiVersion": "db.platform.io/v1", "kind": "XDatabase", "name": composite});
+        }
+        life.world.apply(&again).unwrap();
+        life.minutes(10);
+        serves(&life);
+        let after = there(&mut life);
+        assert!(left.iter().all(|it| after.contains(it)), "{edition:?} {left:?} {after:?}");
+        life.is_sound();
+    }
+}
+
+/// What is approved names the database as its claim is named.
+#[test]
+fn what_is_placed_is_approved_and_deleted_by_its_claims_name() {
+    for edition in BOTH {
+        let mut life = Life::with(edition, "prod", &tenancy(), json!({"org": "acme"}));
+        life.world.cluster(WEST).hand_out_keys("tenant-acme");
+        life.minutes(5);
+        life.approve();
+        life.minutes(10);
+        serves(&life);
+        assert!(life.world.delete(&life.database.clone(), Policy::Background).is_err(), "it is protected");
+        life.minutes(5);
+        let digest = life.status()["approval"]["deletion"]["digest"].as_str().unwrap().to_owned();
+        let database = DatabaseName::new("checkout", "orders", "orders");
+        let uid = life.get(&life.composite())["metadata"]["uid"].as_str().unwrap().to_owned();
+        assert_eq!(digest, Operation::Delete { database: &database, uid: &uid }.digest().to_string(), "as offline");
+        life.world.agree(&life.database.clone(), Waits::Deletion);
+        life.minutes(120);
+        assert!(life.world.get(&life.database).is_none(), "{edition:?} {:#}", life.status());
+        assert!(!names(&there(&mut life)).contains(&"Cluster tenant-acme/orders-nwp8h9x29xl"));
     }
 }

@@ -16,8 +16,10 @@ pub fn check(object: &Value) -> Option<Vec<String>> {
     let text = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
     Some(match (text("apiVersion"), text("kind")) {
         ("v1", "ConfigMap") => strictly::<core::ConfigMap>(object),
+        ("v1", "LimitRange") => strictly::<core::LimitRange>(object),
         ("v1", "Namespace") => strictly::<core::Namespace>(object),
         ("v1", "PersistentVolumeClaim") => strictly::<core::PersistentVolumeClaim>(object),
+        ("v1", "ResourceQuota") => strictly::<core::ResourceQuota>(object),
         ("v1", "Secret") => strictly::<core::Secret>(object),
         ("v1", "Service") => strictly::<core::Service>(object),
         ("v1", "ServiceAccount") => strictly::<core::ServiceAccount>(object),

@@ -4,7 +4,7 @@
 use super::quotas::Quotas;
 use crate::api::claim::{CredentialSource, DeletionPolicy, Engine, Environment, Window};
 use crate::api::destination::Destination;
-use crate::api::plan::{Issuer, ObjectDelivery, Operator, Placement};
+use crate::api::plan::{self, Delivery, Issuer, NewNamespace, Operator, Placement};
 use crate::api::quantity::{Bytes, Millicores};
 use crate::api::schema::by_name;
 use crate::map::sort;
@@ -108,6 +108,31 @@ pub struct Tier {
     #[serde(default)]
     #[schemars(schema_with = "by_name::<Engine, TierEngine>")]
     pub engines: BTreeMap<Engine, TierEngine>,
+}
+
+/// Another cluster, and where in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ObjectDelivery {
+    /// The provider configuration of the other cluster.
+    #[schemars(length(min = 1, max = 253))]
+    pub provider_config: String,
+    /// The namespace there, with labels of the claim in braces, such as tenant-{org}-{example.org/project}; {namespace} is the
+    /// claim's own. It is that one if left out.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 253))]
+    pub namespace: Option<String>,
+    /// Makes that namespace; somebody else does if left out. It stays when its databases go.
+    #[serde(default)]
+    pub create_namespace: Option<NewNamespace>,
+}
+
+impl ObjectDelivery {
+    /// Left out, it is this cluster.
+    pub fn delivery(written: Option<&ObjectDelivery>) -> Delivery {
+        let there = |there: &ObjectDelivery| plan::ObjectDelivery { provider_config: there.provider_config.clone() };
+        written.map(there).map_or(Delivery::Direct, Delivery::Object)
+    }
 }
 
 /// Another place for databases, with an object store of its own.

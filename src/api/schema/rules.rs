@@ -238,7 +238,7 @@ fn names() -> [Rule; 3] {
         object(
             "",
             "metadata.name has an ending that is reserved for what is made for a database; write another one",
-            format!("!self.metadata.name.matches('-({}|g[0-9]+)$')", name::RESERVED.join("|")),
+            format!("!self.metadata.name.matches('-({})$')", name::reserved_pattern()),
             |claim| claim["metadata"]["name"].as_str().and_then(name::reserved_ending).is_none(),
         ),
     ]

@@ -112,7 +112,7 @@ fn claim(document: &Document, policy: &Policy, overlay: Option<&Document>) -> an
         found.iter().flatten().for_each(|finding| super::say(finding.line(&document.file)));
         return Ok(None);
     };
-    let database = &plan.terms.database;
+    let (namespace, name) = plan.terms.database.identity();
     let row = |Effective { what, value, origin }: Effective| {
         let origin = match origin {
             Origin::Claim(path) => format!("{}:{} {path}", document.file, document.at(&path).0),
@@ -128,12 +128,7 @@ fn claim(document: &Document, policy: &Policy, overlay: Option<&Document>) -> an
     };
     let values = explain::values(&document.value, &plan, &policy.tiers, &policy.gate);
     Ok(Some(Table {
-        title: format!(
-            "{}/{}: {}",
-            database.namespace,
-            database.name,
-            function_database::preview::summary(&plan.terms)
-        ),
+        title: format!("{namespace}/{name}: {}", function_database::preview::summary(&plan.terms)),
         columns: ["", "value", "comes from"].map(String::from).into(),
         rows: values.into_iter().map(row).collect(),
     }))

@@ -61,7 +61,7 @@ impl<'a> Comparison<'a> {
             let tiers = &after.rules(document).policy.tiers;
             let plan = validate::read(document).and_then(|claim| plan::resolve(&claim, tiers).ok());
             if let Some(plan) = plan {
-                let place = (plan.terms.database.namespace.clone(), plan.terms.environment);
+                let place = (plan.terms.database.identity().0.to_owned(), plan.terms.environment);
                 others.entry(place).or_default().push(plan);
             }
         }
@@ -197,7 +197,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn room(&self, from: Option<&Plan>, to: &Plan, rules: &Rules) -> Result<(), Problems> {
-        let place = (to.terms.database.namespace.clone(), to.terms.environment);
+        let place = (to.terms.database.identity().0.to_owned(), to.terms.environment);
         let others = self.others.get(&place).map(Vec::as_slice).unwrap_or_default();
         quota::check(&quota::of(to, &rules.policy.tiers), from, to, others)
     }
@@ -215,8 +215,7 @@ fn identity(claim: &Value) -> (&str, &str) {
 }
 
 fn wanted_name(plan: &Plan) -> (&str, &str) {
-    let database = &plan.terms.database;
-    (&database.namespace, &database.name)
+    plan.terms.database.identity()
 }
 
 fn found(document: &Document, problems: &Problems) -> Vec<Finding> {

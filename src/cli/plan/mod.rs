@@ -145,7 +145,7 @@ pub fn of_deletion(
     let claims = before.claims.iter().filter_map(validate::read);
     let name = |claim: Claim| {
         let (namespace, name) = claim.identity();
-        DatabaseName { namespace: namespace.into(), name: name.into(), inside: claim.spec.name.clone() }
+        DatabaseName::new(namespace, name, claim.spec.name.clone())
     };
     Ok((preview, claims.map(name).collect()))
 }

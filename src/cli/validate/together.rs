@@ -18,7 +18,7 @@ pub fn findings(claims: &[(usize, &Document, &Policy)]) -> BTreeMap<usize, Vec<F
         }
         let Some(plan) = super::read(document).and_then(|claim| plan::resolve(&claim, tiers).ok()) else { continue };
         let quota = quota::of(&plan, tiers);
-        let others = earlier.entry((plan.terms.database.namespace.clone(), plan.terms.environment)).or_default();
+        let others = earlier.entry((plan.terms.database.identity().0.to_owned(), plan.terms.environment)).or_default();
         // What does not even fit alone was said already, and takes no room from the others.
         if quota::check(&quota, None, &plan, &[]).is_err() {
             continue;

@@ -49,7 +49,7 @@ pub fn compose(generation: &Generation, backup: &BackupPlan) -> [Resource; 2] {
 /// What a restored generation began from. Nothing is ever written there, so nothing is kept or removed.
 pub fn source(generation: &Generation, source: &Source) -> Resource {
     let Source { namespace, name, lineage, destination, .. } = source;
-    let database = DatabaseName { namespace: namespace.clone(), name: name.clone(), inside: String::new() };
+    let database = DatabaseName::new(namespace, name, "");
     let store = store(&generation.plan.terms, destination, path(destination, &database, lineage), None);
     resource(generation, key::SOURCE_STORE, kind::OBJECT_STORE, source_name(generation), Holds::Nothing, store)
 }
