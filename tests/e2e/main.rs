@@ -43,7 +43,8 @@ fn play(edition: Edition) {
             Ok(()) => say(&format!("{edition:?} {name}: ok, {seconds} s")),
             Err(why) => {
                 // What was asserted, and what was seen then.
-                let why = why.downcast_ref::<String>().map_or("it panicked", String::as_str);
+                let text = why.downcast_ref::<&str>().copied();
+                let why = why.downcast_ref::<String>().map(String::as_str).or(text).unwrap_or("it panicked");
                 say(&format!("{edition:?} {name}: FAILED, {seconds} s\n{why}"));
                 return Some(name);
             }

@@ -52,8 +52,11 @@ fn an_ordinary_life(life: &Life) {
     life.stays(5, "what runs goes on", |seen| seen.members() == 1 && seen.fingerprint() == before);
 
     life.claim(json!({"replicas": 2, "pooling": {"enabled": true}})).unwrap();
-    let scaled = life.until("it has two members", |seen| seen.phase() == "Ready" && seen.members() == 2);
-    assert!(scaled.has("Pooler", "orders-pgbouncer") && scaled.fingerprint().len() == 3);
+    // A look between what is composed and the status sees the new members and the old phase.
+    let scaled = life.until("it has two members", |seen| {
+        seen.phase() == "Ready" && seen.ready_members() == 2 && seen.has("Pooler", "orders-pgbouncer")
+    });
+    assert_eq!(scaled.fingerprint().len(), 3, "{:?}", scaled.names());
     life.claim(json!({})).unwrap();
     life.until("it is as before", |seen| {
         seen.phase() == "Ready" && seen.fingerprint() == before && !seen.has("Pooler", "orders-pgbouncer")
