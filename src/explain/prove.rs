@@ -1,9 +1,9 @@
 //! What the policy promises in production, for whatever can be asked of it. In: the inputs of the steps. Out: each promise with
 //! the number of cases that it was held against, and the first claim that breaks it. Must not promise what it did not try.
 //!
-//! Tried is every combination of what has a say: engine, size, release line, both ends of storage, topology, members up to
-//! one beyond the most, backups with and without the log, or none and what deletion does then, encryption, pooling. What else
-//! stands in a claim (names, texts, parameters, networks, times) decides no promise.
+//! Tried is every combination of what has a say: the labels of each delivery, engine, size, release line, both ends of storage,
+//! topology, members up to one beyond the most, backups with and without the log, or none and what deletion does then,
+//! encryption, pooling. What else stands in a claim (names, texts, parameters, networks, times) decides no promise.
 
 use crate::api::approval::OperationKind;
 use crate::api::claim::{
@@ -19,7 +19,7 @@ use crate::map::entries;
 use crate::observed::Observed;
 use crate::operators::facts::Labels;
 use crate::operators::{self, Encryption, Facts, name_of};
-use crate::plan;
+use crate::plan::{self, placed};
 use crate::wire::{Object, Undecodable};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -87,11 +87,15 @@ impl Policy {
         let tier = self.tiers.environments.get(&Environment::Prod)?;
         let promises = OF_DATABASES.map(|(text, _)| Promise::new(text)).to_vec();
         let mut proof = Proof { claims: 0, databases: 0, promises };
+        let deliveries = deliveries(tier);
         for (engine, row) in &self.tiers.engines {
             let exception = tier.engines.get(engine).cloned().unwrap_or_default();
             if exception.offered != Some(false) {
-                let asked = Asked { tier, engine: *engine, row, members: exception.replicas.unwrap_or(tier.replicas) };
-                asked.each(&mut |choice| self.hold(choice, &mut proof));
+                let members = exception.replicas.unwrap_or(tier.replicas);
+                for labels in &deliveries {
+                    let asked = Asked { tier, labels, engine: *engine, row, members };
+                    asked.each(&mut |choice| self.hold(choice, &mut proof));
+                }
             }
         }
         for promise in proof.promises.iter_mut().filter(|promise| promise.cases == 0) {
@@ -179,9 +183,24 @@ struct PodSelector {
     match_labels: Labels,
 }
 
+/// The labels by which a claim goes to each place that there is, the environment's own first.
+fn deliveries(tier: &Tier) -> Vec<Labels> {
+    let own = std::iter::once((Labels::new(), tier.object_delivery.as_ref()));
+    let rows = tier.deliveries.iter().map(|row| (row.match_labels.clone(), row.object_delivery.as_ref()));
+    let whole = |(mut labels, there): (Labels, _)| {
+        for label in placed::labels(there) {
+            labels.entry(label.into()).or_insert_with(|| NAME.into());
+        }
+        labels
+    };
+    own.chain(rows).map(whole).collect()
+}
+
 /// What can be asked of one engine.
 struct Asked<'a> {
     tier: &'a Tier,
+    /// Of a claim, by which it goes where they send it.
+    labels: &'a Labels,
     engine: Engine,
     row: &'a EnginePolicy,
     members: Range,
@@ -190,6 +209,7 @@ struct Asked<'a> {
 /// What one claim says.
 #[derive(Default)]
 struct Choice<'a> {
+    labels: Labels,
     engine: Engine,
     size: &'a str,
     storage: Bytes,
@@ -215,7 +235,8 @@ impl Asked<'_> {
         for size in &self.tier.sizes {
             for version in self.row.versions.keys() {
                 for storage in [minimum, maximum] {
-                    let choice = Choice { engine: self.engine, size, storage, version, ..Choice::default() };
+                    let labels = self.labels.clone();
+                    let choice = Choice { labels, engine: self.engine, size, storage, version, ..Choice::default() };
                     self.each_form(choice, visit);
                 }
             }
@@ -257,7 +278,12 @@ impl Choice<'_> {
     fn claim(&self) -> Claim {
         Claim {
             kind: KIND.into(),
-            metadata: Metadata { name: NAME.into(), namespace: NAME.into(), ..Metadata::default() },
+            metadata: Metadata {
+                name: NAME.into(),
+                namespace: NAME.into(),
+                labels: self.labels.clone(),
+                ..Metadata::default()
+            },
             spec: DatabaseSpec {
                 name: NAME.into(),
                 environment: Environment::Prod,
@@ -288,6 +314,7 @@ impl Choice<'_> {
             "engine": self.engine, "version": self.version, "size": self.size, "storage": self.storage.to_string(),
         });
         let sections = [
+            ("labels", if self.labels.is_empty() { Value::Null } else { json!(self.labels) }),
             ("topology", json!(self.topology)),
             ("replicas", json!(self.replicas)),
             ("backup", section([("enabled", self.backup), ("continuous", self.continuous)])),
@@ -315,6 +342,7 @@ const NAME: &str = "proof";
 mod tests {
     use super::*;
     use crate::api::input::Manifest;
+    use crate::api::plan::Operator;
     use crate::plan::example;
 
     /// The shipped policy with one engine, changed.
@@ -344,6 +372,24 @@ mod tests {
         let [Promise { text, broken: Some(broken), .. }] = promises else { panic!("{promises:#?}") };
         let (claim, why) = broken.split_once("}: ").unwrap();
         (*text, serde_json::from_str(&format!("{claim}}}")).unwrap(), why)
+    }
+
+    #[test]
+    fn every_place_is_tried() {
+        let placed = json!({"providerConfig": "west", "namespace": "tenant-{org}"});
+        // What Zalando runs cannot be carried, so that only claims with the row's label are accepted.
+        let rows = json!([{"matchLabels": {"region": "home"}}]);
+        let broken = |rows: Value, operator| {
+            broken(|policy| {
+                prod(policy).object_delivery = serde_json::from_value(placed.clone()).unwrap();
+                prod(policy).deliveries = serde_json::from_value(rows).unwrap();
+                policy.tiers.engines.values_mut().for_each(|engine| engine.operator = operator);
+                prod(policy).tls_required = false;
+            })
+        };
+        let claim = |rows: Value, operator| only(&broken(rows, operator)).1;
+        assert_eq!(claim(json!([]), Operator::CloudNativePG)["labels"], json!({"org": "proof"}));
+        assert_eq!(claim(rows, Operator::Zalando)["labels"], json!({"region": "home"}));
     }
 
     #[test]

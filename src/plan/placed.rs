@@ -56,6 +56,13 @@ pub fn of(there: Option<&ObjectDelivery>, path: &str, claim: &Claim) -> Result<(
     }
 }
 
+/// The labels that a claim needs to go there.
+pub fn labels(there: Option<&ObjectDelivery>) -> Vec<&str> {
+    let pattern = there.and_then(|there| Pattern::read(there.namespace.as_deref()?).ok());
+    let parts = pattern.map(|pattern| pattern.parts).unwrap_or_default();
+    parts.into_iter().map(|part| part.label).filter(|label| *label != OWN).collect()
+}
+
 /// What is wrong with the policy itself, whoever claims.
 pub fn problem(there: Option<&ObjectDelivery>, path: &str) -> Option<Problem> {
     let there = there?;
