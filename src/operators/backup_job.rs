@@ -1,8 +1,7 @@
 //! Backups for engines whose operator makes none: a `CronJob` whose pod dumps the database with the engine's own tool into a
 //! volume, and then copies the dump into the object store with rclone (<https://rclone.org/s3/>), which also removes what is
-//! older than the retention. A restore is a `Job` that fetches the newest dump and has the engine's own tool take it. In: a
-//! generation, and how its engine is dumped or filled. Out: the resource, the pods' network, how it went. Must not know an
-//! operator.
+//! older than the retention. In: a generation, and how its engine is dumped. Out: the resource, the pods' network, how it
+//! went. Must not know an operator. [`super::restore_job`] is the way back.
 //!
 //! A dump that fails fails the job: nothing is uploaded, and the status says so.
 
@@ -12,7 +11,7 @@ use super::{BackupRun, DATABASE, Holds, Made, Resource, metadata, pods};
 use crate::api::destination::{AzureKey, Destination, DestinationAccess, GoogleKey, KeySecret, Store};
 use crate::api::plan::{Backup, Plan};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
-use crate::api::record::{Generation, Source};
+use crate::api::record::Generation;
 use crate::map::sort;
 use crate::observed::{Answer, Observed, Question};
 use crate::wire::{Key, Object, Undecodable};
@@ -27,8 +26,6 @@ use serde::{Deserialize, Serialize};
 
 /// The permanent key of the schedule.
 pub const KEY: &str = "backup-job";
-/// That of a restore, and the ending of its name.
-pub const RESTORE: &str = "restore";
 /// That of the schedule that only removes.
 pub const PRUNE_KEY: &str = "backup-prune";
 /// The workload's role, and the value of its label on the pods.
@@ -37,7 +34,7 @@ const ROLE: &str = "backup";
 pub const FOLDER: &str = "/backup";
 /// The user of the pods: none of anybody's, so that the volume is readable for both containers.
 const USER: i64 = 65532;
-const SIZE: Amounts = Amounts { cpu: Millicores(500), memory: Bytes(512 * Bytes::MI), storage: Bytes(0) };
+pub(super) const SIZE: Amounts = Amounts { cpu: Millicores(500), memory: Bytes(512 * Bytes::MI), storage: Bytes(0) };
 const HTTPS: u16 = 443;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -138,37 +135,6 @@ pub fn prune(generation: &Generation, backup: &Backup, whole: &str, settings: &S
     cron_job(generation, PRUNE_KEY, format!("{}-prune", generation.name()), &backup.schedule, pod)
 }
 
-/// Fills a new database with the newest dump of another: fetches that, and has the engine's tool take it. `whole`: the file
-/// that is in each; `memory`: what the tool needs.
-pub fn restore(
-    generation: &Generation,
-    source: &Source,
-    load: &Dump,
-    whole: &str,
-    memory: Bytes,
-    settings: &Settings,
-) -> Resource {
-    let terms = &generation.plan.terms;
-    let script = format!(
-        "newest=$(rclone lsf --recursive --files-only --include '/*/{whole}' \"$TARGET\" | sort | tail -n 1)\n\
-         [ -n \"$newest\" ] || {{ echo \"there is no backup in $TARGET\" >&2; exit 1; }}\n\
-         rclone copy \"$TARGET/${{newest%/*}}\" {FOLDER}\n"
-    );
-    let env = store(&source.destination, &source.folder());
-    let fetch = pods::shell("fetch", settings.image.clone(), script, env, pods::beside(terms, SIZE));
-    let size = pods::whole(Amounts { memory, ..SIZE });
-    let load = pods::shell("load", load.image.into(), load.script.clone(), load.env.clone(), size);
-    let pod = in_turn(generation, fetch, load);
-    let name = format!("{}-{RESTORE}", generation.name());
-    Resource { holds: Holds::Nothing, ..made_once(generation, pod, RESTORE, name) }
-}
-
-/// How that stands. None: it is not there.
-pub fn restores(generation: &Generation, observed: &Observed) -> Result<Option<BackupRun>, Undecodable> {
-    let job: Option<Observation> = observed.get(&generation.key(RESTORE))?;
-    Ok(job.map(|job| job.status.run()))
-}
-
 /// How such a job stands (Kubernetes, "Jobs": conditions Complete and Failed).
 pub fn run(job: &Object) -> Result<BackupRun, Undecodable> {
     Ok(job.decode::<Observation>("backup")?.status.run())
@@ -232,6 +198,11 @@ pub fn age_signal(generation: &Generation) -> String {
     let (namespace, name) = (&generation.database().namespace, name(generation));
     let of = |metric: &str| format!(r#"max(kube_cronjob_{metric}{{namespace="{namespace}",cronjob="{name}"}})"#);
     format!("time() - ({} or {})", of("status_last_successful_time"), of("created"))
+}
+
+/// Whether there are jobs that make backups, or one that brings one back.
+pub fn has_any(generation: &Generation) -> bool {
+    generation.plan.terms.backup.is_some() || generation.awaited().is_some()
 }
 
 /// The pods of the jobs, for the network's rules.
@@ -311,7 +282,7 @@ fn uploading(generation: &Generation, backup: &Backup, dump: &Dump, settings: &S
 }
 
 /// Two containers, of which the second begins with what the first has left in [`FOLDER`].
-fn in_turn(generation: &Generation, first: Container, second: Container) -> PodSpec {
+pub(super) fn in_turn(generation: &Generation, first: Container, second: Container) -> PodSpec {
     let terms = &generation.plan.terms;
     // The dumps of all shards are there at once.
     let room = Bytes(terms.storage.0.saturating_mul(terms.shards.into()));
@@ -343,7 +314,7 @@ fn in_folder(container: Container) -> Container {
 }
 
 /// rclone is told by variables where and how (<https://rclone.org/docs/#environment-variables>).
-fn store(destination: &Destination, own: &str) -> Vec<EnvVar> {
+pub(super) fn store(destination: &Destination, own: &str) -> Vec<EnvVar> {
     let mut variables = vec![text("TARGET", &format!("store:{}", folder_of(destination, own)))];
     match destination.store() {
         Store::S3 => {
@@ -413,11 +384,11 @@ struct ScheduleStatus<'a> {
 }
 
 #[derive(Deserialize)]
-struct Observation<'a> {
+pub(super) struct Observation<'a> {
     #[serde(default, borrow)]
     metadata: ObservedMetadata<'a>,
     #[serde(default, borrow)]
-    status: JobStatus<'a>,
+    pub(super) status: JobStatus<'a>,
 }
 
 #[derive(Default, Deserialize)]
@@ -429,7 +400,7 @@ struct ObservedMetadata<'a> {
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct JobStatus<'a> {
+pub(super) struct JobStatus<'a> {
     completion_time: Option<&'a str>,
     #[serde(default, borrow)]
     conditions: Vec<Condition<'a>>,
@@ -453,7 +424,7 @@ impl JobStatus<'_> {
         holds("Failed").map(|condition| (false, condition.message.unwrap_or("no reason given")))
     }
 
-    fn run(&self) -> BackupRun {
+    pub(super) fn run(&self) -> BackupRun {
         match self.ended() {
             Some((true, _)) => BackupRun::Completed,
             Some((false, why)) => BackupRun::Failed(why.into()),

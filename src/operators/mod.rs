@@ -12,6 +12,7 @@ pub mod pod_template;
 pub mod password;
 pub mod certificate;
 pub mod backup_job;
+pub mod restore_job;
 pub mod aws_files;
 pub mod account_job;
 pub mod roles;

@@ -23,7 +23,8 @@ pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop>
         return Ok(response);
     };
     let generation = &record.serving;
-    if generation.overwrite.is_some() {
+    // What they would write meanwhile would come among what is restored.
+    if generation.overwrite.is_some() || generation.awaited().is_some() {
         shut_out(&mut facts);
     }
     let mut observed = observe(request)?;

@@ -25,7 +25,7 @@ pub fn facts(generation: &Generation, settings: &Settings) -> Facts {
     if sentinel::stand_by(terms) {
         workloads.push(sentinels(generation));
     }
-    if has_jobs(generation) {
+    if backup_job::has_any(generation) {
         workloads.push(backup_job::workload(generation, PORT));
     }
     Facts {
@@ -89,7 +89,7 @@ fn members(generation: &Generation) -> Workload {
     if sentinel::stand_by(terms) {
         accepts.extend(doors([(Peer::Workload(SENTINELS.into()), PORT)]));
     }
-    if has_jobs(generation) {
+    if backup_job::has_any(generation) {
         accepts.push(backup_job::door(PORT));
     }
     accepts.extend(scraped(terms, METRICS));
@@ -140,9 +140,4 @@ fn signals(generation: &Generation) -> BTreeMap<Signal, String> {
     }
     signals.extend(certificate::signal(generation));
     signals
-}
-
-/// That make backups, or bring one back.
-fn has_jobs(generation: &Generation) -> bool {
-    generation.plan.terms.backup.is_some() || generation.awaited().is_some()
 }

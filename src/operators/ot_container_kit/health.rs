@@ -10,7 +10,7 @@ use crate::observed::Observed;
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
 use crate::operators::stateful_set::{self, Rollout, Wanted, rollout};
 use crate::operators::volumes::storage;
-use crate::operators::{backup_job, certificate, password};
+use crate::operators::{backup_job, certificate, password, restore_job};
 use crate::wire::{Key, Undecodable};
 use serde::Deserialize;
 
@@ -35,12 +35,9 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
             state = sentinels;
         }
     }
-    let mut whole = members.state == State::Ready && !matches!(storage, Storage::NotYet(_));
-    if generation.awaited().is_some() {
-        state = state.restoring(backup_job::restores(generation, observed)?, None);
-        whole &= state == State::Ready;
-        resources.insert(Key(generation.key(backup_job::RESTORE)), state == State::Ready);
-    }
+    state = restore_job::state(generation, state, observed, &mut resources)?;
+    let filled = generation.awaited().is_none() || state == State::Ready;
+    let whole = members.state == State::Ready && !matches!(storage, Storage::NotYet(_)) && filled;
     resources.insert(Key(generation.key(role)), whole);
     resources.extend(password::readiness(generation, observed)?);
     resources.extend(certificate::readiness(generation, observed)?);

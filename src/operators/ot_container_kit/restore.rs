@@ -10,23 +10,18 @@ use crate::api::plan::Terms;
 use crate::api::problem::Problem;
 use crate::api::record::Generation;
 use crate::observed::Observed;
-use crate::operators::backup_job::{self, Dump, FOLDER, RESTORE, Settings, from_secret, text};
-use crate::operators::{Resource, certificate, password};
-use crate::wire::Key;
+use crate::operators::backup_job::{Dump, FOLDER, Settings, from_secret, text};
+use crate::operators::{Resource, certificate, password, restore_job};
 
 /// For the server with the dump: a page of its keys as commands that bring them, and where the next one begins in the key
 /// `cursor` of a database that no dump has.
 const PAGE: &str = include_str!("page.lua");
 
-/// One that is there stays until it has done its work.
 pub fn compose(generation: &Generation, settings: &Settings, observed: &Observed) -> Option<Resource> {
-    let source = generation.awaited()?;
-    let begun = observed.composed.contains_key(&Key(generation.key(RESTORE)));
-    if !begun && !health::is_up(generation, observed).unwrap_or_default() {
-        return None;
-    }
+    let is_up = || health::is_up(generation, observed).unwrap_or_default();
+    let source = restore_job::begins(generation, observed, is_up)?;
     let memory = generation.plan.terms.memory;
-    Some(backup_job::restore(generation, source, &load(generation), backup::FILE, memory, settings))
+    Some(restore_job::compose(generation, source, &load(generation), backup::FILE, memory, settings))
 }
 
 pub fn problem(from: &Terms) -> Option<Problem> {
