@@ -148,8 +148,8 @@ fn every_mistake_has_its_sentence() {
         ),
         (
             "dev",
-            json!({"engine": "elasticsearch", "restore": {"id": "1"}}),
-            "spec.restore: ECK has no restore; leave it out",
+            json!({"engine": "clickhouse", "restore": {"id": "1"}}),
+            "spec.restore: Altinity has no restore; leave it out",
         ),
         (
             "dev",

@@ -89,7 +89,7 @@ fn what_no_engine_can_do_has_no_form() {
     use crate::api::claim::Engine;
     let paths = |templates: Vec<(String, Value)>| templates.into_iter().map(|(path, _)| path).collect::<Vec<_>>();
     assert!(paths(made(|_| {})).contains(&"restore/template.yaml".to_string()));
-    let elsewhere = made(|tiers| tiers.engines.retain(|engine, _| *engine == Engine::Elasticsearch));
+    let elsewhere = made(|tiers| tiers.engines.retain(|engine, _| *engine == Engine::Clickhouse));
     assert!(!paths(elsewhere).contains(&"restore/template.yaml".to_string()));
 }
 

@@ -5,10 +5,10 @@
 //! OpenShift (ECK 3.5, `set-default-security-context`), so the template must not: what it says would replace all of that,
 //! the owner of the volumes included.
 
-use super::{ELASTICSEARCH, KEY, NODE_SET, PORT, Settings, USER, VOLUME, own, password_secret};
+use super::{ELASTICSEARCH, KEY, NODE_SET, PORT, Settings, USER, VOLUME, own, password_secret, store};
 use crate::api::claim::LogLevel;
 use crate::api::destination::{Destination, DestinationAccess, KeySecret};
-use crate::api::plan::{Backup, Plan, Terms};
+use crate::api::plan::Plan;
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::map::map;
@@ -54,7 +54,7 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
         node_sets: [NodeSet {
             name: NODE_SET,
             count: terms.replicas,
-            config: config(&generation.plan, settings),
+            config: config(generation, settings),
             resources: pods::member(terms),
             pod_template: template(generation, settings),
             volume_claim_templates: [VolumeClaim {
@@ -62,7 +62,7 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
                 spec: pods::volume_claim(terms, terms.storage),
             }],
         }],
-        secure_settings: terms.backup.iter().filter_map(keys).collect(),
+        secure_settings: store(generation).and_then(keys).into_iter().collect(),
         // What deletion spares is spared with the whole resource: a volume that outlived it would come back as the data of
         // a new database of the same name.
         volume_claim_delete_policy: "DeleteOnScaledownAndClusterDeletion",
@@ -71,14 +71,14 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
 }
 
 /// elasticsearch.yml: the plan's settings over ours, and nothing that the operator keeps for itself.
-fn config(plan: &Plan, settings: &Settings) -> BTreeMap<String, String> {
-    let terms = &plan.terms;
+fn config(generation: &Generation, settings: &Settings) -> BTreeMap<String, String> {
+    let Plan { terms, .. } = &generation.plan;
     let mut config = map([("node.store.allow_mmap".into(), settings.memory_mapping.to_string())]);
     config.extend(log_level(terms.monitoring.log_level).map(|level| ("logger.level".into(), level.into())));
-    if let Some(Backup { destination, .. }) = &terms.backup {
-        config.extend(store(destination));
+    if let Some(destination) = store(generation) {
+        config.extend(client(destination));
     }
-    config.extend(plan.parameters().into_iter().map(|(name, value)| (name.into(), value.into())));
+    config.extend(generation.plan.parameters().into_iter().map(|(name, value)| (name.into(), value.into())));
     config
 }
 
@@ -93,19 +93,19 @@ fn log_level(level: LogLevel) -> Option<&'static str> {
 }
 
 /// Compatible stores mostly have no host for each bucket (Elasticsearch 9, "S3 repository", "Client settings").
-fn store(destination: &Destination) -> Vec<(String, String)> {
+fn client(destination: &Destination) -> Vec<(String, String)> {
     let Destination { endpoint, region, .. } = destination;
-    let client = |name: &str, value: &str| (format!("s3.client.default.{name}"), value.into());
-    let mut settings: Vec<(String, String)> = region.iter().map(|region| client("region", region)).collect();
+    let setting = |name: &str, value: &str| (format!("s3.client.default.{name}"), value.into());
+    let mut settings: Vec<(String, String)> = region.iter().map(|region| setting("region", region)).collect();
     if let Some(endpoint) = endpoint {
-        settings.extend([client("endpoint", endpoint), client("path_style_access", "true")]);
+        settings.extend([setting("endpoint", endpoint), setting("path_style_access", "true")]);
     }
     settings
 }
 
 /// The keys of the object store, which Elasticsearch reads from its keystore only.
-fn keys(backup: &Backup) -> Option<SecretSource<'_>> {
-    let KeySecret { name, access_key_id, secret_access_key } = backup.destination.access.s3_keys()?;
+fn keys(destination: &Destination) -> Option<SecretSource<'_>> {
+    let KeySecret { name, access_key_id, secret_access_key } = destination.access.s3_keys()?;
     Some(SecretSource {
         secret_name: name,
         entries: [
@@ -119,7 +119,7 @@ fn template(generation: &Generation, settings: &Settings) -> PodTemplateSpec {
     let terms = &generation.plan.terms;
     let name = generation.name();
     let own = || labels(own(&name));
-    let (main, token) = identity(terms).unzip();
+    let (main, token) = identity(generation).unzip();
     let exporter = (!terms.monitoring.off).then(|| exporter(generation, settings));
     let secrets: Vec<LocalObjectReference> =
         settings.image_pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() }).collect();
@@ -140,9 +140,8 @@ fn template(generation: &Generation, settings: &Settings) -> PodTemplateSpec {
 
 /// Members that sign in to the object store with the identity of their service account: what is added to their container,
 /// and the volume with the token.
-fn identity(terms: &Terms) -> Option<(Container, Volume)> {
-    let backup = terms.backup.as_ref()?;
-    if backup.destination.access != (DestinationAccess::WorkloadIdentity {}) {
+fn identity(generation: &Generation) -> Option<(Container, Volume)> {
+    if store(generation)?.access != (DestinationAccess::WorkloadIdentity {}) {
         return None;
     }
     let container = Container {

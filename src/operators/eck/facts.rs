@@ -18,9 +18,8 @@ const HTTPS: u16 = 443;
 const MEMBERS: &str = "members";
 
 pub fn facts(generation: &Generation, settings: &Settings) -> Facts {
-    let terms = &generation.plan.terms;
     let name = generation.name();
-    let backups = terms.backup.as_ref().map(|_| backup_job::asking_workload(generation, PORT));
+    let jobs = backup_job::has_any(generation).then(|| backup_job::asking_workload(generation, PORT));
     Facts {
         service_type: "elasticsearch".into(),
         provider: "eck".into(),
@@ -37,7 +36,7 @@ pub fn facts(generation: &Generation, settings: &Settings) -> Facts {
             password: USER.into(),
         },
         certificate_authority: Some(SecretKey { secret: authority_secret(generation), key: "ca.crt".into() }),
-        workloads: [Some(members(generation)), backups].into_iter().flatten().collect(),
+        workloads: [Some(members(generation)), jobs].into_iter().flatten().collect(),
         operator_namespace: settings.namespace.clone(),
         user_maker: None,
         signals: signals(generation),
@@ -51,7 +50,7 @@ fn members(generation: &Generation) -> Workload {
     let mut accepts =
         doors([(Peer::Clients, PORT), (own_pods(), PORT), (own_pods(), TRANSPORT), (Peer::Operator, PORT)]);
     let mut reaches = doors([(own_pods(), PORT), (own_pods(), TRANSPORT)]);
-    if terms.backup.is_some() {
+    if backup_job::has_any(generation) {
         accepts.push(backup_job::door(PORT));
         reaches.extend(doors([(Peer::ObjectStore, HTTPS)]));
     }

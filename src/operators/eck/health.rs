@@ -9,7 +9,7 @@ use crate::map::map;
 use crate::observed::Observed;
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
 use crate::operators::pod_template::Resources;
-use crate::operators::{backup_job, volumes};
+use crate::operators::{backup_job, restore_job, volumes};
 use crate::wire::{Key, Undecodable};
 use serde::Deserialize;
 
@@ -22,8 +22,10 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
         Delivery::Direct => volumes::storage(&super::volumes(generation), terms.storage, terms.replicas, observed)?,
         Delivery::Object(_) => Storage::Unknown("the volumes are in another cluster".into()),
     };
+    let mut resources = map([]);
+    let state = restore_job::state(generation, state, observed, &mut resources)?;
     let whole = state == State::Ready && !matches!(storage, Storage::NotYet(_));
-    let mut resources = map([(Key(generation.key(KEY)), whole)]);
+    resources.insert(Key(generation.key(KEY)), whole);
     let mut backup = BackupHealth::of(BackupState::AsPlanned);
     if terms.backup.is_some() {
         backup = backup_job::health(generation, observed)?;
@@ -39,6 +41,12 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
         storage,
         backup,
     })
+}
+
+/// Whether a restore may begin.
+pub fn is_up(generation: &Generation, observed: &Observed) -> Result<bool, Undecodable> {
+    let elasticsearch: Option<Elasticsearch> = observed.get(&generation.key(KEY))?;
+    Ok(elasticsearch.is_some_and(|elasticsearch| self::state(&generation.plan, &elasticsearch) == State::Ready))
 }
 
 /// The phases and colours of ECK 3.5, `pkg/apis/elasticsearch/v1/status.go`.

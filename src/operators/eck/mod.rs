@@ -10,14 +10,15 @@ mod change;
 mod elasticsearch;
 mod facts;
 mod health;
+mod restore;
 mod snapshots;
 
 use super::{
     AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Restores,
     backup_job,
 };
-use crate::api::claim::{BackupMethod, Topology};
-use crate::api::destination::Store;
+use crate::api::claim::{self, BackupMethod, Topology};
+use crate::api::destination::{Destination, Store};
 use crate::api::input::Engines;
 use crate::api::plan::{Delivery, Plan, Terms};
 use crate::api::problem::Problem;
@@ -84,7 +85,7 @@ impl Operator for Eck {
             point_in_time: false,
             extensions: false,
             hibernation: false,
-            restore: Restores::Never,
+            restore: Restores::Archive,
             in_place: false,
             standby: None,
             stores: &[Store::S3],
@@ -139,12 +140,13 @@ impl Operator for Eck {
         vec![Reference { key: Key(generation.key(KEY)), api_version, kind, name: generation.name() }]
     }
 
-    fn compose(&self, generation: &Generation, settings: &Engines, _observed: &Observed) -> Engine {
+    fn compose(&self, generation: &Generation, settings: &Engines, observed: &Observed) -> Engine {
         let mut resources = vec![elasticsearch::compose(generation, &settings.eck)];
         if let Some(backup) = &generation.plan.terms.backup {
             let pod = snapshots::pod(generation, backup, &settings.backup_jobs);
             resources.push(backup_job::scheduled(generation, backup, pod));
         }
+        resources.extend(restore::compose(generation, &settings.backup_jobs, observed));
         Engine { resources, facts: facts::facts(generation, &settings.eck) }
     }
 
@@ -152,6 +154,10 @@ impl Operator for Eck {
         let backup = generation.plan.terms.backup.as_ref()?;
         let pod = snapshots::pod(generation, backup, &settings.backup_jobs);
         Some(backup_job::made_once(generation, pod, role, name))
+    }
+
+    fn unrestorable(&self, _restore: &claim::Restore, from: &Terms, to: &Terms) -> Vec<Problem> {
+        restore::problem(from, to).into_iter().collect()
     }
 
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable> {
@@ -196,6 +202,12 @@ fn own(name: &str) -> [(&'static str, &str); 2] {
 fn volumes(generation: &Generation) -> Question {
     let name = generation.name();
     Question::by_labels("v1", "PersistentVolumeClaim", &generation.database().namespace, &own(&name))
+}
+
+/// The store that members know: that of the backups, or else the one that the data came from, for as long as it lives.
+fn store(generation: &Generation) -> Option<&Destination> {
+    let own = generation.plan.terms.backup.as_ref().map(|backup| &backup.destination);
+    own.or(generation.source.as_ref().map(|source| &source.destination))
 }
 
 /// The secret with the superuser's password.

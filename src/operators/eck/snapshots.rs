@@ -6,12 +6,13 @@
 //! that fails, and the same job is the last backup before a deletion. Only members see the object store.
 
 use super::{PORT, USER, authority_secret, password_secret};
+use crate::api::destination::Destination;
 use crate::api::plan::{Backup, DatabaseName};
 use crate::api::record::Generation;
 use crate::operators::backup_job::{self, from_secret, text};
 use crate::plan::schedule::days;
-use k8s_openapi::api::core::v1::PodSpec;
-use serde_json::json;
+use k8s_openapi::api::core::v1::{EnvVar, PodSpec};
+use serde_json::{Value, json};
 
 /// Of the repository and of the policy.
 const NAME: &str = "backup";
@@ -20,13 +21,16 @@ const NEVER: &str = "0 0 0 1 1 ? 2099";
 /// So that snapshots that fail for longer than the retention never cost the last good one.
 const FEWEST_KEPT: u32 = 2;
 
-/// A snapshot that some data is missing of is `PARTIAL`, and a failure; one that never begins is not listed.
-const SCRIPT: &str = r#"ask() {
+/// How every script here asks the members.
+pub const ASK: &str = r#"ask() {
   curl --silent --show-error --fail-with-body --max-time 120 --cacert /tmp/ca.crt --user "$USERNAME:$PASSWORD" \
     --header "Content-Type: application/json" "$@"
 }
 printf '%s' "$AUTHORITY" > /tmp/ca.crt
-ask --request PUT "$SERVER/_snapshot/$NAME" --data "$REPOSITORY"
+"#;
+
+/// A snapshot that some data is missing of is `PARTIAL`, and a failure; one that never begins is not listed.
+const SCRIPT: &str = r#"ask --request PUT "$SERVER/_snapshot/$NAME" --data "$REPOSITORY"
 ask --request PUT "$SERVER/_slm/policy/$NAME" --data "$POLICY"
 answer=$(ask --request POST "$SERVER/_slm/policy/$NAME/_execute")
 snapshot=$(printf '%s' "$answer" | sed -n 's/.*"snapshot_name" *: *"\([^"]*\)".*/\1/p')
@@ -44,26 +48,39 @@ done
 "#;
 
 pub fn pod(generation: &Generation, backup: &Backup, settings: &backup_job::Settings) -> PodSpec {
-    let server = format!("https://{}-es-http.{}.svc:{PORT}", generation.name(), generation.database().namespace);
-    let env = vec![
-        text("SERVER", &server),
+    let DatabaseName { namespace, name, .. } = generation.database();
+    let own = place(&backup.destination, namespace, name, &generation.lineage, &generation.name());
+    let variables = vec![
         text("NAME", NAME),
-        text("REPOSITORY", &repository(generation, backup)),
+        text("REPOSITORY", &json!({"type": "s3", "settings": own}).to_string()),
         text("POLICY", &policy(backup)),
+    ];
+    asking(generation, settings, SCRIPT, variables)
+}
+
+/// The pod of a script that goes by [`ASK`].
+pub fn asking(
+    generation: &Generation,
+    settings: &backup_job::Settings,
+    script: &str,
+    variables: Vec<EnvVar>,
+) -> PodSpec {
+    let server = format!("https://{}-es-http.{}.svc:{PORT}", generation.name(), generation.database().namespace);
+    let mut env = vec![text("SERVER", &server)];
+    env.extend(variables);
+    env.extend([
         text("USERNAME", USER),
         from_secret("PASSWORD", &password_secret(generation), USER),
         from_secret("AUTHORITY", &authority_secret(generation), "ca.crt"),
-    ];
-    backup_job::asking(generation, &settings.curl_image, SCRIPT.into(), env)
+    ]);
+    backup_job::asking(generation, &settings.curl_image, format!("{ASK}{script}"), env)
 }
 
-/// Two clusters that write to one repository destroy it, so every generation has its own; the lineage keeps a new database
-/// of an old name out of the old one's.
-fn repository(generation: &Generation, backup: &Backup) -> String {
-    let DatabaseName { namespace, name, .. } = generation.database();
-    let (bucket, _) = backup.destination.place();
-    let base = backup.destination.folder(&format!("{namespace}/{name}/{}/{}", generation.lineage, generation.name()));
-    json!({"type": "s3", "settings": {"bucket": bucket, "base_path": base}}).to_string()
+/// Where a repository is. Two clusters that write to one destroy it, so every generation has its own; the lineage keeps a
+/// new database of an old name out of the old one's.
+pub fn place(destination: &Destination, namespace: &str, name: &str, lineage: &str, generation: &str) -> Value {
+    let (bucket, _) = destination.place();
+    json!({"bucket": bucket, "base_path": destination.folder(&format!("{namespace}/{name}/{lineage}/{generation}"))})
 }
 
 /// All indices and the state of the cluster.

@@ -14,8 +14,7 @@ use std::collections::BTreeMap;
 const HTTPS: u16 = 443;
 
 pub fn facts(generation: &Generation) -> Facts {
-    let terms = &generation.plan.terms;
-    let backups = terms.backup.as_ref().map(|_| backup_job::workload(generation, PORT));
+    let jobs = backup_job::has_any(generation).then(|| backup_job::workload(generation, PORT));
     Facts {
         service_type: "sqlite".into(),
         provider: "libsql-server".into(),
@@ -31,7 +30,7 @@ pub fn facts(generation: &Generation) -> Facts {
             password: credential::PASSWORD.into(),
         },
         certificate_authority: None,
-        workloads: [Some(server(generation)), backups].into_iter().flatten().collect(),
+        workloads: [Some(server(generation)), jobs].into_iter().flatten().collect(),
         // There is none.
         operator_namespace: String::new(),
         user_maker: None,
@@ -40,10 +39,9 @@ pub fn facts(generation: &Generation) -> Facts {
 }
 
 fn server(generation: &Generation) -> Workload {
-    let backup = generation.plan.terms.backup.as_ref();
     let mut accepts = doors([(Peer::Clients, PORT)]);
-    accepts.extend(backup.map(|_| backup_job::door(PORT)));
-    let continuous = backup.is_some_and(|backup| backup.continuous);
+    accepts.extend(backup_job::has_any(generation).then(|| backup_job::door(PORT)));
+    let continuous = generation.plan.terms.backup.as_ref().is_some_and(|backup| backup.continuous);
     Workload {
         role: ROLE.into(),
         pods: own(generation),

@@ -10,7 +10,7 @@ use crate::observed::Observed;
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
 use crate::operators::stateful_set::{self, Rollout, StatefulSet, Wanted};
 use crate::operators::volumes::Volume;
-use crate::operators::{backup_job, password};
+use crate::operators::{backup_job, password, restore_job};
 use crate::wire::{Key, Undecodable};
 
 pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {
@@ -24,13 +24,15 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
         (Some(server), Some(why)) if server.ready() == 0 && !terms.lifecycle.hibernated => State::Progressing(why),
         (Some(server), _) => state(generation, server),
     };
+    let mut resources = map([]);
+    let state = restore_job::state(generation, state, observed, &mut resources)?;
     let storage = storage(volume.as_ref(), terms.storage);
     let there = |key: String| {
         let there = observed.composed.contains_key(&Key(key.clone()));
         (Key(key), there)
     };
     let whole = matches!(state, State::Ready | State::Hibernated);
-    let mut resources = map([
+    resources.extend([
         (Key(generation.key(SERVER_KEY)), whole),
         (Key(generation.key(VOLUME_KEY)), storage == Storage::AsPlanned || state == State::Hibernated),
         there(server::service_key(generation)),
@@ -53,6 +55,12 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
         storage,
         backup,
     })
+}
+
+/// Whether it takes commands.
+pub fn is_up(generation: &Generation, observed: &Observed) -> Result<bool, Undecodable> {
+    let server: Option<StatefulSet> = observed.get(&generation.key(SERVER_KEY))?;
+    Ok(server.is_some_and(|server| self::state(generation, &server) == State::Ready))
 }
 
 fn state(generation: &Generation, server: &StatefulSet) -> State {

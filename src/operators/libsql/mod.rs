@@ -14,6 +14,7 @@
 mod change;
 mod facts;
 mod health;
+mod restore;
 mod server;
 
 use super::backup_job::{self, Dump, from_secret, text};
@@ -22,7 +23,7 @@ use super::{
     AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Holds, Operator, Reference, Resource,
     Restores, pods, resource,
 };
-use crate::api::claim::{BackupMethod, Topology};
+use crate::api::claim::{self, BackupMethod, Topology};
 use crate::api::destination::{DestinationAccess, Store};
 use crate::api::input::Engines;
 use crate::api::plan::{Delivery, Plan, Terms};
@@ -64,7 +65,7 @@ impl Operator for LibSql {
             point_in_time: true,
             extensions: false,
             hibernation: true,
-            restore: Restores::Never,
+            restore: Restores::Archive,
             in_place: false,
             standby: None,
             stores: &[Store::S3],
@@ -110,7 +111,7 @@ impl Operator for LibSql {
         vec![Reference { key: Key(generation.key(VOLUME_KEY)), api_version, kind, name: name(generation) }]
     }
 
-    fn compose(&self, generation: &Generation, settings: &Engines, _observed: &Observed) -> Engine {
+    fn compose(&self, generation: &Generation, settings: &Engines, observed: &Observed) -> Engine {
         let mut resources = vec![volume(generation)];
         resources.extend(server::compose(generation, &settings.lib_sql));
         resources.extend(password::compose(generation, "Opaque", &credentials(generation)));
@@ -118,6 +119,7 @@ impl Operator for LibSql {
             let dump = dump(generation, &settings.backup_jobs);
             resources.push(backup_job::schedule(generation, backup, &dump, &settings.backup_jobs));
         }
+        resources.extend(restore::compose(generation, &settings.backup_jobs, observed));
         Engine { resources, facts: facts::facts(generation) }
     }
 
@@ -125,6 +127,10 @@ impl Operator for LibSql {
         let backup = generation.plan.terms.backup.as_ref()?;
         let dump = dump(generation, &settings.backup_jobs);
         Some(backup_job::once(generation, backup, &dump, &settings.backup_jobs, role, name))
+    }
+
+    fn unrestorable(&self, restore: &claim::Restore, _from: &Terms, _to: &Terms) -> Vec<Problem> {
+        restore::problem(restore).into_iter().collect()
     }
 
     fn backed_up(&self, backup: &Object) -> Result<BackupRun, Undecodable> {
@@ -174,6 +180,9 @@ fn volume(generation: &Generation) -> Resource {
     let spec = pods::volume_claim(terms, terms.storage);
     resource(generation, VOLUME_KEY, VOLUME, name(generation), Holds::Data(terms.storage), spec)
 }
+
+/// What a dump consists of.
+const FILE: &str = "dump.sql.gz";
 
 /// The server writes the whole database as SQL; one that was cut off does not end with the transaction.
 const SCRIPT: &str = r#"curl --silent --show-error --fail-with-body --speed-limit 1 --speed-time 300 \

@@ -35,10 +35,16 @@ pub const BACKUP: User = User { name: "backup", role: Some("backup"), grants: &[
 pub const MONITORING: User =
     User { name: "monitoring", role: Some("monitoring"), grants: &[("clusterMonitor", None), ("read", Some("local"))] };
 
-/// Those that the plan needs.
+/// The same while there is a dump to bring back, which it may do until that is done.
+const RESTORE: User = User { grants: &[("backup", None), ("restore", None)], ..BACKUP };
+
+/// Those that the plan needs. Who brought the data stays: what is taken away from a set that runs can go wrong.
 fn users(generation: &Generation) -> impl Iterator<Item = User> {
     let terms = &generation.plan.terms;
-    let backup = terms.backup.is_some().then_some(BACKUP);
+    let backup = match generation.awaited() {
+        Some(_) => Some(RESTORE),
+        None => (terms.backup.is_some() || generation.source.is_some()).then_some(BACKUP),
+    };
     let monitoring = (!terms.monitoring.off).then_some(MONITORING);
     [Some(APPLICATION), backup, monitoring].into_iter().flatten()
 }

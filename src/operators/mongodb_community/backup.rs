@@ -12,7 +12,16 @@ use crate::operators::{certificate, password};
 const CONFIGURATION: &str = "/tmp/mongodump.yaml";
 const AUTHORITY: &str = "/tmp/ca.crt";
 
+/// What is in each dump.
+pub const FILE: &str = "dump.archive.gz";
+
 pub fn dump<'a>(generation: &Generation, settings: &'a Settings) -> Dump<'a> {
+    let options = format!("--readPreference=secondaryPreferred --oplog --gzip --archive={FOLDER}/{FILE}");
+    run(generation, settings, "mongodump", &options)
+}
+
+/// A tool that signs in to the set as the backups' user.
+pub fn run<'a>(generation: &Generation, settings: &'a Settings, tool: &str, options: &str) -> Dump<'a> {
     let mut env = vec![from_secret("PASSWORD", &password::secret_of(generation, BACKUP.role), PASSWORD)];
     let mut script = format!("printf 'password: %s\\n' \"$PASSWORD\" >{CONFIGURATION}\n");
     let mut encryption = String::new();
@@ -22,8 +31,8 @@ pub fn dump<'a>(generation: &Generation, settings: &'a Settings) -> Dump<'a> {
         encryption = format!(" --ssl --sslCAFile={AUTHORITY}");
     }
     script += &format!(
-        "mongodump --config={CONFIGURATION} --host={} --username={} --authenticationDatabase={ADMINISTRATION}{encryption} \
-         --readPreference=secondaryPreferred --oplog --gzip --archive={FOLDER}/dump.archive.gz\n",
+        "{tool} --config={CONFIGURATION} --host={} --username={} --authenticationDatabase={ADMINISTRATION}{encryption} \
+         {options}\n",
         hosts(generation),
         BACKUP.name,
     );

@@ -17,7 +17,7 @@ const HTTPS: u16 = 443;
 pub fn facts(generation: &Generation, settings: &Settings) -> Facts {
     let terms = &generation.plan.terms;
     let mut workloads = vec![members(generation)];
-    workloads.extend(terms.backup.as_ref().map(|_| backup_job::workload(generation, PORT)));
+    workloads.extend(backup_job::has_any(generation).then(|| backup_job::workload(generation, PORT)));
     Facts {
         service_type: "mongodb".into(),
         provider: "mongodb-community".into(),
@@ -48,7 +48,7 @@ fn members(generation: &Generation) -> Workload {
     let terms = &generation.plan.terms;
     let own_members = || Peer::Workload(MEMBERS.into());
     let mut accepts = doors([(own_members(), PORT), (Peer::Clients, PORT)]);
-    accepts.extend(terms.backup.as_ref().map(|_| backup_job::door(PORT)));
+    accepts.extend(backup_job::has_any(generation).then(|| backup_job::door(PORT)));
     accepts.extend(scraped(terms, METRICS));
     Workload {
         role: MEMBERS.into(),

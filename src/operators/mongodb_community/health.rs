@@ -9,20 +9,18 @@ use crate::map::map;
 use crate::observed::Observed;
 use crate::operators::health::{BackupHealth, BackupState, Health, State, Storage};
 use crate::operators::stateful_set::{self, Rollout, Wanted};
-use crate::operators::{backup_job, certificate, volumes};
+use crate::operators::{backup_job, certificate, restore_job, volumes};
 use crate::wire::{Key, Undecodable};
 use serde::Deserialize;
 
 pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Undecodable> {
     let Plan { terms, .. } = &generation.plan;
     let set: Option<ReplicaSet> = observed.get(&generation.key(key::REPLICA_SET))?;
-    let (storage, members) = match terms.delivery {
-        Delivery::Direct => (
-            volumes::storage(&super::volumes(generation), terms.storage, terms.replicas, observed)?,
-            Some(members(generation, observed)?),
-        ),
-        Delivery::Object(_) => (Storage::Unknown("the volumes are in another cluster".into()), None),
+    let storage = match terms.delivery {
+        Delivery::Direct => volumes::storage(&super::volumes(generation), terms.storage, terms.replicas, observed)?,
+        Delivery::Object(_) => Storage::Unknown("the volumes are in another cluster".into()),
     };
+    let members = members(generation, observed)?;
     let mut state = match &set {
         None => State::Absent,
         Some(set) => state(&generation.plan, set, members.as_ref()),
@@ -35,12 +33,14 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
             state = State::Failed(why);
         }
     }
+    let mut resources = map([]);
+    let state = restore_job::state(generation, state, observed, &mut resources)?;
     let backup = match terms.backup {
         Some(_) => backup_job::health(generation, observed)?,
         None => BackupHealth::of(BackupState::AsPlanned),
     };
     let whole = state == State::Ready && !matches!(storage, Storage::NotYet(_));
-    let mut resources = map([(Key(generation.key(key::REPLICA_SET)), whole)]);
+    resources.insert(Key(generation.key(key::REPLICA_SET)), whole);
     resources.extend(access::readiness(generation, observed)?);
     resources.extend(certificate::readiness(generation, observed)?);
     let status = set.map(|set| set.status);
@@ -59,10 +59,21 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
 }
 
 /// The operator chooses the image, and says which release it is once all members run it.
-fn members(generation: &Generation, observed: &Observed) -> Result<Rollout, Undecodable> {
+/// None where nobody can look at them.
+fn members(generation: &Generation, observed: &Observed) -> Result<Option<Rollout>, Undecodable> {
     let terms = &generation.plan.terms;
+    if terms.delivery != Delivery::Direct {
+        return Ok(None);
+    }
     let wanted = Wanted { replicas: terms.replicas, image: None, cpu: terms.cpu, memory: terms.memory };
-    stateful_set::rollout(generation, &generation.name(), &wanted, observed)
+    stateful_set::rollout(generation, &generation.name(), &wanted, observed).map(Some)
+}
+
+/// Whether a restore may begin.
+pub fn is_up(generation: &Generation, observed: &Observed) -> Result<bool, Undecodable> {
+    let set: Option<ReplicaSet> = observed.get(&generation.key(key::REPLICA_SET))?;
+    let members = members(generation, observed)?;
+    Ok(set.is_some_and(|set| self::state(&generation.plan, &set, members.as_ref()) == State::Ready))
 }
 
 /// `members`: None where nobody can look at them.
@@ -109,13 +120,13 @@ fn running(plan: &Plan, spec: &Spec, status: &Status) -> State {
     }
 }
 
-/// Volumes of one that was deleted, where this one has not begun yet.
+/// Volumes of one that was deleted, where this one has not begun yet; those of a drill are ours.
 fn left_over(
     generation: &Generation,
     set: Option<&ReplicaSet>,
     observed: &Observed,
 ) -> Result<Option<String>, Undecodable> {
-    let begins = set.filter(|set| set.status.version.is_none());
+    let begins = set.filter(|set| set.status.version.is_none() && !generation.is_drill());
     match begins.and_then(|set| set.metadata.creation_timestamp) {
         Some(made) => volumes::left_over(&super::volumes(generation), made, observed),
         None => Ok(None),

@@ -19,6 +19,7 @@ mod change;
 mod facts;
 mod health;
 mod replica_set;
+mod restore;
 
 use super::{
     AtRest, BackupRun, Encryption, Engine, EngineName, Features, Health, Operator, Reference, Resource, Restores,
@@ -93,7 +94,7 @@ impl Operator for MongoDbCommunity {
             point_in_time: false,
             extensions: false,
             hibernation: false,
-            restore: Restores::Never,
+            restore: Restores::Archive,
             in_place: false,
             standby: None,
             stores: &[Store::S3, Store::Google, Store::Azure],
@@ -145,6 +146,12 @@ impl Operator for MongoDbCommunity {
         vec![Reference { key: Key(generation.key(key::REPLICA_SET)), api_version, kind, name: generation.name() }]
     }
 
+    /// Nothing is restored before they are up.
+    fn ingredients(&self, generation: &Generation) -> Vec<Question> {
+        let awaited = generation.awaited().map(|_| stateful_set::question(generation, &generation.name()));
+        awaited.into_iter().collect()
+    }
+
     fn compose(&self, generation: &Generation, settings: &Engines, observed: &Observed) -> Engine {
         let own = &settings.mongodb_community;
         let mut resources = access::compose(generation);
@@ -154,6 +161,10 @@ impl Operator for MongoDbCommunity {
             let dump = backup::dump(generation, own);
             resources.push(backup_job::schedule(generation, plan, &dump, &settings.backup_jobs));
         }
+        if generation.is_drill() {
+            resources.extend(replica_set::volumes(generation));
+        }
+        resources.extend(restore::compose(generation, own, &settings.backup_jobs, observed));
         Engine { resources, facts: facts::facts(generation, own) }
     }
 
@@ -175,6 +186,8 @@ impl Operator for MongoDbCommunity {
 /// The permanent keys; a generation adds its number.
 mod key {
     pub const REPLICA_SET: &str = "mongodb";
+    pub const VOLUME: &str = "volume";
+    pub const LOGS: &str = "volume-logs";
     pub const BUDGET: &str = "disruption-budget";
     pub const ACCOUNT: &str = "service-account";
     pub const ROLE: &str = "role";
@@ -184,6 +197,7 @@ mod key {
 /// API version and kind.
 mod kind {
     pub const REPLICA_SET: (&str, &str) = ("mongodbcommunity.mongodb.com/v1", "MongoDBCommunity");
+    pub const VOLUME: (&str, &str) = ("v1", "PersistentVolumeClaim");
 }
 
 /// The role of the members, as a workload and as the label on their volumes. Permanent.

@@ -24,13 +24,16 @@ use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec}
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// The agent beside each member, with the volume of its files: what the operator gives it, rounded.
 pub const AGENT: Amounts =
     Amounts { cpu: Millicores(500), memory: Bytes(512 * Bytes::MI), storage: Bytes(2 * Bytes::GI) };
 /// Those that copy a program into the pod and end, before the members start.
 const COPY: Amounts = Amounts { cpu: Millicores(100), memory: Bytes(128 * Bytes::MI), storage: Bytes(0) };
+/// The volumes of a member, as the operator calls them.
+const DATA: &str = "data-volume";
+const LOGS: &str = "logs-volume";
 /// What the operator gives members of its other kinds: a large cache is written out before the end.
 const GRACE_SECONDS: i64 = 600;
 
@@ -104,10 +107,25 @@ fn stateful_set(generation: &Generation, settings: &Settings) -> StatefulSetSpec
     StatefulSetSpec {
         template: PodTemplateSpec { spec: Some(pod), ..Default::default() },
         volume_claim_templates: [
-            volume(terms, "data-volume", terms.storage, labels([(WORKLOAD, MEMBERS)])),
-            volume(terms, "logs-volume", AGENT.storage, Labels::new()),
+            volume(terms, DATA, terms.storage, labels([(WORKLOAD, MEMBERS)])),
+            volume(terms, LOGS, AGENT.storage, Labels::new()),
         ],
     }
+}
+
+/// The volumes of a drill's one member, which the StatefulSet then takes for its own: those that it makes itself stay for ever.
+pub fn volumes(generation: &Generation) -> [Resource; 2] {
+    let terms = &generation.plan.terms;
+    let of = |role: &str, volume: &str, size, labels: &[(&str, &str)]| {
+        let name = format!("{volume}-{}-0", generation.name());
+        let mut volume =
+            resource(generation, role, kind::VOLUME, name, Holds::Nothing, pods::volume_claim(terms, size));
+        let mut own = own(generation);
+        own.extend(labels.iter().map(|(label, value)| ((*label).into(), (*value).into())));
+        volume.object = volume.object.merge(&Object::of(&json!({"metadata": {"labels": own}})));
+        volume
+    };
+    [of(key::VOLUME, DATA, terms.storage, &[(WORKLOAD, MEMBERS)]), of(key::LOGS, LOGS, AGENT.storage, &[])]
 }
 
 fn volume(terms: &Terms, name: &'static str, size: Bytes, labels: Labels) -> Volume {

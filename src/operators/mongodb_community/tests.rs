@@ -1,6 +1,7 @@
 //! What the operator would see, and what is said of what it writes.
 
 use super::*;
+use crate::api::record::Source;
 use crate::operators::health::{State, Storage};
 use crate::plan::example;
 use pretty_assertions::assert_eq;
@@ -188,4 +189,19 @@ fn pods_may_do_what_they_need_at_what_is_theirs() {
     assert_eq!(role["rules"][0]["resourceNames"], json!(["orders-config"]));
     assert_eq!(role["rules"][0]["verbs"], json!(["get"]));
     assert_eq!(role["rules"][1]["resourceNames"].as_array().unwrap().len(), 7, "members that go still need it");
+}
+
+#[test]
+fn whoever_makes_backups_restores_one_and_then_no_more() {
+    let mut generation = generation(json!({}));
+    generation.source = Source::of(&generation, None, None);
+    generation.plan.terms.backup = None;
+    let grants = |generation: &Generation| -> Value {
+        let users = serde_json::to_value(access::section(generation)).unwrap();
+        users.as_array().unwrap().iter().find(|user| user["name"] == "backup").unwrap()["roles"].clone()
+    };
+    let backup = json!({"name": "backup", "db": "admin"});
+    assert_eq!(grants(&generation), json!([backup, {"name": "restore", "db": "admin"}]));
+    generation.restored = true;
+    assert_eq!(grants(&generation), json!([backup]), "it stays, as nobody is taken away from a set that runs");
 }
