@@ -141,8 +141,7 @@ fn what_is_lost_comes_back_on_each() {
         let name = back_end.operator;
         let mut life = backed_up(back_end);
         let data = life.data();
-        let (lost, _) =
-            data.iter().find(|(id, _)| !id.contains("PersistentVolumeClaim")).or(data.iter().next()).unwrap();
+        let (lost, _) = data.iter().find(|(id, _)| !id.contains("PersistentVolumeClaim")).or(data.first()).unwrap();
         let lost = life.world.all().map(Id::of).find(|id| id.to_string() == *lost).unwrap();
         life.world.destroy(&lost);
         life.minutes(10);
