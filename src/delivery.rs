@@ -6,7 +6,7 @@
 
 pub mod namespace;
 
-use crate::api::plan::{DatabaseName, Delivery};
+use crate::api::plan::{DatabaseName, Delivery, ObjectDelivery, ObjectScope};
 use crate::observed::Question;
 use crate::operators::facts::SecretKey;
 use crate::operators::{Holds, Reference};
@@ -15,9 +15,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// provider-kubernetes' namespaced kind.
-const API_VERSION: &str = "kubernetes.m.crossplane.io/v1alpha1";
+/// provider-kubernetes' kinds: the one of either scope.
 const KIND: &str = "Object";
+const NAMESPACED: &str = "kubernetes.m.crossplane.io/v1alpha1";
+const CLUSTER: &str = "kubernetes.crossplane.io/v1alpha2";
 
 /// Where a resource goes that holds this. What applications sign in with stays beside the claim: whoever may look at an
 /// `Object` sees what it carries.
@@ -28,14 +29,14 @@ pub fn of(delivery: &Delivery, holds: Holds) -> &Delivery {
 /// A resource as Crossplane shall see it.
 pub fn wrap(delivery: &Delivery, database: &DatabaseName, key: &Key, object: Object) -> Object {
     match (delivery, &database.claim) {
+        (Delivery::Direct, None) => object,
         // What is carried already goes where it is to go.
         _ if is_wrapper(&key.0, &object).unwrap_or(false) => object,
-        (Delivery::Object(remote), _) => carried(Some(&remote.provider_config), database, key, object),
+        (Delivery::Object(remote), _) => carry(remote, database, key, object),
         // The database stands elsewhere, and this stays beside the claim.
         (Delivery::Direct, Some(claim)) => {
             object.merge(&Object::of(&json!({"metadata": {"namespace": claim.namespace}})))
         }
-        (Delivery::Direct, None) => object,
     }
 }
 
@@ -43,13 +44,23 @@ pub fn wrap(delivery: &Delivery, database: &DatabaseName, key: &Key, object: Obj
 /// provider configuration; without one it goes by itself.
 pub fn carried(provider_config: Option<&str>, database: &DatabaseName, key: &Key, object: Object) -> Object {
     let Some(name) = provider_config else { return object };
+    let remote = ObjectDelivery { provider_config: name.into(), scope: ObjectScope::Namespaced };
+    carry(&remote, database, key, object)
+}
+
+fn carry(remote: &ObjectDelivery, database: &DatabaseName, key: &Key, object: Object) -> Object {
+    let namespaced = remote.scope == ObjectScope::Namespaced;
+    let (namespace, name) = (database.identity().0, wrapper_name(remote.scope, database, key));
     Object::of(&Wrapper {
-        api_version: API_VERSION,
+        api_version: api_version(remote.scope),
         kind: KIND,
-        metadata: WrapperName { name: wrapper_name(database, key), namespace: database.identity().0.into() },
+        metadata: WrapperName { name, namespace: namespaced.then_some(namespace) },
         spec: WrapperSpec {
             for_provider: ForProvider { manifest: object },
-            provider_config_ref: ProviderConfigRef { kind: "ClusterProviderConfig", name },
+            provider_config_ref: ProviderConfigRef {
+                kind: namespaced.then_some("ClusterProviderConfig"),
+                name: &remote.provider_config,
+            },
         },
     })
 }
@@ -81,16 +92,15 @@ pub fn readings(delivery: &Delivery, database: &DatabaseName, wanted: Vec<Secret
         }
         Delivery::Object(remote) => {
             let key = Key(format!("secret-{secret}"));
-            let name = wrapper_name(database, &key);
-            let question = Question::by_name("v1", "Secret", database.identity().0, &name);
-            let reader = reader(&remote.provider_config, database, &key, &secret, &keys);
+            let question = Question::by_name("v1", "Secret", database.identity().0, &published(database, &key));
+            let reader = reader(remote, database, &key, &secret, &keys);
             Reading { secret, reader: Some((key, reader)), question }
         }
     };
     secrets.into_iter().map(reading).collect()
 }
 
-fn reader(provider_config: &str, database: &DatabaseName, key: &Key, secret: &str, keys: &[String]) -> Object {
+fn reader(remote: &ObjectDelivery, database: &DatabaseName, key: &Key, secret: &str, keys: &[String]) -> Object {
     let namespace = &database.namespace;
     let looked_at = Object::of(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}));
     // In brackets, since keys have dots.
@@ -98,10 +108,14 @@ fn reader(provider_config: &str, database: &DatabaseName, key: &Key, secret: &st
         json!({"apiVersion": "v1", "kind": "Secret", "namespace": namespace, "name": secret,
         "fieldPath": format!("data[{key}]"), "toConnectionSecretKey": key})
     };
-    carried(Some(provider_config), database, key, looked_at).merge(&Object::of(&json!({"spec": {
+    let mut published = json!({"name": published(database, key)});
+    if remote.scope == ObjectScope::Cluster {
+        published["namespace"] = database.identity().0.into();
+    }
+    carry(remote, database, key, looked_at).merge(&Object::of(&json!({"spec": {
         "managementPolicies": ["Observe"],
         "connectionDetails": keys.iter().map(detail).collect::<Vec<Value>>(),
-        "writeConnectionSecretToRef": {"name": wrapper_name(database, key)},
+        "writeConnectionSecretToRef": published,
     }})))
 }
 
@@ -136,18 +150,26 @@ fn spared() -> Object {
 /// How to find a resource by name that nobody observed.
 pub fn question(delivery: &Delivery, database: &DatabaseName, reference: &Reference) -> Question {
     let found = locate(delivery, database, reference);
-    Question::by_name(found.api_version, found.kind, database.identity().0, &found.name)
+    match is_cluster_scoped(delivery) {
+        true => Question::cluster_scoped(found.api_version, found.kind, &found.name),
+        false => Question::by_name(found.api_version, found.kind, database.identity().0, &found.name),
+    }
+}
+
+/// Whether what stands for a resource has no namespace.
+pub fn is_cluster_scoped(delivery: &Delivery) -> bool {
+    matches!(delivery, Delivery::Object(ObjectDelivery { scope: ObjectScope::Cluster, .. }))
 }
 
 /// The object beside the claim that stands for a resource: itself, or its wrapper.
 pub fn locate(delivery: &Delivery, database: &DatabaseName, reference: &Reference) -> Reference {
     match delivery {
         Delivery::Direct => reference.clone(),
-        Delivery::Object(_) => Reference {
+        Delivery::Object(remote) => Reference {
             key: reference.key.clone(),
-            api_version: API_VERSION,
+            api_version: api_version(remote.scope),
             kind: KIND,
-            name: wrapper_name(database, &reference.key),
+            name: wrapper_name(remote.scope, database, &reference.key),
         },
     }
 }
@@ -190,13 +212,30 @@ pub fn cluster<'a>(place: &str, object: &'a Object) -> Result<Option<&'a str>, U
     if is_wrapper(place, object)? { object.text(place, &["spec", "providerConfigRef", "name"]) } else { Ok(None) }
 }
 
-/// A dot stands in no claim's name, so no two databases can meet in one name.
-fn wrapper_name(database: &DatabaseName, key: &Key) -> String {
-    format!("{}.{}", database.identity().1, key.0)
+fn api_version(scope: ObjectScope) -> &'static str {
+    match scope {
+        ObjectScope::Namespaced => NAMESPACED,
+        ObjectScope::Cluster => CLUSTER,
+    }
+}
+
+/// A dot stands in no claim's name, and in no namespace's, so no two databases can meet in one name.
+fn wrapper_name(scope: ObjectScope, database: &DatabaseName, key: &Key) -> String {
+    let (namespace, name) = database.identity();
+    match scope {
+        ObjectScope::Namespaced => format!("{name}.{}", key.0),
+        ObjectScope::Cluster => format!("{namespace}.{name}.{}", key.0),
+    }
+}
+
+/// The secret beside the claim that a wrapper publishes.
+fn published(database: &DatabaseName, key: &Key) -> String {
+    wrapper_name(ObjectScope::Namespaced, database, key)
 }
 
 fn is_wrapper(place: &str, object: &Object) -> Result<bool, Undecodable> {
-    let group = |version: &str| version.starts_with("kubernetes.m.crossplane.io/");
+    let is_of = |version: &str, group: &str| version.split('/').next() == group.split('/').next();
+    let group = |version: &str| is_of(version, NAMESPACED) || is_of(version, CLUSTER);
     Ok(object.text(place, &["kind"])? == Some(KIND) && object.text(place, &["apiVersion"])?.is_some_and(group))
 }
 
@@ -205,14 +244,15 @@ fn is_wrapper(place: &str, object: &Object) -> Result<bool, Undecodable> {
 struct Wrapper<'a> {
     api_version: &'a str,
     kind: &'a str,
-    metadata: WrapperName,
+    metadata: WrapperName<'a>,
     spec: WrapperSpec<'a>,
 }
 
 #[derive(Serialize)]
-struct WrapperName {
+struct WrapperName<'a> {
     name: String,
-    namespace: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -229,7 +269,8 @@ struct ForProvider {
 
 #[derive(Serialize)]
 struct ProviderConfigRef<'a> {
-    kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
     name: &'a str,
 }
 
@@ -265,14 +306,18 @@ struct WantedSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::plan::ObjectDelivery;
+    use pretty_assertions::assert_eq;
 
     fn database() -> DatabaseName {
         DatabaseName::new("checkout", "orders", "orders")
     }
 
+    fn by(scope: ObjectScope) -> Delivery {
+        Delivery::Object(ObjectDelivery { provider_config: "west".into(), scope })
+    }
+
     fn remote() -> Delivery {
-        Delivery::Object(ObjectDelivery { provider_config: "west".into() })
+        by(ObjectScope::Namespaced)
     }
 
     #[test]
@@ -356,9 +401,42 @@ mod tests {
         assert_eq!(wrapper["metadata"]["labels"], json!({"c": "d"}));
     }
 
+    /// It is called after the namespace too, where all of them meet.
+    #[test]
+    fn a_wrapper_without_a_namespace_is_known_by_the_claims() {
+        let (delivery, key) = (by(ObjectScope::Cluster), Key("cluster".into()));
+        let object = Object::of(&json!({"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster"}));
+        let wrapped = wrap(&delivery, &database(), &key, object.clone());
+        assert_eq!(
+            wrapped.decode::<Value>("wrapper").unwrap(),
+            json!({
+                "apiVersion": "kubernetes.crossplane.io/v1alpha2", "kind": "Object",
+                "metadata": {"name": "checkout.orders.cluster"},
+                "spec": {
+                    "forProvider": {"manifest": {"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster"}},
+                    "providerConfigRef": {"name": "west"},
+                },
+            })
+        );
+        assert_eq!(unwrap_desired("cluster", &wrapped).unwrap(), object);
+        assert_eq!(cluster("cluster", &wrapped), Ok(Some("west")));
+        let reference = Reference { key, api_version: "postgresql.cnpg.io/v1", kind: "Cluster", name: "orders".into() };
+        let question = question(&delivery, &database(), &reference);
+        assert_eq!(question.name(), "kubernetes.crossplane.io/Object/-/checkout.orders.cluster");
+
+        let wanted = vec![SecretKey { secret: "app".into(), key: "password".into() }];
+        let Reading { question, reader, .. } = readings(&delivery, &database(), wanted).remove(0);
+        assert_eq!(question.name(), "core/Secret/checkout/orders.secret-app");
+        let reader: Value = reader.unwrap().1.decode("reader").unwrap();
+        assert_eq!(
+            reader["spec"]["writeConnectionSecretToRef"],
+            json!({"name": "orders.secret-app", "namespace": "checkout"})
+        );
+    }
+
     #[test]
     fn a_wrapper_that_carries_nothing_yet_is_nothing() {
-        let wrapper = |status| Object::of(&json!({"apiVersion": API_VERSION, "kind": KIND, "status": status}));
+        let wrapper = |status| Object::of(&json!({"apiVersion": NAMESPACED, "kind": KIND, "status": status}));
         let there = json!({"kind": "Cluster"});
         let observed = BTreeMap::from([
             (Key("new".into()), wrapper(json!({}))),

@@ -48,9 +48,14 @@ impl Question {
         Question::of(api_version, kind, Some(namespace), Match::Labels(labels))
     }
 
+    /// Of a kind without namespaces.
+    pub fn cluster_scoped(api_version: &str, kind: &str, name: &str) -> Question {
+        Question::of(api_version, kind, None, Match::Name(name.into()))
+    }
+
     /// The namespace itself.
     pub fn namespace(name: &str) -> Question {
-        Question::of("v1", "Namespace", None, Match::Name(name.into()))
+        Question::cluster_scoped("v1", "Namespace", name)
     }
 
     fn of(api_version: &str, kind: &str, namespace: Option<&str>, matching: Match) -> Question {

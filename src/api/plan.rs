@@ -325,6 +325,18 @@ impl Delivery {
 pub struct ObjectDelivery {
     /// The provider configuration of the other cluster.
     pub provider_config: String,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub scope: ObjectScope,
+}
+
+/// Which of provider-kubernetes' two kinds of `Object`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum ObjectScope {
+    /// That of kubernetes.m.crossplane.io, beside the claim.
+    #[default]
+    Namespaced,
+    /// That of kubernetes.crossplane.io/v1alpha2, without a namespace; in the claims edition only.
+    Cluster,
 }
 
 /// A namespace in another cluster that is made for databases, and outlives them.

@@ -355,8 +355,8 @@ impl Generation {
         &self.plan.terms.database
     }
 
-    /// Its own folder below the path of a destination, `NAMESPACE/NAME/LINEAGE` as it is called where it stands, with `-g2` and so on for what a restore
-    /// made. The lineage keeps a new database of an old name out of the old one's backups, the number two generations that
+    /// Its own folder below the path of a destination, `NAMESPACE/NAME/LINEAGE` by where it stands, with `-g2` and so on for
+    /// what a restore made. The lineage keeps a new database of an old name out of the old one's backups, the number two generations that
     /// write at the same time out of each other's. Permanent.
     pub fn folder(&self) -> String {
         let DatabaseName { namespace, name, .. } = self.database();

@@ -4,7 +4,7 @@
 //! It is shared: each database brings it, all bring the same, and no `Object` may delete it, so that it outlives each of them.
 //! So nothing in it may be of one database. It holds no data, and nobody waits for it: what cannot go there says so itself.
 
-use super::{carried, spared};
+use super::{carry, spared};
 use crate::api::plan::{Delivery, NewNamespace, ObjectDelivery};
 use crate::api::record::Generation;
 use crate::operators::{Holds, Resource};
@@ -64,7 +64,7 @@ fn resource(
     manifest: &Value,
 ) -> Resource {
     let key = Key(part.map_or_else(|| key.to_owned(), |part| format!("{key}-{part}")));
-    let object = carried(Some(&remote.provider_config), generation.database(), &key, Object::of(manifest));
+    let object = carry(remote, generation.database(), &key, Object::of(manifest));
     Resource { key, holds: Holds::Nothing, object: object.merge(&spared()) }
 }
 

@@ -2,7 +2,7 @@
 //! sentence, and the fix. It knows words of Crossplane and of the API server, and must not guess at others.
 
 /// What others install, by API group: its name, and whether it is the operator of an engine.
-const GROUPS: [(&str, &str, bool); 26] = [
+const GROUPS: [(&str, &str, bool); 27] = [
     ("postgresql.cnpg.io", "CloudNativePG", true),
     ("barmancloud.cnpg.io", "the barman-cloud plugin of CloudNativePG", true),
     ("acid.zalan.do", "Zalando's postgres-operator", true),
@@ -23,6 +23,7 @@ const GROUPS: [(&str, &str, bool); 26] = [
     ("generators.external-secrets.io", "External Secrets", false),
     ("cert-manager.io", "cert-manager", false),
     ("cilium.io", "Cilium", false),
+    ("kubernetes.crossplane.io", "provider-kubernetes", false),
     ("kubernetes.m.crossplane.io", "provider-kubernetes", false),
     ("redhatcop.redhat.io", "vault-config-operator", false),
     ("secrets.hashicorp.com", "Vault Secrets Operator", false),

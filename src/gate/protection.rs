@@ -86,7 +86,8 @@ fn of_data(generation: &Generation, observed: &Observed) -> Result<Vec<(Key, Obj
         };
         let data = Reference { key: Key(key), ..beside };
         let reason = format!("it holds the data of the database {name}; an empty one would take its place");
-        usages.push(usage(generation, &data, "Usage", &role, &reason, Some(there), false)?);
+        let kind = if delivery::is_cluster_scoped(&terms.delivery) { "ClusterUsage" } else { "Usage" };
+        usages.push(usage(generation, &data, kind, &role, &reason, Some(there), false)?);
     }
     Ok(usages)
 }
@@ -124,7 +125,7 @@ fn usage(
     replay_deletion: bool,
 ) -> Result<(Key, Object), Undecodable> {
     let cluster_scoped = kind == "ClusterUsage";
-    // The only one without a namespace of its own, so its name carries the namespace. A dot stands in no claim's name.
+    // Without a namespace of its own its name carries the namespace. A dot stands in no claim's name.
     // A key without the generation's number has a name without it.
     let of_data = of.key.0.starts_with(OF_DATA);
     let (namespace, own) = generation.database().identity();

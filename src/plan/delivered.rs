@@ -6,7 +6,7 @@
 use super::{Labels, Plan, placed};
 use crate::api::claim::Environment;
 use crate::api::input::tier_defaults::{ObjectDelivery, Tier};
-use crate::api::plan::{Delivery, Terms};
+use crate::api::plan::{Delivery, ObjectScope, Terms};
 use crate::api::problem::Problem;
 use crate::operators::name_of;
 
@@ -78,7 +78,8 @@ pub fn moved(runs: &Plan, wanted: &Plan) -> Option<Problem> {
         Delivery::Direct => (path(runs.terms.environment, was), "leave it out".into()),
         Delivery::Object(there) => {
             let namespace = namespace.map(|namespace| format!(", namespace: {namespace}")).unwrap_or_default();
-            let written = format!("write {{providerConfig: {}{namespace}}}", there.provider_config);
+            let scope = if there.scope == ObjectScope::Cluster { ", scope: Cluster" } else { "" };
+            let written = format!("write {{providerConfig: {}{scope}{namespace}}}", there.provider_config);
             (path(runs.terms.environment, was), written)
         }
     };
@@ -119,7 +120,12 @@ mod tests {
 
     #[test]
     fn the_first_row_whose_labels_are_all_there_decides() {
-        let there = |name: &str| Delivery::Object(crate::api::plan::ObjectDelivery { provider_config: name.into() });
+        let there = |name: &str| {
+            Delivery::Object(crate::api::plan::ObjectDelivery {
+                provider_config: name.into(),
+                scope: ObjectScope::Namespaced,
+            })
+        };
         let cases = [
             (json!({}), there("north")),
             (json!({"region": "us"}), there("us")),
@@ -198,7 +204,7 @@ mod tests {
     fn what_the_platform_sends_elsewhere_stays_where_it_runs() {
         let here = example::plan("dev", json!({}));
         let mut there = here.clone();
-        there.terms.delivery = Delivery::Object(crate::api::plan::ObjectDelivery { provider_config: "west".into() });
+        there.terms.delivery = serde_json::from_value(json!({"object": {"providerConfig": "west"}})).unwrap();
         let refused = |from: &Plan, to: &Plan| transition(from, to).unwrap_err().to_string();
         let field = "TierDefaults.environments.dev.objectDelivery";
         assert_eq!(
@@ -214,6 +220,17 @@ mod tests {
                 "{field}: it runs in the cluster of west, and data does not move to another one; write {{providerConfig: west}} \
                  again; to move, make another database there, and copy the data"
             )
+        );
+        let mut by_others = there.clone();
+        by_others.terms.delivery =
+            serde_json::from_value(json!({"object": {"providerConfig": "west", "scope": "Cluster"}})).unwrap();
+        assert_eq!(
+            refused(&by_others, &there),
+            format!(
+                "{field}: it runs in the cluster of west, and data does not move to another one; write {{providerConfig: west, \
+                 scope: Cluster}} again; to move, make another database there, and copy the data"
+            ),
+            "the Objects of one kind would take along what those of the other carry"
         );
         assert_eq!(transition(&there, &there), Ok(Class::None));
     }

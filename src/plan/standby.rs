@@ -136,8 +136,8 @@ mod tests {
     fn it_stands_where_its_region_is() {
         let plan = resolved(&|_| {}, west()).unwrap();
         let standby = plan.terms.standby.clone().unwrap();
-        let cluster = crate::api::plan::ObjectDelivery { provider_config: "west".into() };
-        assert_eq!((standby.region.as_str(), standby.delivery), ("west", Delivery::Object(cluster)));
+        let cluster: Delivery = serde_json::from_value(json!({"object": {"providerConfig": "west"}})).unwrap();
+        assert_eq!((standby.region.as_str(), standby.delivery), ("west", cluster));
         assert_eq!(standby.destination.path, "s3://company-database-backups-west/databases");
         assert_eq!(plan.notes.recovery_time.as_deref(), Some("30m"));
         let without = resolved(&|_| {}, json!({"backup": {"continuous": true}})).unwrap();

@@ -3,7 +3,7 @@
 //!
 //! Another cluster is a world of its own in which nobody claims anything. An Object goes after what it carries, unless its
 //! management policies leave that alone (crossplane-runtime `pkg/reconciler/managed/reconciler.go`, provider-kubernetes
-//! `internal/controller/namespaced/object/object.go`). Not played: references, polls that miss a change.
+//! `internal/controller/{namespaced,cluster}/object/object.go`). Not played: references, polls that miss a change.
 
 use super::operators::owned;
 use super::store::{Id, set_condition, text};
@@ -12,7 +12,8 @@ use crate::map::entries;
 use crate::render::object;
 use serde_json::{Value, json};
 
-const GROUP: &str = "kubernetes.m.crossplane.io";
+/// With and without a namespace.
+const GROUPS: [&str; 2] = ["kubernetes.m.crossplane.io", "kubernetes.crossplane.io"];
 const KIND: &str = "Object";
 /// Of every Object, until what it carries is gone or left alone.
 pub const FINALIZER: &str = "finalizer.managedresource.crossplane.io";
@@ -34,7 +35,7 @@ impl World {
 
     /// One turn of the provider with each Object.
     pub(super) fn carry(&mut self) {
-        for id in self.store.of_kind(GROUP, KIND) {
+        for id in GROUPS.iter().flat_map(|group| self.store.of_kind(group, KIND)).collect::<Vec<_>>() {
             let Some(carrier) = self.store.get(&id).cloned() else { continue };
             match carrier["metadata"]["deletionTimestamp"].is_null() {
                 true => self.bring(&id, &carrier),
@@ -81,8 +82,13 @@ impl World {
                 "message": "observe failed: external resource does not exist"}),
         };
         set_condition(&mut status, synced, self.now);
-        if let (Some(details), Some(name)) = (details, carrier["spec"]["writeConnectionSecretToRef"]["name"].as_str()) {
+        let published = &carrier["spec"]["writeConnectionSecretToRef"];
+        if let (Some(details), Some(name)) = (details, published["name"].as_str()) {
             let mut secret = owned(carrier, "v1", "Secret", name);
+            // Who has no namespace says which.
+            if id.namespace.is_empty() {
+                secret["metadata"]["namespace"] = published["namespace"].clone();
+            }
             object(&mut secret).extend([("type".into(), CONNECTION.into()), ("data".into(), details)]);
             self.store.put(secret, self.now);
         }

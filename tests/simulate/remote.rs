@@ -14,6 +14,12 @@ fn elsewhere(edition: Edition) -> Life {
     ready(Life::with(edition, "dev", &json!({"objectDelivery": {"providerConfig": WEST}}), json!({})))
 }
 
+/// The same by `Object`s without a namespace, for which there has to be a claim.
+fn by_cluster_scoped() -> Life {
+    let there = json!({"objectDelivery": {"providerConfig": WEST, "scope": "Cluster"}});
+    ready(Life::with(Edition::Claims, "dev", &there, json!({})))
+}
+
 fn ready(mut life: Life) -> Life {
     life.world.hand_out_keys("checkout");
     life.minutes(10);
@@ -70,6 +76,55 @@ fn what_is_carried_goes_with_its_claim() {
         let left = ["Namespace checkout", "Secret checkout/database-backup", "EnvironmentConfig database-platform"];
         assert_eq!(life.everything(), left, "{edition:?} {policy:?}");
     }
+}
+
+/// By either kind of `Object` there is the same.
+#[test]
+fn the_kind_of_object_makes_no_difference_there() {
+    for policy in [Policy::Background, Policy::Foreground] {
+        let (mut with, mut without) = (elsewhere(Edition::Claims), by_cluster_scoped());
+        let manifests = |life: &mut Life| -> Vec<Value> {
+            let all = life.world.cluster(WEST).all().cloned();
+            all.map(|mut value| {
+                value["metadata"]["managedFields"] = Value::Null;
+                value
+            })
+            .collect()
+        };
+        assert_eq!(names(&there(&mut without)), names(&there(&mut with)));
+        let specs = |all: Vec<Value>| all.into_iter().map(|value| value["spec"].clone()).collect::<Vec<_>>();
+        assert_eq!(specs(manifests(&mut without)), specs(manifests(&mut with)));
+        let objects: Vec<Id> = without.world.all().map(Id::of).filter(|id| id.kind == "Object").collect();
+        assert!(!objects.is_empty());
+        for id in objects {
+            assert!(id.namespace.is_empty() && id.name.starts_with("checkout.orders."), "{id}");
+        }
+        assert_eq!(without.condition("CredentialsReady"), "True Published");
+        without.is_sound();
+        delete(&mut without, policy);
+        assert_eq!(names(&there(&mut without)), ["Namespace checkout", "Secret checkout/database-backup"]);
+        let left = ["Namespace checkout", "Secret checkout/database-backup", "EnvironmentConfig database-platform"];
+        assert_eq!(without.everything(), left, "{policy:?}");
+    }
+}
+
+#[test]
+fn what_an_object_without_a_namespace_retains_is_taken_over() {
+    let mut life = by_cluster_scoped();
+    life.claim(json!({"lifecycle": {"deletionPolicy": "Retain"}}));
+    life.minutes(5);
+    let composite = life.composite().name;
+    delete(&mut life, Policy::Background);
+    let left = there(&mut life);
+    assert!(holds_data(&left) && life.has("Object", "checkout.orders.cluster"), "{:?}", life.everything());
+    let mut again = life.manifest(json!({}));
+    again["spec"]["resourceRef"] = json!({"apiVersion": "db.platform.io/v1", "kind": "XDatabase", "name": composite});
+    life.world.apply(&again).unwrap();
+    life.minutes(10);
+    serves(&life);
+    let after = there(&mut life);
+    assert!(left.iter().all(|it| after.contains(it)), "{left:?} {after:?}");
+    life.is_sound();
 }
 
 /// Nothing that carries data leaves before what it carries, whatever the garbage collector begins with.

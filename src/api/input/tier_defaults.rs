@@ -4,7 +4,7 @@
 use super::quotas::Quotas;
 use crate::api::claim::{CredentialSource, DeletionPolicy, Engine, Environment, Window};
 use crate::api::destination::Destination;
-use crate::api::plan::{self, Delivery, Issuer, NewNamespace, Operator, Placement};
+use crate::api::plan::{self, Delivery, Issuer, NewNamespace, ObjectScope, Operator, Placement};
 use crate::api::quantity::{Bytes, Millicores};
 use crate::api::schema::by_name;
 use crate::map::sort;
@@ -117,6 +117,9 @@ pub struct ObjectDelivery {
     /// The provider configuration of the other cluster.
     #[schemars(length(min = 1, max = 253))]
     pub provider_config: String,
+    /// The kind of `Object` that carries resources there.
+    #[serde(default)]
+    pub scope: ObjectScope,
     /// The namespace there, with labels of the claim in braces, such as tenant-{org}-{example.org/project}; {namespace} is the
     /// claim's own. It is that one if left out.
     #[serde(default)]
@@ -130,8 +133,9 @@ pub struct ObjectDelivery {
 impl ObjectDelivery {
     /// Left out, it is this cluster.
     pub fn delivery(written: Option<&ObjectDelivery>) -> Delivery {
-        let there = |there: &ObjectDelivery| plan::ObjectDelivery { provider_config: there.provider_config.clone() };
-        written.map(there).map_or(Delivery::Direct, Delivery::Object)
+        written.map_or(Delivery::Direct, |ObjectDelivery { provider_config, scope, .. }| {
+            Delivery::Object(plan::ObjectDelivery { provider_config: provider_config.clone(), scope: *scope })
+        })
     }
 }
 
