@@ -81,11 +81,12 @@ pub struct Rendered {
 
 impl Composition {
     pub fn read(manifest: &Value) -> Result<Composition, NotAComposition> {
-        let wrong = |error: serde_json::Error| NotAComposition(error.to_string());
-        let written = Written::deserialize(manifest).map_err(wrong)?;
+        let manifest = Object::try_of(manifest);
+        let written: Written =
+            manifest.and_then(|manifest| manifest.decode("")).map_err(|error| NotAComposition(error.to_string()))?;
         let (mut steps, mut skipped) = (vec![], vec![]);
         for step in written.spec.pipeline {
-            let input = Object::try_of(&step.input).map_err(|error| NotAComposition(error.to_string()))?;
+            let input = step.input;
             let header: Header = input.decode("input").unwrap_or_default();
             if header.api_version != crate::api::INPUT_API_VERSION {
                 skipped.push(step.step);
@@ -379,14 +380,10 @@ struct TypeReference {
 #[derive(Deserialize)]
 struct WrittenStep {
     step: String,
-    #[serde(default = "empty")]
-    input: Value,
+    #[serde(default)]
+    input: Object,
     #[serde(default)]
     requirements: Requirements,
-}
-
-fn empty() -> Value {
-    Value::Object(Map::new())
 }
 
 #[derive(Default, Deserialize)]

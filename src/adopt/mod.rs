@@ -20,9 +20,9 @@ use crate::plan;
 use crate::preview::resources::masked;
 use crate::render::UID;
 use crate::schema::Schema;
+use crate::wire::Object;
 use candidates::Edit;
 use comparison::Comparison;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 pub use comparison::Difference;
@@ -144,7 +144,7 @@ impl Search<'_> {
     }
 
     fn compose(&self, claim: &Value) -> Option<Vec<Resource>> {
-        let mut claim = Claim::deserialize(claim).ok()?;
+        let mut claim: Claim = Object::try_of(claim).and_then(|claim| claim.decode("claim")).ok()?;
         if claim.metadata.namespace.is_empty() {
             claim.metadata.namespace = "default".into();
         }

@@ -11,8 +11,8 @@ use function_database::api::status::Pending;
 use function_database::gate::{digest, signature};
 use function_database::operators::name_of;
 use function_database::preview::{Approval, Change};
+use function_database::wire::Object;
 use jiff::{Timestamp, ToSpan};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -233,7 +233,8 @@ fn waiting(found: &Value, delete: bool) -> anyhow::Result<Subject> {
         true => (&approval["deletion"], "without --delete, what else waits is approved"),
         false => (&approval["pending"], "a deletion is approved with --delete"),
     };
-    let Ok(pending) = Pending::deserialize(asked) else {
+    let pending = Object::try_of(asked).and_then(|asked| asked.decode::<Pending>("approval"));
+    let Ok(pending) = pending else {
         return Err(GaveUp::Unreadable(format!("{namespace}/{name}: nothing waits for an approval; {other}")).into());
     };
     let Pending { operation, digest, changes, class, approvers_needed, found, .. } = pending;

@@ -2,7 +2,7 @@
 
 use super::Turn;
 use crate::api::quantity::Bytes;
-use crate::map::entries;
+use crate::map::{entries, sort};
 use crate::render::object;
 use crate::simulate::store::{Id, Store, text};
 use base64::Engine as _;
@@ -28,8 +28,9 @@ pub fn owned(owner: &Value, api_version: &str, kind: &str, name: &str) -> Value 
 }
 
 /// From the first to the last that was made; of one moment, by their UIDs, which are counted up.
-pub fn in_order(objects: &mut [Value]) {
-    objects.sort_by_key(|object| ["creationTimestamp", "uid"].map(|field| text(&object["metadata"][field]).to_owned()));
+pub fn in_order(objects: &mut Vec<Value>) {
+    let age = |object: &Value| ["creationTimestamp", "uid"].map(|field| text(&object["metadata"][field]).to_owned());
+    sort(objects, |one, other| age(one).cmp(&age(other)));
 }
 
 pub fn is_owned_by(value: &Value, owner: &Value) -> bool {
