@@ -52,6 +52,20 @@ fn names(there: &[(String, Value)]) -> Vec<&str> {
     there.iter().map(|(id, _)| id.as_str()).collect()
 }
 
+/// The claim is made again, and serves from what was left there; `composite` is the one of before.
+fn takes_over(life: &mut Life, edition: Edition, mut claim: Value, composite: &str, left: &[(String, Value)]) {
+    if edition == Edition::Claims {
+        claim["spec"]["resourceRef"] =
+            json!({"apiVersion": "db.platform.io/v1", "kind": "XDatabase", "name": composite});
+    }
+    life.world.apply(&claim).unwrap();
+    life.minutes(10);
+    serves(life);
+    let after = there(life);
+    assert!(left.iter().all(|it| after.contains(it)), "{edition:?} {left:?} {after:?}");
+    life.is_sound();
+}
+
 fn delete(life: &mut Life, policy: Policy) {
     life.world.delete(&life.database, policy).unwrap();
     life.minutes(60);
@@ -117,14 +131,8 @@ fn what_an_object_without_a_namespace_retains_is_taken_over() {
     delete(&mut life, Policy::Background);
     let left = there(&mut life);
     assert!(holds_data(&left) && life.has("Object", "checkout.orders.cluster"), "{:?}", life.everything());
-    let mut again = life.manifest(json!({}));
-    again["spec"]["resourceRef"] = json!({"apiVersion": "db.platform.io/v1", "kind": "XDatabase", "name": composite});
-    life.world.apply(&again).unwrap();
-    life.minutes(10);
-    serves(&life);
-    let after = there(&mut life);
-    assert!(left.iter().all(|it| after.contains(it)), "{left:?} {after:?}");
-    life.is_sound();
+    let claim = life.manifest(json!({}));
+    takes_over(&mut life, Edition::Claims, claim, &composite, &left);
 }
 
 /// Nothing that carries data leaves before what it carries, whatever the garbage collector begins with.
@@ -156,17 +164,8 @@ fn what_is_retained_there_is_taken_over_by_the_next_claim() {
         assert!(life.has("DatabaseRecord", "orders"), "{:?}", life.everything());
         assert!(life.has("Object", "orders.cluster") && !life.has("Object", "orders.scheduled-backup"));
 
-        let mut again = life.manifest(json!({}));
-        if edition == Edition::Claims {
-            again["spec"]["resourceRef"] =
-                json!({"apiVersion": "db.platform.io/v1", "kind": "XDatabase", "name": composite});
-        }
-        life.world.apply(&again).unwrap();
-        life.minutes(10);
-        serves(&life);
-        let after = there(&mut life);
-        assert!(left.iter().all(|it| after.contains(it)), "{edition:?} {left:?} {after:?}");
-        life.is_sound();
+        let claim = life.manifest(json!({}));
+        takes_over(&mut life, edition, claim, &composite, &left);
     }
 }
 
@@ -357,17 +356,7 @@ fn what_is_placed_stays_and_is_taken_over_where_it_was() {
         delete(&mut life, Policy::Background);
         let left = there(&mut life);
         assert!(names(&left).contains(&"Cluster tenant-acme/orders-nwp8h9x29xl"), "{edition:?} {left:?}");
-        let mut again = claim;
-        if edition == Edition::Claims {
-            again["spec"]["resourceRef"] =
-                json!({"apiVersion": "db.platform.io/v1", "kind": "XDatabase", "name": composite});
-        }
-        life.world.apply(&again).unwrap();
-        life.minutes(10);
-        serves(&life);
-        let after = there(&mut life);
-        assert!(left.iter().all(|it| after.contains(it)), "{edition:?} {left:?} {after:?}");
-        life.is_sound();
+        takes_over(&mut life, edition, claim, &composite, &left);
     }
 }
 
