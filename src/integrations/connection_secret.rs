@@ -61,7 +61,8 @@ pub fn problem(generation: &Generation, facts: &Facts, observed: &Observed) -> O
     credentials(generation, facts, observed).err()
 }
 
-fn composed_for(generation: &Generation) -> bool {
+/// Whether applications get a secret of ours, which stands beside the claim.
+pub fn composed_for(generation: &Generation) -> bool {
     generation.plan.terms.credentials == CredentialSource::Secret
 }
 

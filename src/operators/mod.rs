@@ -284,7 +284,7 @@ pub enum Holds {
     Archive,
     /// A backup that outlives the database.
     Backup,
-    /// What applications sign in with, in plain sight for whoever may read it.
+    /// What applications sign in with, in plain sight for whoever may read it; and what takes it from beside there.
     Credentials,
     Nothing,
 }

@@ -1,10 +1,10 @@
 //! Credentials that live for long, in Vault's key-value engine, for those who look there: a `PushSecret` of External Secrets
 //! (external-secrets.io/v1alpha1). In: a generation, facts, the platform's store. Out: one resource. Must not hold a value.
 
-use super::super::{binding, resource};
+use super::super::{binding, connection_secret, resource};
 use super::{KeyValue, Settings};
 use crate::api::record::Generation;
-use crate::operators::{Facts, Resource};
+use crate::operators::{Facts, Holds, Resource};
 use serde_json::json;
 
 /// Permanent.
@@ -21,7 +21,9 @@ pub fn compose(generation: &Generation, facts: &Facts, settings: &Settings) -> O
         "updatePolicy": "Replace",
     });
     let name = format!("{}-vault", generation.database().name);
-    Some(resource(generation, KEY, ("external-secrets.io/v1alpha1", "PushSecret"), name, &spec))
+    let push = resource(generation, KEY, ("external-secrets.io/v1alpha1", "PushSecret"), name, &spec);
+    let holds = if connection_secret::composed_for(generation) { Holds::Credentials } else { push.holds };
+    Some(Resource { holds, ..push })
 }
 
 pub fn path(generation: &Generation, store: &KeyValue) -> String {
