@@ -159,11 +159,10 @@ fn is_upgraded(serving: &Generation, health: &Health) -> bool {
 /// The first thing that is still missing.
 fn stage(view: &View) -> Stage {
     let (Some(serving), Some(health)) = (view.serving(), view.health) else { return Stage::Validating };
-    let monitored = ["pod-monitor", "prometheus-rule"].iter().all(|role| {
-        let key = Key(serving.key(role));
-        !view.desired.contains_key(&key) || view.observed.composed.contains_key(&key)
-    });
+    let is_awaited = |key: &Key| view.desired.contains_key(key) && !view.observed.composed.contains_key(key);
+    let monitored = !["pod-monitor", "prometheus-rule"].iter().any(|role| is_awaited(&Key(serving.key(role))));
     match &health.state {
+        State::Absent if is_awaited(&Key("namespace".into())) => Stage::Namespace,
         State::Absent => Stage::Deploying,
         State::Progressing(_) | State::Degraded(_) | State::Failed(_) => Stage::WaitingForReady,
         State::Ready | State::Hibernated if view.no_credentials().is_some() => Stage::Credentials,
