@@ -56,10 +56,14 @@ pub fn cause(database: &Value, composite: &Value, warnings: &[Value]) -> Option<
         about == name || about.strip_prefix(&name).is_some_and(|rest| rest.starts_with('-'))
     };
     let when = |warning: &Value| [&warning["lastTimestamp"], &warning["eventTime"]].map(text).into_iter().max();
+    // What was said before it was made is of an earlier one of its name.
+    let made = Some(text(&database["metadata"]["creationTimestamp"]));
     // Crossplane has gone on since it said that it could not.
     let gone_on = condition(composite, "Synced").map(|synced| text(&synced["lastTransitionTime"]));
-    let is_over =
-        |warning: &Value| warning["involvedObject"]["uid"] == composite["metadata"]["uid"] && when(warning) < gone_on;
+    let is_over = |warning: &Value| {
+        let is_own = warning["involvedObject"]["uid"] == composite["metadata"]["uid"];
+        when(warning) < made || (is_own && when(warning) < gone_on)
+    };
     let latest = warnings.iter().filter(is_its).filter(|warning| !is_over(warning)).max_by_key(|warning| when(warning));
     if let Some(warning) = latest {
         let (kind, about) = (text(&warning["involvedObject"]["kind"]), text(&warning["involvedObject"]["name"]));
@@ -128,6 +132,9 @@ mod tests {
         let found = |at: &str| cause(&going_on, &going_on, &[said(at)]).unwrap().message;
         assert_eq!(found("2026-01-04T00:00:09Z"), "orders: 1 of 3 members are ready");
         assert_eq!(found("2026-01-04T00:00:11Z"), "ComposeResources: cannot");
+        let mut next = database("Provisioning", json!([]));
+        next["metadata"]["creationTimestamp"] = "2026-01-02T12:00:00Z".into();
+        assert_eq!(cause(&next, &next, &warnings).unwrap().message, "orders: 1 of 3 members are ready");
         let ready = database("Ready", json!([]));
         assert_eq!(cause(&ready, &ready, &warnings), None);
         let alone = database("Provisioning", json!([condition("Ready", "Creating")]));

@@ -1,10 +1,11 @@
 //! gRPC's messages. In: the bytes of a message, whole. Out: the message, or a status. A request of too many parts is refused
-//! before it is decoded, and one with an object of too many before it is read: what takes two bytes on the wire can take fifty in
-//! memory.
+//! before it is decoded, and one with an object of too many, or nested too deep, before it is read: what takes two bytes on the wire
+//! can take fifty in memory.
 //!
 //! Must not say what is wrong inside of an object: whoever reads it does.
 
 use super::field;
+use super::DEPTH;
 use super::proto::{Resource, RunFunctionRequest, RunFunctionResponse};
 use prost::bytes::{Buf, Bytes};
 use std::marker::PhantomData;
@@ -18,8 +19,10 @@ pub(super) const PARTS: usize = 100_000;
 /// How many fields an object may have, of which an entry is four and an item of a list two. What Kubernetes stores is a megabyte
 /// and a half at most, of which managed fields take about five bytes for each.
 pub(super) const OBJECT_PARTS: usize = 400_000;
-/// Levels that are looked at, three for each of an object: what is deeper is refused by whoever reads it.
-const DEPTH: usize = 3 * 130;
+/// Messages within each other that are looked at, three for each level of an object: what is deeper is refused.
+const MESSAGES: usize = 3 * (DEPTH + 2);
+/// The least that one level of an object or a list takes: the key and the length of two messages.
+const LEVEL_BYTES: usize = 4;
 
 /// Prost's, with a look at what comes in, and with buffers that grow once: to the size of the message, which both ends know.
 pub struct Codec<T, U>(PhantomData<(T, U)>);
@@ -88,9 +91,14 @@ impl<U: Bounded> codec::Decoder for Decoder<U> {
         // A part takes a byte at least, here as there: nearly all messages are too short for so many.
         let is_large = bytes.len() > OBJECT_PARTS;
         let message = U::decode(bytes).map_err(|error| Status::internal(error.to_string()))?;
-        if is_large && message.has_too_large_object() {
+        if is_large && message.objects().any(is_too_large) {
             return Err(Status::resource_exhausted(format!(
                 "an object of the request has more than {OBJECT_PARTS} parts, more than Kubernetes stores; leave it out"
+            )));
+        }
+        if message.objects().any(is_too_deep) {
+            return Err(Status::resource_exhausted(format!(
+                "an object of the request is nested deeper than {DEPTH} levels, several times deeper than any of Kubernetes; leave it out"
             )));
         }
         Ok(Some(message))
@@ -104,33 +112,37 @@ impl<U: Bounded> codec::Decoder for Decoder<U> {
 /// A message that says of its bytes whether decoding them would take too much.
 pub trait Bounded: prost::Message + Default {
     fn has_too_many_parts(bytes: &[u8]) -> bool;
-    /// Whether reading one of its objects would.
-    fn has_too_large_object(&self) -> bool;
+    /// Each in the pieces in which it was written.
+    fn objects(&self) -> impl Iterator<Item = &[Bytes]>;
 }
 
 impl Bounded for RunFunctionRequest {
     fn has_too_many_parts(bytes: &[u8]) -> bool {
         let mut left = PARTS;
         // A part takes a byte at least: nearly all requests are too short for so many.
-        bytes.len() > PARTS && !Shape::Request.fits(bytes, &mut left, DEPTH)
+        bytes.len() > PARTS && !Shape::Request.fits(bytes, &mut left, MESSAGES)
     }
 
-    fn has_too_large_object(&self) -> bool {
+    fn objects(&self) -> impl Iterator<Item = &[Bytes]> {
         let states = self.observed.iter().chain(&self.desired);
         let states = states.flat_map(|state| state.composite.iter().chain(state.resources.values()));
         let found =
             self.required_resources.values().chain(self.extra_resources.values()).flat_map(|found| &found.items);
         let objects = states.chain(found).map(|Resource { resource, .. }| resource);
         let schemas = self.required_schemas.values().map(|schema| &schema.openapi_v3);
-        objects.chain(schemas).chain([&self.input, &self.context]).any(|parts| is_too_large(parts))
+        objects.chain(schemas).chain([&self.input, &self.context]).map(Vec::as_slice)
     }
 }
 
-/// Of an object, in however many pieces it was written.
+/// In pieces of a message, none of which nests deeper than all of it.
+fn is_too_deep(pieces: &[Bytes]) -> bool {
+    pieces.iter().any(|piece| Shape::Object.is_deeper(piece, DEPTH))
+}
+
 fn is_too_large(pieces: &[Bytes]) -> bool {
     let mut left = OBJECT_PARTS;
     let bytes: usize = pieces.iter().map(Bytes::len).sum();
-    bytes > OBJECT_PARTS && !pieces.iter().all(|piece| Shape::Object.fits(piece, &mut left, DEPTH))
+    bytes > OBJECT_PARTS && !pieces.iter().all(|piece| Shape::Object.fits(piece, &mut left, MESSAGES))
 }
 
 /// Only who calls decodes it, and nobody here calls but tests.
@@ -139,8 +151,8 @@ impl Bounded for RunFunctionResponse {
         false
     }
 
-    fn has_too_large_object(&self) -> bool {
-        false
+    fn objects(&self) -> impl Iterator<Item = &[Bytes]> {
+        std::iter::empty()
     }
 }
 
@@ -204,6 +216,25 @@ impl Shape {
             }
         }
         true
+    }
+
+    /// Whether an object or what is inside of it has more than so many levels. Nearly everything is too short for that, and not
+    /// looked at.
+    fn is_deeper(self, bytes: &[u8], levels: usize) -> bool {
+        let levels = match self {
+            Shape::Object | Shape::List => match levels.checked_sub(1) {
+                Some(left) => left,
+                None => return true,
+            },
+            _ => levels,
+        };
+        let mut rest = bytes;
+        while let Some((tag, content)) = field::long_part(&mut rest, levels * LEVEL_BYTES) {
+            if self.inside(tag).is_some_and(|inside| inside.is_deeper(content, levels)) {
+                return true;
+            }
+        }
+        false
     }
 }
 

@@ -71,6 +71,27 @@ pub(super) fn part<'de>(rest: &mut &'de [u8]) -> Option<(u32, &'de [u8])> {
     }
 }
 
+/// The same of the next field that has at least so many bytes; those before it are skipped.
+pub(super) fn long_part<'de>(rest: &mut &'de [u8], least: usize) -> Option<(u32, &'de [u8])> {
+    while rest.len() >= least {
+        let (tag, content) = match *rest {
+            // Almost always: a length-delimited field with a tag below 16.
+            [key @ ..0x80, after @ ..] if key & 7 == WireType::LengthDelimited as u8 => {
+                let mut after = after;
+                let length = length(&mut after)?;
+                let (content, after) = after.split_at_checked(length)?;
+                *rest = after;
+                (u32::from(key >> 3), content)
+            }
+            _ => part(rest)?,
+        };
+        if content.len() >= least {
+            return Some((tag, content));
+        }
+    }
+    None
+}
+
 /// Takes a length off `rest`, or nothing. This and the next two stand in the innermost loops of every step.
 #[inline(always)]
 fn length(rest: &mut &[u8]) -> Option<usize> {

@@ -39,8 +39,8 @@ async fn memory_stays_bounded_when_every_call_is_hostile() {
                 match call.await.unwrap() {
                     Ok(_) => {}
                     Err(status) => {
-                        let limit = [Code::ResourceExhausted, Code::Unavailable, Code::OutOfRange, Code::Internal];
-                        assert!(limit.contains(&status.code()), "{status:?}");
+                        let limits = [Code::ResourceExhausted, Code::Unavailable, Code::OutOfRange, Code::Internal];
+                        assert!(limits.contains(&status.code()), "{status:?}");
                         refused += 1;
                     }
                 }
@@ -70,6 +70,38 @@ async fn memory_stays_bounded_when_every_call_is_hostile() {
     drop((unread, half_open));
     tokio::time::sleep(Duration::from_millis(200)).await;
     answered().await;
+}
+
+/// Wherever it stands; and one level less is read, or passed on.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_nested_too_deep_is_turned_away() {
+    let server = Server::start(free_address());
+    let mut client = server.client().await;
+    for request in requests() {
+        let places: [fn(&mut RunFunctionRequest) -> &mut Vec<Bytes>; 5] = [
+            |request| &mut request.input,
+            |request| &mut request.context,
+            |request| &mut request.observed.get_or_insert_default().composite.get_or_insert_default().resource,
+            |request| &mut state(&mut request.observed).resource,
+            |request| &mut state(&mut request.desired).resource,
+        ];
+        for place in places {
+            let mut call = async |levels: u32| {
+                let mut request = request.clone();
+                // Beside two objects: the one that has the name, and the whole.
+                place(&mut request).push(object(&["metadata", "other"], &nested(levels - 2)));
+                client.run_function(request).await.map(drop)
+            };
+            let refused = call(129).await.unwrap_err();
+            assert_eq!(refused.code(), Code::ResourceExhausted);
+            assert!(refused.message().contains("is nested deeper than 128 levels"), "{refused:?}");
+            call(128).await.unwrap();
+        }
+    }
+}
+
+fn state(state: &mut Option<State>) -> &mut Resource {
+    state.get_or_insert_default().resources.entry("another".into()).or_default()
 }
 
 /// The request, with what takes a lot of memory to read, of as little as can be written and of as much.
@@ -122,7 +154,6 @@ fn bombs() -> Vec<Vec<u8>> {
     let different = |count: u32| -> Vec<u8> {
         (0..count).flat_map(|number| field(1, &field(1, format!("{number:x}").as_bytes()))).collect()
     };
-    let nested = |levels: u32| (0..levels).fold(text(1), |value, _| field(5, &field(1, &field(2, &value))));
     vec![
         field(6, &repeated(&[0x0a, 0x00], 398_000 * 2)),
         field(6, &repeated(&[0x0a, 0x00], 15 * MIB)),
@@ -132,6 +163,11 @@ fn bombs() -> Vec<Vec<u8>> {
         nested(5_000),
         text(15 * MIB),
     ]
+}
+
+/// A value in as many objects.
+fn nested(levels: u32) -> Vec<u8> {
+    (0..levels).fold(text(1), |value, _| field(5, &field(1, &field(2, &value))))
 }
 
 fn text(bytes: usize) -> Vec<u8> {
