@@ -158,9 +158,9 @@ impl Scalars {
     fn amounts(&self) -> Vec<String> {
         let amount = |text: &str| match text.parse::<u32>() {
             Ok(number) => Some(format!("{number}Gi")),
-            Err(_) => Bytes::parse(text).ok().map(|_| text.into()),
+            Err(_) => Bytes::parse(text).ok().map(|bytes| bytes.to_string()),
         };
-        self.texts().into_iter().filter_map(amount).collect()
+        map::set(self.texts().into_iter().filter_map(amount)).into_iter().collect()
     }
 
     /// Some operators have a field for seconds in front.

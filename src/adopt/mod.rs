@@ -9,7 +9,7 @@ mod candidates;
 mod comparison;
 
 use crate::api::claim::{Claim, Engine, Environment};
-use crate::api::input::tier_defaults::EnginePolicy;
+use crate::api::input::tier_defaults::{EnginePolicy, ObjectDelivery, Tier};
 use crate::api::input::{Engines, TierDefaults};
 use crate::api::record::Generation;
 use crate::api::{self, claim};
@@ -24,8 +24,11 @@ use crate::wire::Object;
 use candidates::Edit;
 use comparison::Comparison;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 pub use comparison::Difference;
+
+type Labels = BTreeMap<String, String>;
 
 /// The best claim there is.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,8 +45,17 @@ pub struct Adoption {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("none of these resources holds the data of a database as this environment has them; give the one that does")]
-pub struct Unknown;
+pub enum Unknown {
+    #[error(
+        "none of these resources holds the data of a database as this environment has them; give the one that does"
+    )]
+    NoData,
+    #[error(
+        "databases of this environment stand in namespaces by the labels of their claims, where they have names of their own; what \
+         runs already has another name; give deliveries of the environment a row without namespace for it"
+    )]
+    Placed,
+}
 
 /// `environment` is nothing that a resource says: it decides who must agree, and what is backed up. `schema`: of claims.
 pub fn adopt(
@@ -58,12 +70,24 @@ pub fn adopt(
     let search = Search { given: &given, lineage, environment, tiers, engines, schema };
     let named = given.iter().filter(|value| value["metadata"]["name"].is_string());
     let starts = named.flat_map(|main| tiers.engines.iter().map(move |engine| (main, engine)));
-    let found = starts.filter_map(|(main, (name, engine))| search.best(main, *name, engine));
-    let best = found.min_by_key(|found| found.comparison.score()).ok_or(Unknown)?;
+    let tier = tiers.environments.get(&environment).ok_or(Unknown::NoData)?;
+    // By labels a database can stand where it keeps its name.
+    let rows: Vec<&Labels> = tier.deliveries.iter().map(|row| &row.match_labels).collect();
+    let none = Labels::new();
+    let starts = starts.flat_map(|start| std::iter::once(&none).chain(rows.clone()).map(move |labels| (start, labels)));
+    let found = starts.filter_map(|((main, (name, engine)), labels)| search.best(main, (*name, engine), tier, labels));
+    let best = found.min_by_key(|found| found.comparison.score()).ok_or_else(|| unknown(tier))?;
     let guessed = search.guessed(&best);
     let Found { claim, comparison: Comparison { differences, mut stays, made, .. } } = best;
     sort(&mut stays, Ord::cmp);
     Ok(Adoption { claim, differences, stays, made, guessed })
+}
+
+/// Why nothing was found.
+fn unknown(tier: &Tier) -> Unknown {
+    let places = |there: &Option<ObjectDelivery>| there.as_ref().is_some_and(|there| there.namespace.is_some());
+    let placed = places(&tier.object_delivery) && tier.deliveries.iter().all(|row| places(&row.object_delivery));
+    if placed { Unknown::Placed } else { Unknown::NoData }
 }
 
 /// A claim, and how far what it composes is from what is there.
@@ -84,8 +108,13 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// The best claim of an engine that is named after `main`; none where nothing that is there could come of one.
-    fn best(&self, main: &Value, name: Engine, engine: &EnginePolicy) -> Option<Found> {
-        let tier = self.tiers.environments.get(&self.environment)?;
+    fn best(
+        &self,
+        main: &Value,
+        (name, engine): (Engine, &EnginePolicy),
+        tier: &Tier,
+        labels: &Labels,
+    ) -> Option<Found> {
         let metadata = &main["metadata"];
         let called = metadata["name"].as_str()?;
         let begin = |size: &String, version: &String, storage: String| {
@@ -93,10 +122,13 @@ impl Search<'_> {
                 "name": called.replace('-', "_"), "environment": name_of(&self.environment), "engine": name_of(&name),
                 "version": version, "size": size, "storage": storage,
             });
-            let metadata = match metadata.get("namespace") {
+            let mut metadata = match metadata.get("namespace") {
                 Some(namespace) => json!({"name": called, "namespace": namespace}),
                 None => json!({"name": called}),
             };
+            if !labels.is_empty() {
+                metadata["labels"] = json!(labels);
+            }
             self.found(json!({"apiVersion": api::API_VERSION, "kind": claim::KIND, "metadata": metadata, "spec": spec}))
                 .filter(|found| self.is_valid(&found.claim))
         };

@@ -97,5 +97,23 @@ fn what_does_not_fit_is_named() {
     assert_eq!(adoption.stays, ["Cluster orders spec.failoverDelay", "Cluster orders spec.postgresql.pg_hba"]);
     let other = [json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "orders"}})];
     let schema = schema::claim().unwrap();
-    assert_eq!(adopt(&other, Environment::Dev, (&policy, &Engines::default()), &schema), Err(Unknown));
+    assert_eq!(adopt(&other, Environment::Dev, (&policy, &Engines::default()), &schema), Err(Unknown::NoData));
+}
+
+/// What is placed has a name of its own there, which nothing has that runs already.
+#[test]
+fn where_databases_are_placed_labels_lead_elsewhere() {
+    let (given, mut policy) = composed(Operator::CloudNativePG, "staging", json!({}));
+    let tier = policy.environments.get_mut(&Environment::Staging).unwrap();
+    let there = json!({"providerConfig": "west", "namespace": "tenant-{org}"});
+    tier.object_delivery = serde_json::from_value(there).unwrap();
+    let tried = |policy: &TierDefaults| {
+        adopt(&given, Environment::Staging, (policy, &Engines::default()), &schema::claim().unwrap())
+    };
+    assert_eq!(tried(&policy), Err(Unknown::Placed));
+    let tier = policy.environments.get_mut(&Environment::Staging).unwrap();
+    let row = json!([{"matchLabels": {"place": "kept"}, "objectDelivery": {"providerConfig": "west"}}]);
+    tier.deliveries = serde_json::from_value(row).unwrap();
+    let Adoption { claim, differences, .. } = tried(&policy).unwrap();
+    assert_eq!((&claim["metadata"]["labels"], differences), (&json!({"place": "kept"}), vec![]));
 }

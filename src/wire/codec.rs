@@ -4,8 +4,8 @@
 //!
 //! Must not say what is wrong inside of an object: whoever reads it does.
 
-use super::field;
 use super::DEPTH;
+use super::field;
 use super::proto::{Resource, RunFunctionRequest, RunFunctionResponse};
 use prost::bytes::{Buf, Bytes};
 use std::marker::PhantomData;
