@@ -147,8 +147,9 @@ fn shell(page: &Page, block: &Block, helps: &mut BTreeMap<String, String>) -> Ve
         let line = line.split(" # ").next().unwrap_or_default();
         let mut say = |what: String| wrong.push(format!("{}:{}: {line}: {what}", page.path, block.line));
         let words: Vec<&str> = line.split_whitespace().collect();
-        let live = words.iter().any(|word| ["--live", "--apply", "--sign"].contains(word));
-        if !live && !words.iter().any(|word| OUTSIDE.contains(word)) {
+        // A cluster, a key, or the program of another release.
+        let more = words.iter().any(|word| ["--live", "--apply", "--sign", "--binary"].contains(word));
+        if !more && !words.iter().any(|word| OUTSIDE.contains(word)) {
             say("it needs no cluster: make it a console block, with what it prints".into());
         }
         if let Some((_, arguments)) = line.split_once("cargo run ").and_then(|(_, rest)| rest.split_once("-- ")) {
