@@ -5,7 +5,7 @@
 use super::configuration::{BACKUP_USER, CERTIFICATE};
 use super::{Settings, installation, member, ports, secret};
 use crate::api::destination::{Destination, KeySecret};
-use crate::api::plan::{Backup, DatabaseName, Terms};
+use crate::api::plan::{Backup, Terms};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
 use crate::operators::backup_job::{self, from_secret, text};
@@ -94,11 +94,10 @@ fn environment(generation: &Generation, backup: &Backup) -> Vec<EnvVar> {
     variables
 }
 
-/// Bucket and folder. The lineage keeps a new database of an old name out of the old one's backups. `{shard}` is the
-/// server's own macro: members of a shard have the same data, and share a folder.
+/// The generation's own folder, and in it one of each shard: `{shard}` is the server's own macro, and members of a shard have
+/// the same data. clickhouse-backup counts whatever lies in it as a backup to keep or to remove.
 fn folder(generation: &Generation, destination: &Destination) -> String {
-    let DatabaseName { namespace, name, .. } = generation.database();
-    destination.folder(&format!("{namespace}/{name}/{}/shard-{{shard}}", generation.lineage))
+    destination.folder(&format!("{}/shard-{{shard}}", generation.folder()))
 }
 
 pub fn schedule(generation: &Generation, backup: &Backup, settings: &Settings) -> Resource {

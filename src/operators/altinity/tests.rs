@@ -185,6 +185,22 @@ fn generations_share_no_pod_no_volume_and_no_keeper() {
     assert_ne!(endpoint(&first), endpoint(&second));
 }
 
+/// Otherwise each would count the other's backups as its own, and remove what it has too many of.
+#[test]
+fn generations_share_no_folder_of_backups() {
+    let first = generation("dev", json!({}));
+    let folder = |number| {
+        let found = composed(&Generation { number, ..first.clone() }, &Observed::default());
+        let installation = found.iter().find(|(key, _)| key.starts_with("clickhouse")).unwrap().1;
+        let variables = installation.pointer("/spec/templates/podTemplates/0/spec/containers/1/env").unwrap();
+        let path = variables.as_array().unwrap().iter().find(|variable| variable["name"] == "S3_PATH").unwrap();
+        path["value"].as_str().unwrap().to_string()
+    };
+    // Permanent: there are backups in it.
+    assert_eq!(folder(1), "databases/checkout/orders/u-1/shard-{shard}");
+    assert_eq!(folder(2), "databases/checkout/orders/u-1-g2/shard-{shard}");
+}
+
 #[test]
 fn names_and_shards_have_limits_of_the_operators() {
     let mut terms = generation("dev", json!({"shards": 20})).plan.terms;
