@@ -9,6 +9,7 @@ use crate::api::input::tier_defaults::{ObjectDelivery, Tier};
 use crate::api::plan::{Delivery, ObjectScope, Terms};
 use crate::api::problem::Problem;
 use crate::operators::name_of;
+use crate::schema::path;
 
 /// What a policy says of where a database goes.
 pub struct Row<'a> {
@@ -31,21 +32,53 @@ pub fn of<'a>(tier: &'a Tier, environment: Environment, labels: &Labels) -> Row<
     Row { there: there.as_ref(), by, path: format!("{environment}.{path}objectDelivery") }
 }
 
-/// What is wrong with the table itself: a row that fits every claim would hide what stands behind it.
+/// What is wrong with the table itself: a row that fits every claim would hide what stands behind it, and one that fits none
+/// would send its databases where that says.
 pub fn problems(tier: &Tier, environment: Environment) -> Vec<Problem> {
-    let environment = format!("TierDefaults.environments.{}", name_of(&environment));
+    let at = |field: &str| format!("TierDefaults.environments.{}.{field}", name_of(&environment));
     let mut problems: Vec<Problem> = vec![];
-    problems.extend(placed::problem(tier.object_delivery.as_ref(), &format!("{environment}.objectDelivery")));
+    if let Some(there) = &tier.object_delivery {
+        problems.extend(placed::problem(Some(there), &at("objectDelivery")));
+    }
     for (index, row) in tier.deliveries.iter().enumerate() {
-        let path = format!("{environment}.deliveries[{index}]");
+        let path = at(&format!("deliveries[{index}]"));
         problems.extend(placed::problem(row.object_delivery.as_ref(), &format!("{path}.objectDelivery")));
+        let path = format!("{path}.matchLabels");
         if row.match_labels.is_empty() {
             let right = "the platform team names a label, or writes objectDelivery of the environment";
-            let path = format!("{path}.matchLabels");
-            problems.push(Problem::new(path, "it is empty, so it fits every claim", right));
+            problems.push(Problem::new(&path, "it is empty, so it fits every claim", right));
         }
+        problems.extend(row.match_labels.iter().filter_map(|(label, value)| impossible(label, value, &path)));
     }
     problems
+}
+
+/// What Kubernetes takes as no label (Kubernetes, "Labels and Selectors", "Syntax and character set"), no claim can have.
+fn impossible(label: &str, value: &str, path: &str) -> Option<Problem> {
+    const WORD: &str = "up to 63 letters, digits, -, _ and ., with a letter or digit at both ends";
+    let (wrong, right) = if !is_label(label) {
+        (format!("{label:?} is no label"), format!("{WORD}; a domain and / may stand before it"))
+    } else if !value.is_empty() && !is_word(value) {
+        (format!("{value:?} is no value of a label"), WORD.into())
+    } else {
+        return None;
+    };
+    let wrong = format!("{wrong}, so no claim can have it");
+    Some(Problem::new(path::key(path, label), wrong, format!("the platform team writes {right}")))
+}
+
+fn is_label(label: &str) -> bool {
+    let Some((domain, name)) = label.split_once('/') else { return is_word(label) };
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let domains = domain.len() <= 253 && domain.split('.').all(|part| is_word(part) && part.bytes().all(letter));
+    domains && is_word(name)
+}
+
+fn is_word(text: &str) -> bool {
+    let ends = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = text.as_bytes();
+    let inner = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    bytes.len() <= 63 && ends(bytes.first()) && ends(bytes.last()) && bytes.iter().all(inner)
 }
 
 /// Where the policy says so.
@@ -150,6 +183,40 @@ mod tests {
             "TierDefaults.environments.dev.deliveries[0].matchLabels: it is empty, so it fits every claim; the platform team names a \
              label, or writes objectDelivery of the environment"
         );
+    }
+
+    #[test]
+    fn a_row_that_no_claim_can_fit_is_refused() {
+        let refused =
+            |label: &str, value: &str| impossible(label, value, "matchLabels").map(|problem| problem.to_string());
+        let longest = "a".repeat(63);
+        for (label, value) in [
+            ("region", "us"),
+            ("region", ""),
+            ("Region_1.a", "US-1_b.2"),
+            ("backstage.io/owner", "shop"),
+            (&longest, &longest),
+            ("1.io/a", "1"),
+        ] {
+            assert_eq!(refused(label, value), None, "{label}: {value}");
+        }
+        let longer = "a".repeat(64);
+        let word = "up to 63 letters, digits, -, _ and ., with a letter or digit at both ends";
+        let right = "so no claim can have it; the platform team writes";
+        for value in ["us east", "-us", "us.", "ü", "a/b", &longer] {
+            let expected = format!("matchLabels.region: {value:?} is no value of a label, {right} {word}");
+            assert_eq!(refused("region", value), Some(expected));
+        }
+        for label in ["", "my region", "region-", "/region", "a.io/", "A.io/region", "a..io/region", "a/b/c", &longer] {
+            let path = path::key("matchLabels", label);
+            let expected = format!("{path}: {label:?} is no label, {right} {word}; a domain and / may stand before it");
+            assert_eq!(refused(label, "us"), Some(expected));
+        }
+        let mut policy = example::policy();
+        let tier = policy.environments.get_mut(&Environment::Dev).unwrap();
+        tier.deliveries = serde_json::from_value(json!([{"matchLabels": {"region": "us east"}}])).unwrap();
+        let refused = resolve(&example::claim("dev", json!({})), &policy).unwrap_err().to_string();
+        assert!(refused.starts_with("TierDefaults.environments.dev.deliveries[0].matchLabels.region: "), "{refused}");
     }
 
     /// What runs stays, whoever changes whatever; and a change that leads to the same place is none.
