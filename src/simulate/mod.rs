@@ -74,6 +74,8 @@ pub struct World {
     operators_due: Option<Timestamp>,
     /// Other clusters, by the provider configuration that reaches them.
     clusters: BTreeMap<String, World>,
+    /// Those that nobody reaches from here.
+    cut_off: BTreeSet<String>,
     /// The step that fails, and how.
     broken: Option<(usize, Failure)>,
     death: Option<Death>,
@@ -129,6 +131,7 @@ impl World {
             operators: Operators::default(),
             operators_due: None,
             clusters: BTreeMap::new(),
+            cut_off: BTreeSet::new(),
             broken: None,
             death: None,
             down_until: None,

@@ -33,10 +33,23 @@ impl World {
         })
     }
 
+    /// Whether that cluster can be reached from here: what is in it goes on by itself.
+    pub fn cut_off(&mut self, provider_config: &str, is_cut_off: bool) {
+        match is_cut_off {
+            true => self.cut_off.insert(provider_config.into()),
+            false => self.cut_off.remove(provider_config),
+        };
+        self.operators_due = Some(self.now);
+        self.settle();
+    }
+
     /// One turn of the provider with each Object.
     pub(super) fn carry(&mut self) {
         for id in GROUPS.iter().flat_map(|group| self.store.of_kind(group, KIND)).collect::<Vec<_>>() {
             let Some(carrier) = self.store.get(&id).cloned() else { continue };
+            if self.cut_off.contains(text(&carrier["spec"]["providerConfigRef"]["name"])) {
+                continue;
+            }
             match carrier["metadata"]["deletionTimestamp"].is_null() {
                 true => self.bring(&id, &carrier),
                 false => self.take_away(&id, &carrier),
