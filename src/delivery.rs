@@ -7,6 +7,7 @@
 pub mod namespace;
 
 use crate::api::plan::{DatabaseName, Delivery, ObjectDelivery, ObjectScope};
+use crate::api::record::Generation;
 use crate::observed::Question;
 use crate::operators::facts::SecretKey;
 use crate::operators::{Holds, Reference};
@@ -77,7 +78,8 @@ pub struct Reading {
 
 /// One of each secret. From another cluster provider-kubernetes publishes the keys alone, in a secret beside the claim. It has
 /// to look at an object for that, and shows all of it: at the namespace, since the secret itself would stand in its status.
-pub fn readings(delivery: &Delivery, database: &DatabaseName, wanted: Vec<SecretKey>) -> Vec<Reading> {
+pub fn readings(generation: &Generation, wanted: Vec<SecretKey>) -> Vec<Reading> {
+    let (delivery, database) = (&generation.plan.terms.delivery, generation.database());
     let mut secrets: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for SecretKey { secret, key } in wanted {
         let keys = secrets.entry(secret).or_default();
@@ -91,7 +93,7 @@ pub fn readings(delivery: &Delivery, database: &DatabaseName, wanted: Vec<Secret
             Reading { secret, reader: None, question }
         }
         Delivery::Object(remote) => {
-            let key = Key(format!("secret-{secret}"));
+            let key = Key(generation.shared_key(&format!("secret-{secret}")));
             let question = Question::by_name("v1", "Secret", database.identity().0, &published(database, &key));
             let reader = reader(remote, database, &key, &secret, &keys);
             Reading { secret, reader: Some((key, reader)), question }
@@ -306,10 +308,18 @@ struct WantedSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::example;
     use pretty_assertions::assert_eq;
 
     fn database() -> DatabaseName {
         DatabaseName::new("checkout", "orders", "orders")
+    }
+
+    fn generation(delivery: &Delivery, database: &DatabaseName) -> Generation {
+        let mut generation = example::generation("dev", json!({}));
+        generation.plan.terms.delivery = delivery.clone();
+        generation.plan.terms.database = database.clone();
+        generation
     }
 
     fn by(scope: ObjectScope) -> Delivery {
@@ -345,7 +355,7 @@ mod tests {
         assert_eq!(at(&stays)[0], "checkout");
 
         let wanted = vec![SecretKey { secret: "app".into(), key: "password".into() }];
-        let Reading { question, reader, .. } = readings(&remote(), &database, wanted).remove(0);
+        let Reading { question, reader, .. } = readings(&generation(&remote(), &database), wanted).remove(0);
         assert_eq!(question.name(), "core/Secret/checkout/orders.secret-app");
         let (_, reader) = reader.unwrap();
         let spec: Value = reader.decode("reader").unwrap();
@@ -367,7 +377,7 @@ mod tests {
         let key = |secret: &str, key: &str| SecretKey { secret: secret.into(), key: key.into() };
         let wanted = vec![key("app", "password"), key("ca", "ca.crt"), key("app", "password")];
         let names = |delivery: &Delivery| {
-            let readings = readings(delivery, &database(), wanted.clone());
+            let readings = readings(&generation(delivery, &database()), wanted.clone());
             let name = |reading: Reading| (reading.secret, reading.question.name(), reading.reader.is_some());
             readings.into_iter().map(name).collect::<Vec<_>>()
         };
@@ -376,7 +386,7 @@ mod tests {
         assert_eq!(names(&Delivery::Direct), [named("app", "app", false), named("ca", "ca", false)]);
         assert_eq!(names(&remote()), [named("app", "orders.secret-app", true), named("ca", "orders.secret-ca", true)]);
 
-        let (at, reader) = readings(&remote(), &database(), wanted.clone()).remove(1).reader.unwrap();
+        let (at, reader) = readings(&generation(&remote(), &database()), wanted.clone()).remove(1).reader.unwrap();
         let shown: Value = unwrap_desired(&at.0, &reader).unwrap().decode("shown").unwrap();
         assert_eq!(shown["kind"], "Namespace", "all of what is looked at stands in a status");
         let spec: Value = reader.decode("reader").unwrap();
@@ -425,7 +435,7 @@ mod tests {
         assert_eq!(question.name(), "kubernetes.crossplane.io/Object/-/checkout.orders.cluster");
 
         let wanted = vec![SecretKey { secret: "app".into(), key: "password".into() }];
-        let Reading { question, reader, .. } = readings(&delivery, &database(), wanted).remove(0);
+        let Reading { question, reader, .. } = readings(&generation(&delivery, &database()), wanted).remove(0);
         assert_eq!(question.name(), "core/Secret/checkout/orders.secret-app");
         let reader: Value = reader.unwrap().1.decode("reader").unwrap();
         assert_eq!(

@@ -405,6 +405,9 @@ pub struct Requests {
     pub backup: Option<String>,
     #[serde(skip_serializing_if = "is_default")]
     pub urgent: bool,
+    /// A promotion does not wait for what serves.
+    #[serde(skip_serializing_if = "is_default")]
+    pub failover: bool,
     #[serde(skip_serializing_if = "is_default")]
     pub restore: Option<Restore>,
 }
@@ -433,6 +436,9 @@ pub struct Notes {
     /// The labels of the claim by which its environment delivers it elsewhere than others.
     #[serde(skip_serializing_if = "is_default")]
     pub delivered_by: BTreeMap<String, String>,
+    /// The region by which it stands elsewhere than its environment says.
+    #[serde(skip_serializing_if = "is_default")]
+    pub primary: Option<String>,
     /// The labels of the claim that its namespace there is made of.
     #[serde(skip_serializing_if = "is_default")]
     pub placed_by: BTreeMap<String, String>,

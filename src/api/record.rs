@@ -87,6 +87,9 @@ pub struct Generation {
     /// It follows `source` for as long as it stands, and takes no writes of its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub standby: bool,
+    /// The number of the generation with which the database came to where it stands, see [`Generation::place`].
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub place: u32,
     /// A restore over its data that has not ended well (yet).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overwrite: Option<Box<Overwrite>>,
@@ -196,6 +199,18 @@ pub enum Fate {
     },
     /// It stands in another region, and follows the one that serves.
     Standby,
+    /// It stands there, follows the one that serves for the last time, and serves next.
+    #[serde(rename_all = "camelCase")]
+    Promoted {
+        /// Without waiting for the one that serves to sleep.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        failover: bool,
+        /// All that had to be so was seen to be so: from now on there is no way back. Remembered a run before anything is done, or
+        /// a run that was cut off in the middle could leave it to the next one to set back what takes writes already.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        decided: bool,
+        approved_by: Vec<String>,
+    },
     /// It served before, sleeps, and can be gone back to until then, RFC 3339.
     Kept { until: String },
     /// It no longer counts as data, and goes as soon as that is observed.
@@ -258,14 +273,15 @@ impl Record {
         }
     }
 
-    /// The restore that is under way.
+    /// What serves next: a restore or a promotion is under way.
     pub fn next(&self) -> Option<&Beside> {
-        self.beside.iter().find(|beside| matches!(beside.fate, Fate::Next { .. }))
+        self.beside.iter().find(|beside| beside.fate.serves_next())
     }
 
     /// What follows the one that serves from another region.
     pub fn standby(&self) -> Option<&Generation> {
-        let standby = self.beside.iter().find(|beside| beside.fate == Fate::Standby);
+        let follows = |beside: &&Beside| beside.generation.standby && beside.fate != Fate::Released;
+        let standby = self.beside.iter().find(follows);
         standby.map(|beside| &beside.generation)
     }
 
@@ -279,6 +295,12 @@ impl Record {
     /// All that hold data, the serving one first.
     pub fn generations(&self) -> impl Iterator<Item = &Generation> {
         std::iter::once(&self.serving).chain(self.beside.iter().map(|beside| &beside.generation))
+    }
+}
+
+impl Fate {
+    pub fn serves_next(&self) -> bool {
+        matches!(self, Fate::Next { .. } | Fate::Promoted { .. })
     }
 }
 
@@ -338,7 +360,8 @@ impl Generation {
     /// What has only just begun: empty, or to be made of `source`.
     pub fn begun(number: u32, lineage: impl Into<String>, plan: Plan, source: Option<Source>) -> Generation {
         let lineage = lineage.into();
-        Generation { number, lineage, plan, source, restored: false, rotation: None, standby: false, overwrite: None }
+        let (restored, rotation, standby, overwrite) = (false, None, false, None);
+        Generation { number, lineage, plan, source, restored, rotation, standby, place: first(), overwrite }
     }
 
     /// The name of its main resource: the database's, with `-g2` and so on for what a restore made, `-g0` for a drill.
@@ -349,6 +372,23 @@ impl Generation {
     /// The permanent key of one of its resources.
     pub fn key(&self, role: &str) -> String {
         numbered(role, self.number)
+    }
+
+    /// The permanent key of what all generations share where the database stands. A promotion takes it elsewhere, where the
+    /// same key would be another object.
+    pub fn shared_key(&self, role: &str) -> String {
+        numbered(role, self.place())
+    }
+
+    /// The number of the generation with which the database came to where it stands: 1, or that of the standby which was
+    /// promoted there.
+    pub fn place(&self) -> u32 {
+        if self.standby { self.number } else { self.place }
+    }
+
+    /// It followed another one, and took its place.
+    pub fn is_promoted(&self) -> bool {
+        !self.standby && self.place == self.number && self.place != first()
     }
 
     pub fn database(&self) -> &DatabaseName {
@@ -387,6 +427,14 @@ impl Generation {
 
 fn folder(namespace: &str, name: &str, lineage: &str, number: u32) -> String {
     format!("{namespace}/{name}/{}", numbered(lineage, number))
+}
+
+fn first() -> u32 {
+    1
+}
+
+fn is_first(number: &u32) -> bool {
+    *number == first()
 }
 
 fn is_zero(number: &u32) -> bool {

@@ -356,6 +356,8 @@ pub enum StandbyPhase {
     /// It follows, with members missing.
     Degraded,
     Failed,
+    /// It becomes the database.
+    Promoting,
 }
 
 /// Changes that wait for the maintenance window.

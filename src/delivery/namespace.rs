@@ -26,8 +26,7 @@ pub fn compose(generation: &Generation) -> Vec<Resource> {
     else {
         return vec![];
     };
-    // It outlives every generation; what follows stands somewhere else.
-    let key = if generation.standby { generation.key(KEY) } else { KEY.into() };
+    let key = generation.shared_key(KEY);
     let resource = |part: Option<&str>, manifest: Value| resource(generation, remote, &key, part, &manifest);
     let NewNamespace { labels, quota, limits, default_deny } = new;
     let named = |name| json!({"name": name, "namespace": database.namespace});

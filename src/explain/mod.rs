@@ -292,8 +292,12 @@ impl Sources<'_> {
             });
             let value =
                 format!("by the provider configuration {}{}", delivery.provider_config, placed.unwrap_or_default());
-            let origin = Origin::Policy(delivered::path(terms.environment, &self.plan.notes.delivered_by));
-            values.push(Effective { what: "delivery", value, origin });
+            let notes = &self.plan.notes;
+            let origin = match &notes.primary {
+                Some(region) => delivered::of_region(region),
+                None => delivered::path(terms.environment, &notes.delivered_by),
+            };
+            values.push(self.value("delivery", value, "spec.disasterRecovery.primary", Origin::Policy(origin)));
         }
         values
     }

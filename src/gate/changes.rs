@@ -1,7 +1,9 @@
 //! A change in words. In: two sets of terms. Out: one line for each difference, `replicas 3 -> 5`.
 
-use crate::api::plan::{Notes, Terms};
+use crate::api::plan::{Notes, Plan, Terms};
 use crate::map::set;
+use crate::operators;
+use crate::plan::promotion;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -14,6 +16,23 @@ pub fn words(from: Option<&Terms>, to: &Terms) -> Vec<String> {
     {
         lines.insert(0, format!("the standby in {} is deleted", standby.region));
     }
+    lines
+}
+
+/// The same of an edit, which may be a promotion.
+pub fn of_edit(from: &Plan, to: &Plan) -> Vec<String> {
+    let Some(standby) = promotion::of(from, to) else { return words(Some(&from.terms), &to.terms) };
+    let region = &standby.region;
+    let first = match (to.requests.failover, operators::of(from.terms.operator).features().standby) {
+        (false, _) => format!("the standby in {region} becomes the database; nothing is lost"),
+        (true, lost) => format!(
+            "the standby in {region} becomes the database; up to {} of what was written last are lost, and nobody may write \
+             to the old one any more",
+            lost.unwrap_or_default()
+        ),
+    };
+    let mut lines = vec![first];
+    lines.extend(between(Some(&from.terms), &to.terms));
     lines
 }
 

@@ -19,6 +19,9 @@ pub enum Operation<'a> {
     Change {
         from: &'a Terms,
         to: &'a Terms,
+        /// A promotion that loses what was written last is not what others said yes to.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        failover: bool,
     },
     /// Over what runs; or, without it, into a new database.
     Restore {

@@ -54,7 +54,8 @@ pub fn instance(serving: &Generation, source: Option<Source>) -> Generation {
     terms.access = Access::default();
     terms.monitoring = Monitoring { off: true, ..Monitoring::default() };
     terms.lifecycle = Lifecycle { deletion_policy: DeletionPolicy::Delete, ..Lifecycle::default() };
-    Generation::begun(DRILL, serving.lineage.clone(), plan, source)
+    let place = serving.place;
+    Generation { place, ..Generation::begun(DRILL, serving.lineage.clone(), plan, source) }
 }
 
 pub fn begun(mut record: Record, source: Source, now: Timestamp) -> Record {

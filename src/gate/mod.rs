@@ -10,6 +10,7 @@ pub mod restore;
 pub mod overwrite;
 pub mod drill;
 pub mod standby;
+pub mod promotion;
 pub mod on_demand;
 pub mod rotation;
 pub mod signature;
@@ -51,10 +52,12 @@ pub enum Course {
     Change,
     /// Once the maintenance window is open.
     Window,
-    /// It is what a restore that is under way brings.
+    /// It is what a restore or a promotion that is under way brings.
     UnderWay,
     /// By a restore, into the next generation or over what runs.
     Restore,
+    /// By the standby, which takes the place of what runs.
+    Promotion,
 }
 
 /// Resources that hold data, observed or found by name.
@@ -79,6 +82,8 @@ pub enum Outcome<'a> {
     Apply(&'a Plan, &'a [String]),
     /// What runs goes on, and the claim's plan begins beside it.
     Restore(&'a Plan, &'a [String]),
+    /// What runs goes on, until the standby takes its place with the claim's plan.
+    Promote(&'a Plan, &'a [String]),
     /// Everything but the data, in whose place no empty database is ever made.
     Lost,
 }
@@ -90,7 +95,7 @@ pub enum Because<'a> {
     Unapproved(&'a [Finding]),
     /// For the maintenance window.
     Waiting,
-    /// A restore is under way.
+    /// A restore or a promotion is under way.
     Restoring,
 }
 
@@ -132,6 +137,8 @@ pub fn decide<'a>(situation: &'a Situation<'a>) -> Outcome<'a> {
             /* 11 */ (Ok((_, May::Missing(findings))), _)         => Keep(Unapproved(findings)),
             /* 17 */ (Ok((plan, May::NotNeeded)), Course::Restore) => Restore(plan, &[]),
             /* 17 */ (Ok((plan, May::Given(people))), Course::Restore) => Restore(plan, people),
+            /* 19 */ (Ok((plan, May::NotNeeded)), Course::Promotion) => Promote(plan, &[]),
+            /* 19 */ (Ok((plan, May::Given(people))), Course::Promotion) => Promote(plan, people),
             /* 12 */ (Ok((_, May::NotNeeded | May::Given(_))), Course::Window) => Keep(Waiting),
             /* 10 */ (Ok((plan, May::NotNeeded)), Course::Change) => Apply(plan, &[]),
             /* 13 */ (Ok((plan, May::Given(people))), Course::Change) => Apply(plan, people),
@@ -144,6 +151,8 @@ pub fn decide<'a>(situation: &'a Situation<'a>) -> Outcome<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Origin {
     pub number: u32,
+    /// As [`Generation::place`].
+    pub place: u32,
     pub lineage: String,
     /// The data is there already: nobody knows any more that it served, so it counts as if it had.
     pub found: bool,
@@ -161,7 +170,7 @@ pub fn settle(outcome: &Outcome, record: Option<Record>, origin: &Origin, ready:
     });
     match (outcome, record) {
         (Outcome::Fatal(_) | Outcome::Hold | Outcome::Nothing(_), _) => None,
-        (Outcome::Keep(_) | Outcome::Restore(..) | Outcome::Lost, None) => None,
+        (Outcome::Keep(_) | Outcome::Restore(..) | Outcome::Promote(..) | Outcome::Lost, None) => None,
         (Outcome::Restore(plan, people), Some(record)) => {
             match restore::asked(Some(&record), plan).zip(origin.restored.as_ref()) {
                 Some((restore, restore::Origin::Backup(source))) if restore.in_place => {
@@ -171,6 +180,7 @@ pub fn settle(outcome: &Outcome, record: Option<Record>, origin: &Origin, ready:
                 None => Some(record),
             }
         }
+        (Outcome::Promote(plan, people), Some(record)) => Some(promotion::begun(record, plan, people)),
         (Outcome::Keep(_) | Outcome::Lost, Some(record)) => Some(record),
         (Outcome::Apply(plan, people), Some(mut record)) => {
             record.schema = record::SCHEMA;
@@ -181,12 +191,12 @@ pub fn settle(outcome: &Outcome, record: Option<Record>, origin: &Origin, ready:
             Some(record)
         }
         (Outcome::Apply(plan, people), None) => {
-            let Origin { number, lineage, found, restored } = origin.clone();
+            let Origin { number, place, lineage, found, restored } = origin.clone();
             let source = match restored {
                 Some(restore::Origin::Backup(source)) if !found => Some(*source),
                 _ => None,
             };
-            let serving = Generation::begun(number, lineage, (*plan).clone(), source);
+            let serving = Generation { place, ..Generation::begun(number, lineage, (*plan).clone(), source) };
             // Of data that is there nobody knows which restores it has seen: all that was asked for.
             let restores = plan.requests.restore.iter().map(|restore| restore.id.clone()).collect();
             let (was_ready, approved_by) = (ready || found, people.to_vec());
@@ -204,7 +214,7 @@ pub enum Standing {
     AwaitingApproval,
     /// Allowed, and waits for the maintenance window.
     Waiting,
-    /// A restore is under way.
+    /// A restore or a promotion is under way.
     Restoring,
     Applied,
     Lost,
@@ -222,7 +232,7 @@ impl Outcome<'_> {
                 Because::Restoring => Standing::Restoring,
             },
             Outcome::Apply(..) => Standing::Applied,
-            Outcome::Restore(..) => Standing::Restoring,
+            Outcome::Restore(..) | Outcome::Promote(..) => Standing::Restoring,
             Outcome::Lost => Standing::Lost,
         }
     }

@@ -6,13 +6,15 @@
 //! for a while and can be gone back to. Taking the restore back before the end abandons what it began. Must not ask whether
 //! it may happen: the table does.
 
-use crate::api::claim::{DeletionPolicy, Restore};
+use super::promotion;
+use crate::api::claim::{CredentialSource, DeletionPolicy, Restore};
 use crate::api::plan::{DatabaseName, Plan};
 use crate::api::problem::Problem;
 use crate::api::quantity::Bytes;
 use crate::api::record::{Beside, Fate, Generation, Record, Source};
 use crate::map::sort;
 use crate::operators::{self, BackupRun, Made, name_of};
+use crate::plan;
 use jiff::{SignedDuration, Timestamp};
 
 /// So long can be gone back to what served before.
@@ -40,6 +42,8 @@ impl Origin {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     pub ready: bool,
+    /// The same, or with members missing.
+    pub stands: bool,
     /// It sleeps: nobody writes to it.
     pub asleep: bool,
     /// Something of it still counts as data.
@@ -52,13 +56,17 @@ pub fn asked<'a>(record: Option<&Record>, plan: &'a Plan) -> Option<&'a Restore>
     plan.requests.restore.as_ref().filter(|restore| !begun(restore))
 }
 
-/// The record without a restore that the claim no longer asks for. A claim with mistakes asks for nothing new.
+/// The record without a restore or a promotion that the claim no longer asks for. A claim with mistakes asks for nothing new.
 pub fn abandoned(mut record: Record, plan: Option<&Plan>) -> Record {
     let Some(plan) = plan else { return record };
     let asked = plan.requests.restore.as_ref().map(|restore| restore.id.as_str());
+    let promoted = plan::promotion::of(&record.serving.plan, plan).is_some();
     for beside in &mut record.beside {
         if matches!(&beside.fate, Fate::Next { restore, .. } if Some(restore.as_str()) != asked) {
             beside.fate = Fate::Released;
+        }
+        if matches!(&beside.fate, Fate::Promoted { decided: false, .. } if !promoted) {
+            beside.fate = Fate::Standby;
         }
     }
     record
@@ -80,8 +88,8 @@ pub fn begun(mut record: Record, plan: &Plan, restore: &Restore, origin: &Origin
         Origin::Backup(source) => {
             let number = record.number();
             let lineage = record.serving.lineage.clone();
-            let source = Some((**source).clone());
-            let generation = Generation::begun(number, lineage, plan.clone(), source);
+            let (place, source) = (record.serving.place, Some((**source).clone()));
+            let generation = Generation { place, ..Generation::begun(number, lineage, plan.clone(), source) };
             record.beside.push(Beside { generation, fate });
         }
     }
@@ -98,38 +106,58 @@ pub fn advanced(mut record: Record, seen: impl Fn(&Generation) -> Seen, lost: bo
             beside.fate = Fate::Released;
         }
     }
-    let next = record.beside.iter().position(|beside| matches!(beside.fate, Fate::Next { .. }));
-    let Some(next) = next.filter(|next| record.beside.get(*next).is_some_and(|it| seen(&it.generation).ready)) else {
-        return (record, false);
-    };
-    if record.was_ready && !lost && !seen(&record.serving).asleep {
-        return (record, true);
+    let Some(next) = record.beside.iter().position(|beside| beside.fate.serves_next()) else { return (record, false) };
+    let asleep = seen(&record.serving).asleep;
+    match record.beside.get_mut(next) {
+        Some(Beside { fate: Fate::Promoted { decided: true, .. }, .. }) | None => {}
+        Some(Beside { generation, fate: Fate::Promoted { failover, decided, .. } }) => {
+            let Seen { ready, stands, .. } = seen(generation);
+            let may = if *failover { stands } else { ready };
+            *decided = may && (*failover || asleep);
+            return (record, may);
+        }
+        Some(Beside { generation, .. }) if !seen(generation).ready => return (record, false),
+        Some(_) if record.was_ready && !lost && !asleep => return (record, true),
+        Some(_) => {}
     }
     let Beside { mut generation, fate } = record.beside.remove(next);
     generation.restored = generation.source.is_some();
+    if generation.standby {
+        (generation.standby, generation.place) = (false, generation.number);
+        generation.rotation = record.serving.rotation.clone();
+    }
     let before = std::mem::replace(&mut record.serving, generation);
     let until = now.checked_add(KEPT).unwrap_or(now).to_string();
     let kept = if record.was_ready && !lost { Fate::Kept { until } } else { Fate::Released };
     record.beside.insert(0, Beside { generation: before, fate: kept });
     sort(&mut record.beside, |one, other| one.generation.number.cmp(&other.generation.number));
-    if let Fate::Next { approved_by, .. } = fate {
+    if let Fate::Next { approved_by, .. } | Fate::Promoted { approved_by, .. } = fate {
         record.approved_by = approved_by;
     }
     record.was_ready = true;
     (record, false)
 }
 
-/// A generation as it is to be composed now.
-pub fn composed(beside: &Beside) -> Generation {
+/// A generation as it is to be composed now, beside the one that serves.
+pub fn composed(beside: &Beside, serving: &Generation) -> Generation {
     let mut generation = beside.generation.clone();
+    if let Fate::Promoted { .. } = beside.fate {
+        generation.plan = promotion::following(generation.plan);
+    }
     let terms = &mut generation.plan.terms;
     match beside.fate {
         // Who sleeps is never ready; what the plan says of it holds once it serves.
         Fate::Next { .. } => terms.lifecycle.hibernated = false,
-        Fate::Standby => {}
+        Fate::Standby | Fate::Promoted { .. } => {}
         Fate::Kept { .. } | Fate::Released => {
             terms.lifecycle.hibernated = true;
             terms.pooling = None;
+            if generation.place != serving.place {
+                // Nobody goes back to where the database stood before, and the users of one that comes there again are called the same.
+                terms.access.roles.clear();
+                terms.credentials = CredentialSource::Operator;
+                generation.rotation = None;
+            }
             if beside.generation.standby {
                 // Nobody goes back to it: it goes, whatever becomes of the others when the database is deleted.
                 terms.lifecycle.deletion_policy = DeletionPolicy::Delete;
@@ -273,6 +301,7 @@ mod tests {
             let found = all.iter().find(|(number, ..)| *number == generation.number);
             found.map_or_else(Seen::default, |(_, ready, asleep, holds_data)| Seen {
                 ready: *ready,
+                stands: *ready,
                 asleep: *asleep,
                 holds_data: *holds_data,
             })
@@ -284,6 +313,7 @@ mod tests {
             Fate::Next { .. } => "next",
             Fate::Kept { .. } => "kept",
             Fate::Standby => "follows",
+            Fate::Promoted { .. } => "promoted",
             Fate::Released => "released",
         };
         let beside = record.beside.iter().map(|beside| (beside.generation.number, word(&beside.fate)));

@@ -36,6 +36,7 @@ fn word(outcome: &Outcome) -> &'static str {
         Outcome::Keep(Because::Restoring) => "keep: restoring",
         Outcome::Nothing(Because::Waiting | Because::Restoring) => "no row says that",
         Outcome::Restore(..) => "restore",
+        Outcome::Promote(..) => "promote",
         Outcome::Apply(_, []) => "apply",
         Outcome::Apply(..) => "apply as approved",
         Outcome::Lost => "lost",
@@ -53,6 +54,7 @@ fn every_row_of_the_table() {
     let recorded = |claim| Situation::Recorded { claim, course: Course::Change };
     let waits = |claim| Situation::Recorded { claim, course: Course::Window };
     let restores = |claim| Situation::Recorded { claim, course: Course::Restore };
+    let promotes = |claim| Situation::Recorded { claim, course: Course::Promotion };
     let under_way = |claim| Situation::Recorded { claim, course: Course::UnderWay };
     let rows = [
         ("1", Situation::CoreTooOld, "fatal: core too old"),
@@ -86,6 +88,10 @@ fn every_row_of_the_table() {
         ("17", restores(Ok((&plan, Permission::NotNeeded))), "restore"),
         ("17", restores(Ok((&plan, given()))), "restore"),
         ("17", under_way(Ok((&plan, Permission::NotNeeded))), "keep: restoring"),
+        ("19", promotes(Ok((&plan, Permission::NotAsked))), "keep: asking"),
+        ("19", promotes(Ok((&plan, missing()))), "keep: unapproved"),
+        ("19", promotes(Ok((&plan, Permission::NotNeeded))), "promote"),
+        ("19", promotes(Ok((&plan, given()))), "promote"),
         ("18", under_way(Err(problems.clone())), "keep: invalid"),
     ];
     for (row, situation, expected) in &rows {
@@ -96,7 +102,7 @@ fn every_row_of_the_table() {
 #[test]
 fn the_record_remembers_what_was_applied_and_by_whose_leave() {
     let (old, new) = (example::plan("prod", json!({})), example::plan("prod", json!({"replicas": 5})));
-    let origin = Origin { number: 1, lineage: "u-1".into(), found: false, restored: None };
+    let origin = Origin { number: 1, place: 1, lineage: "u-1".into(), found: false, restored: None };
     let people = ["anna".to_string()];
     let first = settle(&Outcome::Apply(&old, &people), None, &origin, false).unwrap();
     assert_eq!((first.serving.number, first.serving.lineage.as_str(), first.was_ready), (1, "u-1", false));
@@ -111,7 +117,7 @@ fn the_record_remembers_what_was_applied_and_by_whose_leave() {
     let same = settle(&Outcome::Apply(&old, &[]), Some(kept.clone()), &origin, false).unwrap();
     assert_eq!(same, kept, "ready once is ready once, and the approval stays with what it approved");
 
-    let elsewhere = Origin { number: 7, lineage: "u-2".into(), found: true, restored: None };
+    let elsewhere = Origin { number: 7, place: 1, lineage: "u-2".into(), found: true, restored: None };
     let changed = settle(&Outcome::Apply(&new, &["ben".into()]), Some(kept.clone()), &elsewhere, false).unwrap();
     assert_eq!(changed.serving, Generation { plan: new, ..first.serving.clone() }, "the same life of the data");
     assert_eq!(changed.approved_by, ["ben"]);
@@ -229,7 +235,12 @@ fn released_digests_stay() {
         let terms = |name: &str| serde_json::from_value(entry[name].clone());
         let digest = match entry["operation"].as_str().unwrap() {
             "Create" => Operation::Create { plan: &terms("plan").unwrap() }.digest(),
-            "Change" => Operation::Change { from: &terms("from").unwrap(), to: &terms("to").unwrap() }.digest(),
+            "Change" => Operation::Change {
+                from: &terms("from").unwrap(),
+                to: &terms("to").unwrap(),
+                failover: entry["failover"] == true,
+            }
+            .digest(),
             "Delete" => {
                 let database = serde_json::from_value(entry["database"].clone()).unwrap();
                 Operation::Delete { database: &database, uid: entry["uid"].as_str().unwrap() }.digest()
@@ -252,6 +263,8 @@ fn the_corpus_can_be_extended() {
         json!({"name": name, "operation": "Create", "plan": terms, "digest": digest})
     };
     let (from, to) = (plan("prod", json!({})), plan("prod", json!({"replicas": 5, "storage": "200Gi"})));
+    let standby = json!({"object": {"providerConfig": "west"}});
+    let moved = crate::api::plan::Terms { delivery: serde_json::from_value(standby).unwrap(), ..from.clone() };
     let database = &from.database;
     let full = json!({
         "replicas": 5, "version": "18", "pooling": {"enabled": true}, "parameters": {"work_mem": "32MB"},
@@ -264,7 +277,15 @@ fn the_corpus_can_be_extended() {
         create("everything on", plan("prod", full)),
         {
             "name": "a change", "operation": "Change", "from": from, "to": to,
-            "digest": Operation::Change { from: &from, to: &to }.digest().to_string(),
+            "digest": Operation::Change { from: &from, to: &to, failover: false }.digest().to_string(),
+        },
+        {
+            "name": "a promotion", "operation": "Change", "from": from, "to": moved,
+            "digest": Operation::Change { from: &from, to: &moved, failover: false }.digest().to_string(),
+        },
+        {
+            "name": "the same by a failover", "operation": "Change", "from": from, "to": moved, "failover": true,
+            "digest": Operation::Change { from: &from, to: &moved, failover: true }.digest().to_string(),
         },
         {
             "name": "a deletion", "operation": "Delete", "database": database, "uid": "u-1",

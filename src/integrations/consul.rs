@@ -78,7 +78,10 @@ pub fn compose(generation: &Generation, facts: &Facts, settings: &Settings, vaul
         "stringData": values,
     });
     let kind = ("external-secrets.io/v1alpha1", "PushSecret");
-    vec![super::whole(ENDPOINT, &secret), resource(generation, PUSH, kind, format!("{}-consul", database.name), &push)]
+    vec![
+        super::whole(generation, ENDPOINT, &secret),
+        resource(generation, PUSH, kind, format!("{}-consul", database.name), &push),
+    ]
 }
 
 fn values(generation: &Generation, facts: &Facts, vault: Option<&str>) -> BTreeMap<&'static str, String> {

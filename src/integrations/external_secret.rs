@@ -76,7 +76,7 @@ pub fn compose(generation: &Generation, facts: &Facts, settings: Option<&Setting
             data: sources(facts),
         },
     };
-    Some(Resource { key: Key(KEY.into()), holds: Holds::Nothing, object: Object::of(&secret) })
+    Some(Resource { key: Key(generation.shared_key(KEY)), holds: Holds::Nothing, object: Object::of(&secret) })
 }
 
 /// Why applications have no credentials yet.
@@ -90,7 +90,7 @@ pub fn problem(
         return None;
     }
     let name = binding::name(generation, facts);
-    match (settings, standing(observed, KEY, "Ready")) {
+    match (settings, standing(generation, observed, KEY, "Ready")) {
         (None, _) => Some("the platform has not set up External Secrets (Integrations.externalSecrets)".into()),
         (Some(_), Standing::Fine) => None,
         (Some(_), Standing::NotYet) => Some(format!("External Secrets has not made the secret {name} yet")),
@@ -100,11 +100,13 @@ pub fn problem(
 
 /// Whether what it made is of this secret: External Secrets notes the generation of the object that it made last
 /// (`syncedResourceVersion`, `3-` and a hash).
-pub fn is_made_of(secret: &str, observed: &Observed) -> bool {
-    let Some(Made { metadata, spec, status }) = observed.get(KEY).ok().flatten() else { return false };
+pub fn is_made_of(generation: &Generation, secret: &str, observed: &Observed) -> bool {
+    let Some(Made { metadata, spec, status }) = observed.get(&generation.shared_key(KEY)).ok().flatten() else {
+        return false;
+    };
     let reads = spec.data.iter().any(|source| source.remote_ref.key == secret);
     let (last, _) = status.synced_resource_version.split_once('-').unwrap_or_default();
-    let fine = matches!(standing(observed, KEY, "Ready"), Standing::Fine);
+    let fine = matches!(standing(generation, observed, KEY, "Ready"), Standing::Fine);
     reads && fine && last.parse() == Ok(metadata.generation)
 }
 

@@ -1,7 +1,7 @@
 //! What surrounds a database. In: a generation and its engine's facts. Out: resources, one file per integration.
 //!
 //! What clients hold on to, Services and the connection secret, is named after the database alone and outlives every
-//! generation; what belongs to pods is named and keyed by their generation. Must not know which operator made the facts.
+//! generation, in one place under one key; what belongs to pods is named and keyed by their generation. Must not know which operator made the facts.
 
 pub mod service;
 pub mod binding;
@@ -113,7 +113,7 @@ pub fn access(generation: &Generation, facts: &Facts, settings: &Integrations, o
 pub fn published(generation: &Generation, user: &str, secret: &str, observed: &Observed) -> bool {
     match generation.plan.terms.credentials {
         CredentialSource::Secret => connection_secret::signs_in(user, observed),
-        CredentialSource::ExternalSecret => external_secret::is_made_of(secret, observed),
+        CredentialSource::ExternalSecret => external_secret::is_made_of(generation, secret, observed),
         CredentialSource::Operator | CredentialSource::VaultDynamic => false,
     }
 }
@@ -147,8 +147,8 @@ fn global_name(DatabaseName { namespace, name, .. }: &DatabaseName) -> String {
     format!("{namespace}.{name}")
 }
 
-fn whole(key: &str, object: &Value) -> Resource {
-    Resource { key: Key(key.into()), holds: Holds::Nothing, object: Object::of(object) }
+fn whole(generation: &Generation, key: &str, object: &Value) -> Resource {
+    Resource { key: Key(generation.shared_key(key)), holds: Holds::Nothing, object: Object::of(object) }
 }
 
 /// Credentials that another operator makes, by key and by the condition that says whether it did.
@@ -156,9 +156,10 @@ const MADE_BY_OTHERS: [(&str, &str); 4] =
     [(external_secret::KEY, "Ready"), vault::DELIVERED[0], vault::DELIVERED[1], vault::DELIVERED[2]];
 
 /// Which of these resources are there without serving anybody yet.
-pub fn unready(observed: &Observed) -> impl Iterator<Item = Key> {
-    let idle = |(key, condition): &(&str, &str)| !matches!(standing(observed, key, condition), Standing::Fine);
-    MADE_BY_OTHERS.into_iter().filter(idle).map(|(key, _)| Key(key.into()))
+pub fn unready(generation: &Generation, observed: &Observed) -> impl Iterator<Item = Key> {
+    let idle =
+        |(key, condition): &(&str, &str)| !matches!(standing(generation, observed, key, condition), Standing::Fine);
+    MADE_BY_OTHERS.into_iter().filter(idle).map(|(key, _)| Key(generation.shared_key(key)))
 }
 
 /// How a resource of another operator stands, by the condition that says so.
@@ -169,9 +170,9 @@ enum Standing {
     Wrong(String),
 }
 
-fn standing(observed: &Observed, key: &str, condition: &str) -> Standing {
+fn standing(generation: &Generation, observed: &Observed, key: &str, condition: &str) -> Standing {
     // A status that cannot be read has said nothing.
-    let made: Option<Made> = observed.get(key).ok().flatten();
+    let made: Option<Made> = observed.get(&generation.shared_key(key)).ok().flatten();
     let conditions = made.map(|made| made.status.conditions).unwrap_or_default();
     match conditions.into_iter().find(|found| found.kind == condition) {
         Some(Condition { status, .. }) if status == "True" => Standing::Fine,
@@ -213,7 +214,7 @@ fn escape(text: &str) -> String {
 /// One resource that belongs to the database, not to a generation of it.
 fn resource(generation: &Generation, key: &str, kind: (&str, &str), name: String, spec: &Value) -> Resource {
     let manifest = json!({"apiVersion": kind.0, "kind": kind.1, "metadata": metadata(generation, name), "spec": spec});
-    whole(key, &manifest)
+    whole(generation, key, &manifest)
 }
 
 /// A group of pods in keys and names: the members' has the plain one.

@@ -50,6 +50,6 @@ fn service(generation: &Generation, facts: &Facts, endpoint: &Endpoint, settings
         }
     };
     let service = Service { metadata: metadata.into(), spec: Some(spec), ..Default::default() };
-    let key = Key(format!("service-{}", name_of(&endpoint.role)));
+    let key = Key(generation.shared_key(&format!("service-{}", name_of(&endpoint.role))));
     Resource { key, holds: Holds::Nothing, object: Object::of(&service) }
 }

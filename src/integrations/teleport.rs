@@ -63,7 +63,8 @@ pub fn compose(generation: &Generation, facts: &Facts, settings: &Settings, obse
         "metadata": metadata,
         "spec": {"protocol": protocol, "uri": format!("{host}:{}", endpoint.port), "tls": tls},
     });
-    let key = Key(KEY.into());
+    // What is carried to Teleport itself stays there, wherever the database goes.
+    let key = Key(if settings.provider_config.is_some() { KEY.into() } else { generation.shared_key(KEY) });
     let object = delivery::carried(settings.provider_config.as_deref(), database, &key, Object::of(&object));
     Some(Resource { key, holds: Holds::Nothing, object })
 }

@@ -124,6 +124,7 @@ fn notes(from: &Notes, to: &Notes, classes: &Classes) -> Class {
         retired: _,
         end_of_life: _,
         delivered_by: _,
+        primary: _,
         placed_by: _,
         new_namespace: _,
         standby_namespace: _,

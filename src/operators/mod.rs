@@ -340,6 +340,8 @@ pub const RELEASED: &str = "db.platform.io/released";
 pub const LINEAGE: &str = "db.platform.io/lineage";
 pub const GENERATION: &str = "db.platform.io/generation";
 pub const VERSION: &str = "db.platform.io/version";
+/// The same of [`Generation::place`], where a promotion brought it there.
+pub const PLACE: &str = "db.platform.io/place";
 /// On everything composed: what the database is called where it stands.
 pub const DATABASE: &str = "db.platform.io/database";
 /// On what stands in another namespace than the claim: the claim's.
@@ -422,6 +424,8 @@ pub fn resource(
             (GENERATION.into(), generation.number.to_string()),
             (VERSION.into(), generation.plan.terms.version.clone()),
         ]);
+        let moved = (generation.place != 1).then(|| (PLACE.into(), generation.place.to_string()));
+        metadata.annotations.extend(moved);
     }
     let object = Object::of(&Manifest { api_version: kind.0, kind: kind.1, metadata, spec });
     Resource { key: Key(generation.key(role)), holds, object }

@@ -78,14 +78,18 @@ pub fn compose_of(generation: &Generation, role: Option<&str>, kind: &str, value
         }],
     };
     [
-        resource(generation, name(), of_role(GENERATOR_KEY, role), GENERATOR, generator),
-        resource(generation, name(), of_role(SECRET_KEY, role), SECRET, secret),
+        resource(generation, name(), key_of(generation, GENERATOR_KEY, role), GENERATOR, generator),
+        resource(generation, name(), key_of(generation, SECRET_KEY, role), SECRET, secret),
     ]
 }
 
 /// What stands for the password of this key in the text of another one, such as a statement that needs it.
 pub fn placeholder(key: &str) -> String {
     format!("{{{{ index . {key:?} }}}}")
+}
+
+fn key_of(generation: &Generation, key: &str, role: Option<&str>) -> String {
+    generation.shared_key(&of_role(key, role))
 }
 
 fn of_role(text: &str, role: Option<&str>) -> String {
@@ -103,7 +107,7 @@ pub fn missing_of(
     observed: &Observed,
 ) -> Result<Option<String>, Undecodable> {
     let name = secret_of(generation, role);
-    let made: Option<Made> = observed.get(&of_role(SECRET_KEY, role))?;
+    let made: Option<Made> = observed.get(&key_of(generation, SECRET_KEY, role))?;
     let ready =
         made.as_ref().and_then(|made| made.status.conditions.iter().find(|condition| condition.kind == "Ready"));
     Ok(match ready {
@@ -127,9 +131,9 @@ pub fn readiness_of(
     observed: &Observed,
 ) -> Result<[(Key, bool); 2], Undecodable> {
     let made = missing_of(generation, role, observed)?.is_none();
-    let generator = Key(of_role(GENERATOR_KEY, role));
+    let generator = Key(key_of(generation, GENERATOR_KEY, role));
     let there = observed.composed.contains_key(&generator);
-    Ok([(generator, there), (Key(of_role(SECRET_KEY, role)), made)])
+    Ok([(generator, there), (Key(key_of(generation, SECRET_KEY, role)), made)])
 }
 
 /// The data needs it to be read.

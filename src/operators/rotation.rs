@@ -66,7 +66,9 @@ pub fn works(generation: &Generation, observed: &Observed) -> bool {
 
 /// What is there of a rotation that no record tells of: its newest turn, which has begun now.
 pub fn found(generation: &Generation, observed: &Observed, now: Timestamp) -> Option<Rotation> {
-    let turns = observed.composed.keys().filter_map(|key| key.0.strip_prefix(SECRETS)?.parse().ok());
+    let ending = generation.shared_key("");
+    let turn = |key: &str| key.strip_prefix(SECRETS)?.strip_suffix(&ending)?.parse().ok();
+    let turns = observed.composed.keys().filter_map(|key| turn(&key.0));
     let turn = turns.max()?;
     let stage = RotationStage::Making;
     let newest = Generation { rotation: Some(Rotation { turn, stage, since: now.to_string() }), ..generation.clone() };

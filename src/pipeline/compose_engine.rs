@@ -27,7 +27,7 @@ pub fn run(request: &Request, settings: &Engines) -> Result<Response, Stop> {
                 engine.resources.iter_mut().for_each(|resource| unmark(resource, &released));
             }
             match fate {
-                Fate::Standby => {
+                Fate::Standby | Fate::Promoted { .. } => {
                     engine.resources.extend(delivery::namespace::compose(generation));
                     unawaited(request, &mut response, generation, engine.resources);
                     standby = Some(engine.facts);
@@ -50,7 +50,9 @@ pub fn run(request: &Request, settings: &Engines) -> Result<Response, Stop> {
         if ruling.lost {
             engine.resources.retain(|resource| !matches!(resource.holds, Holds::Data(_)));
         }
-        engine.resources.extend(on_demand(record, settings));
+        for (generation, backup) in on_demand(record, settings) {
+            deliver(request, &mut response, &generation, vec![backup]);
+        }
         let last_backup = ruling.deletion.last_backup;
         let last_backup = last_backup.and_then(|name| operator.backup(generation, settings, LAST_BACKUP, name));
         engine.resources.extend(last_backup);
@@ -62,8 +64,9 @@ pub fn run(request: &Request, settings: &Engines) -> Result<Response, Stop> {
     Ok(response)
 }
 
-/// The backups that were asked for, as long as they are kept. They stay with the database, unless a backup is to stay.
-fn on_demand(record: &Record, settings: &Engines) -> Vec<Resource> {
+/// The backups that were asked for, as long as they are kept, each with what it is of, beside which it stands. They stay with the
+/// database, unless a backup is to stay.
+fn on_demand(record: &Record, settings: &Engines) -> Vec<(Generation, Resource)> {
     let live = record.asked.iter().filter(|asked| asked.until.is_some());
     let backup = |asked: &Asked| {
         let generation = record.generations().find(|generation| generation.number == asked.generation)?;
@@ -76,7 +79,7 @@ fn on_demand(record: &Record, settings: &Engines) -> Vec<Resource> {
         if generation.plan.terms.lifecycle.deletion_policy == DeletionPolicy::Delete {
             backup.holds = Holds::Nothing;
         }
-        Some(backup)
+        Some((generation, backup))
     };
     live.filter_map(backup).collect()
 }

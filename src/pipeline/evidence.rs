@@ -5,25 +5,27 @@ use super::documents::Document;
 use super::others::{self, Room};
 use super::restore;
 use super::stop::Stop;
-use super::{ask, observe};
+use super::{ask, health, observe};
 use crate::api::approval::{self, DIGEST_LABEL, KIND, REQUESTED_BY};
 use crate::api::claim::{Composite, Environment, Restore};
 use crate::api::input::{ApprovalGate, Step};
 use crate::api::plan::Plan;
 use crate::api::problem::{Problem, Problems};
 use crate::api::quantity::Bytes;
-use crate::api::record::{self, DatabaseRecord, ENVIRONMENT, Generation, Record};
+use crate::api::record::{self, Beside, DatabaseRecord, ENVIRONMENT, Fate, Generation, Record};
 use crate::api::status::{Class, Pending, Waiting};
 use crate::delivery;
 use crate::gate::approvals::{Finding, Need, Permission, permission};
 use crate::gate::digest::Operation;
+use crate::gate::promotion::Ends;
 use crate::gate::sleep::Sleep;
 use crate::gate::waiting::{self, Timed};
 use crate::gate::{self, Course, Data, Origin, Situation, changes};
 use crate::observed::{Answer, Observed, Question};
-use crate::operators::{self, GENERATION, LINEAGE, STATEFUL, VERSION};
+use crate::operators::health::BackupState;
+use crate::operators::{self, GENERATION, LINEAGE, PLACE, STATEFUL, VERSION};
 use crate::plan::quota::Quota;
-use crate::plan::{self, Found};
+use crate::plan::{self, Found, promotion};
 use crate::wire::{Key, Object, Request, Response};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -204,10 +206,12 @@ impl<'request> Evidence<'request> {
         }
     }
 
-    /// A restore is the only way out, beside deleting the database.
+    /// A restore or a promotion is the only way out, beside deleting the database.
     fn lost<'a>(&mut self, record: &Record, wanted: &'a Result<Plan, Problems>) -> Situation<'a> {
-        let restores = wanted.as_ref().is_ok_and(|plan| gate::restore::asked(Some(record), plan).is_some());
-        if !restores && record.next().is_none() {
+        let comes_back = |plan: &Plan| {
+            gate::restore::asked(Some(record), plan).is_some() || promotion::of(&record.serving.plan, plan).is_some()
+        };
+        if !wanted.as_ref().is_ok_and(comes_back) && record.next().is_none() {
             return Situation::DataLost;
         }
         let claim = self.edit(record, wanted);
@@ -228,30 +232,71 @@ impl<'request> Evidence<'request> {
             return Ok((plan, Permission::NotNeeded));
         }
         if let Some(next) = record.next() {
-            self.course = Course::UnderWay;
-            let path = "spec";
-            return match next.generation.plan.terms == plan.terms {
-                true => Ok((plan, Permission::NotNeeded)),
-                false => Err(Problems(vec![Problem::new(
-                    path,
-                    "a restore is under way, and what it brings would not be this",
-                    "take the edit back until it has finished, or take spec.restore back, which abandons it",
-                )])),
-            };
+            return self.under_way(record, plan, next);
         }
         if let Some(restore) = gate::restore::asked(Some(record), plan) {
             return self.restore(record, plan, restore);
         }
         let class = plan::transition(&serving.plan, plan)?;
-        let room = self.room(Some(&serving.plan), plan)?;
-        let (from, to) = (&serving.plan.terms, &plan.terms);
+        if let Some(standby) = promotion::of(&serving.plan, plan) {
+            (self.course, self.waiting) = (Course::Promotion, None);
+            let ends = self.ends(record);
+            if let Some(problem) = gate::promotion::problem(standby, plan.requests.failover, ends.as_ref()) {
+                return Err(Problems(vec![problem]));
+            }
+        }
+        self.change(&serving.plan, plan, class)
+    }
+
+    fn change<'a>(&mut self, runs: &Plan, plan: &'a Plan, class: Class) -> Result<(&'a Plan, Permission), Problems> {
+        let room = self.room(Some(runs), plan)?;
+        let (from, to) = (&runs.terms, &plan.terms);
         if from == to {
             return Ok((plan, within(room, Permission::NotNeeded)));
         }
-        let (operation, words) = (Operation::Change { from, to }, changes::words(Some(from), to));
+        let operation = Operation::Change { from, to, failover: promotion::is_failover(runs, plan) };
         let permission;
-        (permission, self.pending) = self.permission(to.environment, operation, class, words);
+        (permission, self.pending) = self.permission(to.environment, operation, class, changes::of_edit(runs, plan));
         Ok((plan, within(room, permission)))
+    }
+
+    /// What serves next is being made ready. A promotion that hangs may still become a failover.
+    fn under_way<'a>(
+        &mut self,
+        record: &Record,
+        plan: &'a Plan,
+        Beside { generation, fate }: &Beside,
+    ) -> Result<(&'a Plan, Permission), Problems> {
+        self.course = Course::UnderWay;
+        let same = generation.plan.terms == plan.terms;
+        let (what, back) = match fate {
+            Fate::Promoted { failover, decided: false, .. } if same && *failover != plan.requests.failover => {
+                self.course = Course::Promotion;
+                let runs = &record.serving.plan;
+                return self.change(runs, plan, plan::transition(runs, plan)?);
+            }
+            Fate::Promoted { .. } => ("promotion", "spec.disasterRecovery.primary back, which stops it"),
+            Fate::Next { .. } | Fate::Standby | Fate::Kept { .. } | Fate::Released => {
+                ("restore", "spec.restore back, which abandons it")
+            }
+        };
+        if same {
+            return Ok((plan, Permission::NotNeeded));
+        }
+        let wrong = format!("a {what} is under way, and what it brings would not be this");
+        let right = format!("take the edit back until it has finished, or take {back}");
+        Err(Problems(vec![Problem::new("spec", wrong, right)]))
+    }
+
+    /// None: there is no standby.
+    fn ends(&mut self, record: &Record) -> Option<Ends> {
+        let Evidence { response, observed, lost, .. } = self;
+        let standby = health(response, record.standby()?, observed).state;
+        let archive = match health(response, &record.serving, observed).backup.state {
+            BackupState::Trouble(why) => Some(why),
+            BackupState::AsPlanned | BackupState::NotYet(_) | BackupState::Unknown(_) => None,
+        };
+        Some(Ends { standby, lost: *lost, archive })
     }
 
     /// What a restore would bring, beside what runs.
@@ -385,6 +430,7 @@ pub(super) fn origin(composite: &Composite, observed: &Observed) -> Origin {
     Origin {
         restored: None,
         number: mark(GENERATION).and_then(|number| number.parse().ok()).unwrap_or(1),
+        place: mark(PLACE).and_then(|number| number.parse().ok()).unwrap_or(1),
         lineage: mark(LINEAGE).unwrap_or(&composite.metadata.uid).into(),
         found: stateful.is_some(),
     }

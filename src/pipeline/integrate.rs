@@ -43,7 +43,7 @@ pub fn run(request: &Request, settings: &Integrations) -> Result<Response, Stop>
         shut_out(&mut facts);
         throw_away(request, &mut response, generation, integrations::beside(generation, &facts, settings));
     }
-    for key in integrations::unready(&observed) {
+    for key in integrations::unready(generation, &observed) {
         response.desired.resources.entry(key).and_modify(|resource| resource.ready = Ready::False);
     }
     if let Some(catalog) = &settings.catalog {
@@ -72,8 +72,7 @@ fn read(
     secrets: Vec<SecretKey>,
     observed: &mut Observed,
 ) {
-    let terms = &generation.plan.terms;
-    for Reading { secret, reader, question } in delivery::readings(&terms.delivery, &terms.database, secrets) {
+    for Reading { secret, reader, question } in delivery::readings(generation, secrets) {
         ask(response, &question);
         let Some((key, object)) = reader else { continue };
         desire(request, response, key, object);

@@ -138,8 +138,9 @@ fn progressed(evidence: &mut Evidence, record: Record) -> (Record, bool) {
     if record.beside.is_empty() {
         return (record, false);
     }
-    let generations = record.generations().map(|generation| (generation.number, restore::seen(evidence, generation)));
-    let seen = map(generations);
+    let beside = record.beside.iter().map(|beside| gate::restore::composed(beside, &record.serving));
+    let generations = std::iter::once(record.serving.clone()).chain(beside);
+    let seen = map(generations.map(|generation| (generation.number, restore::seen(evidence, &generation))));
     let seen = |generation: &Generation| seen.get(&generation.number).copied().unwrap_or_default();
     let served = record.serving.number;
     let (record, sleeps) = gate::restore::advanced(record, seen, evidence.lost, evidence.now);
@@ -178,7 +179,7 @@ fn seen(serving: &Generation, observed: &Observed) -> gate::rotation::Seen {
 fn ends(record: &Record) -> impl Iterator<Item = Timestamp> {
     let kept = record.beside.iter().filter_map(|beside| match &beside.fate {
         Fate::Kept { until } => Some(until),
-        Fate::Next { .. } | Fate::Standby | Fate::Released => None,
+        Fate::Next { .. } | Fate::Standby | Fate::Promoted { .. } | Fate::Released => None,
     });
     let asked = record.asked.iter().filter_map(|asked| asked.until.as_ref());
     let drill = match &record.drills.running {
@@ -193,7 +194,7 @@ fn running(record: &Record, asleep: bool) -> Record {
     let mut running = record.clone();
     running.serving.plan.terms.lifecycle.hibernated = asleep;
     for beside in &mut running.beside {
-        beside.generation = gate::restore::composed(beside);
+        beside.generation = gate::restore::composed(beside, &record.serving);
     }
     running
 }

@@ -25,7 +25,8 @@ pub fn run(request: &Request, _settings: &Report, now: Timestamp) -> Result<Resp
     }
     let observed = observe(request)?;
     let composite: Composite = request.composite.decode("composite")?;
-    let next = ruling.record.as_ref().and_then(|record| record.next());
+    // What is promoted is the standby, and shown as that.
+    let next = ruling.record.as_ref().and_then(|record| record.next()).filter(|next| !next.generation.standby);
     let next = next.map(|next| health(&mut response, &next.generation, &observed));
     let drill = ruling.record.as_ref().and_then(|record| record.drills.running.as_ref());
     let drill = drill.map(|drill| health(&mut response, &drill.generation, &observed));

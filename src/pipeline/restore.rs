@@ -8,8 +8,8 @@ use crate::api::claim::Restore;
 use crate::api::plan::{DatabaseName, Delivery, Plan};
 use crate::api::problem::{Problem, Problems};
 use crate::api::record::{self, Beside, Fate, Generation, Record, Source};
-use crate::gate::overwrite;
 use crate::gate::restore::{self, Origin, Seen};
+use crate::gate::{overwrite, promotion};
 use crate::observed::{Answer, Observed, Question};
 use crate::operators::{self, BackupRun, GENERATION, LINEAGE, Restores, STATEFUL, State, VERSION, rotation};
 use crate::wire::{Key, Object};
@@ -27,6 +27,12 @@ pub fn origin(
             let problem =
                 Problem::new("spec.restore.inPlace", wrong, "leave it out: it serves again in place of what runs");
             return Err(Problems(vec![problem]));
+        }
+        if record.is_some_and(|record| record.serving.place != kept.place) {
+            let wrong =
+                format!("{} served in {}, and a restore moves nothing", kept.name(), kept.plan.terms.delivery.place());
+            let right = "leave it out; to go back there, ask for a standby there in spec.disasterRecovery.region, and promote it";
+            return Err(Problems(vec![Problem::new("spec.restore.backup", wrong, right)]));
         }
         return Ok(Some(Origin::Kept(kept.number)));
     }
@@ -210,8 +216,10 @@ pub fn seen(evidence: &mut Evidence, generation: &Generation) -> Seen {
     awake.plan.terms.lifecycle.hibernated = false;
     let state = |response: &mut _, generation: &Generation| health(response, generation, observed).state;
     let data = operators::of(generation.plan.terms.operator).data(generation);
+    let awake = state(response, &awake);
     Seen {
-        ready: state(response, &awake) == State::Ready && rotation::works(generation, observed),
+        ready: awake == State::Ready && rotation::works(generation, observed),
+        stands: promotion::can_serve(&awake, true),
         asleep: state(response, &sleeping) == State::Hibernated,
         holds_data: data
             .iter()

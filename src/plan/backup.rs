@@ -10,12 +10,12 @@ use crate::api::plan::{Backup, Delivery, Operator, Terms};
 use crate::api::problem::Problem;
 use crate::operators::{self, Features, name_of};
 
-/// None where there are no backups, or where a problem was found.
+/// None where there are no backups, or where a problem was found. `name`: of the destination, and where the policy says so.
 pub fn resolve(
     spec: &DatabaseSpec,
     policy: &TierDefaults,
     tier: &Tier,
-    destination: &str,
+    (name, path): (&str, String),
     features: &Features,
     operator: Operator,
     problems: &mut Vec<Problem>,
@@ -52,10 +52,8 @@ pub fn resolve(
         (Continuous::Off, asked) => asked.unwrap_or(false),
         (Continuous::WhereSupported, Some(asked)) => asked,
     };
-    let name = destination;
-    let path = format!("TierDefaults.environments.{environment}.backup.destination");
-    let Some(destination) = policy.destinations.get(destination) else {
-        let wrong = format!("there is no destination {destination:?}");
+    let Some(destination) = policy.destinations.get(name) else {
+        let wrong = format!("there is no destination {name:?}");
         problems.push(Problem::new(path, wrong, "the platform team adds it to destinations"));
         return None;
     };

@@ -5,7 +5,7 @@
 
 use super::{Labels, Plan, placed};
 use crate::api::claim::Environment;
-use crate::api::input::tier_defaults::{ObjectDelivery, Tier};
+use crate::api::input::tier_defaults::{ObjectDelivery, Region, Tier};
 use crate::api::plan::{Delivery, ObjectScope, Terms};
 use crate::api::problem::Problem;
 use crate::operators::name_of;
@@ -30,6 +30,11 @@ pub fn of<'a>(tier: &'a Tier, environment: Environment, labels: &Labels) -> Row<
         None => (&tier.object_delivery, Labels::new(), String::new()),
     };
     Row { there: there.as_ref(), by, path: format!("{environment}.{path}objectDelivery") }
+}
+
+/// The row that a region of the platform is.
+pub fn to<'a>(name: &str, region: &'a Region) -> Row<'a> {
+    Row { there: region.object_delivery.as_ref(), by: Labels::new(), path: of_region(name) }
 }
 
 /// What is wrong with the table itself: a row that fits every claim would hide what stands behind it, and one that fits none
@@ -81,6 +86,11 @@ fn is_word(text: &str) -> bool {
     bytes.len() <= 63 && ends(bytes.first()) && ends(bytes.last()) && bytes.iter().all(inner)
 }
 
+/// Where the policy says how a region is reached.
+pub fn of_region(name: &str) -> String {
+    format!("TierDefaults.regions.{name}.objectDelivery")
+}
+
 /// Where the policy says so.
 pub fn path(environment: Environment, by: &Labels) -> String {
     let field = if by.is_empty() { "objectDelivery" } else { "deliveries" };
@@ -93,6 +103,7 @@ pub fn moved(runs: &Plan, wanted: &Plan) -> Option<Problem> {
     if stands(&runs.terms) == stands(&wanted.terms) {
         return None;
     }
+    let (region, becomes_region) = (&runs.notes.primary, &wanted.notes.primary);
     let (was, becomes) = (&runs.notes.delivered_by, &wanted.notes.delivered_by);
     let (placed, becomes_placed) = (&runs.notes.placed_by, &wanted.notes.placed_by);
     let namespace = runs.terms.database.claim.as_ref().map(|_| &runs.terms.database.namespace);
@@ -101,6 +112,12 @@ pub fn moved(runs: &Plan, wanted: &Plan) -> Option<Problem> {
         None => runs.terms.delivery.place(),
     };
     let wrong = format!("it runs in {place}, and data does not move to another one");
+    if region != becomes_region {
+        let back = region.as_ref().map_or_else(|| "leave it out".into(), |region| format!("write {region}"));
+        let right = format!("{back} again; to move, first ask for a standby there, in spec.disasterRecovery.region");
+        return Some(Problem::new("spec.disasterRecovery.primary", wrong, right));
+    }
+    let path = |was| region.as_deref().map_or_else(|| path(runs.terms.environment, was), of_region);
     let (path, back) = match &runs.terms.delivery {
         _ if was != becomes && was.is_empty() => ("metadata.labels".into(), format!("leave {} out", written(becomes))),
         _ if was != becomes => ("metadata.labels".into(), format!("write {}", written(was))),
@@ -108,12 +125,12 @@ pub fn moved(runs: &Plan, wanted: &Plan) -> Option<Problem> {
         _ if placed != becomes_placed && placed.keys().eq(becomes_placed.keys()) => {
             ("metadata.labels".into(), format!("write {}", written(placed)))
         }
-        Delivery::Direct => (path(runs.terms.environment, was), "leave it out".into()),
+        Delivery::Direct => (path(was), "leave it out".into()),
         Delivery::Object(there) => {
             let namespace = namespace.map(|namespace| format!(", namespace: {namespace}")).unwrap_or_default();
             let scope = if there.scope == ObjectScope::Cluster { ", scope: Cluster" } else { "" };
             let written = format!("write {{providerConfig: {}{scope}{namespace}}}", there.provider_config);
-            (path(runs.terms.environment, was), written)
+            (path(was), written)
         }
     };
     let right = format!("{back} again; to move, make another database there, and copy the data");

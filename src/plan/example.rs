@@ -19,12 +19,14 @@ pub fn policy() -> TierDefaults {
 pub fn with_regions(policy: &mut TierDefaults) {
     let regions = json!({
         "west": {"objectDelivery": {"providerConfig": "west"}, "destination": "west"},
-        "east": {"objectDelivery": {"providerConfig": "east"}, "destination": "west"},
+        "east": {"objectDelivery": {"providerConfig": "east"}, "destination": "east"},
     });
     policy.regions = serde_json::from_value(regions).unwrap();
-    let mut west = policy.destinations["default"].clone();
-    west.path = "s3://company-database-backups-west/databases".into();
-    policy.destinations.insert("west".into(), west);
+    for region in ["west", "east"] {
+        let mut destination = policy.destinations["default"].clone();
+        destination.path = format!("s3://company-database-backups-{region}/databases");
+        policy.destinations.insert(region.into(), destination);
+    }
     let offer = json!({"regions": ["west", "east"], "recoveryTimeObjective": "30m"});
     for environment in [Environment::Staging, Environment::Prod] {
         let tier = policy.environments.get_mut(&environment).unwrap();

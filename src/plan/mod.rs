@@ -12,6 +12,7 @@ pub mod schedule;
 pub mod calendar;
 pub mod backup;
 pub mod standby;
+pub mod promotion;
 pub mod parameters;
 pub mod tuning;
 pub mod usage;
@@ -20,7 +21,7 @@ pub mod quota;
 pub mod transition;
 
 use crate::api::claim::name;
-use crate::api::claim::{Claim, CredentialSource, DatabaseSpec, DeletionPolicy, Topology};
+use crate::api::claim::{Claim, CredentialSource, DatabaseSpec, DeletionPolicy, Promotion, Topology};
 use crate::api::input::TierDefaults;
 use crate::api::input::tier_defaults::{EnginePolicy, ObjectDelivery, Range, Size, Tier, Version};
 use crate::api::plan::{
@@ -146,7 +147,15 @@ fn resolve_with(
     let Tables { tier, engine, operator, features, size, version, .. } = tables;
     let storage = storage(spec, tables, &mut problems);
     let replicas = replicas(spec, tables, &mut problems);
-    let backup = backup::resolve(spec, policy, tier, &tables.destination, features, *operator, &mut problems);
+    let primary = standby::primary(claim, policy, tier, features, &mut problems);
+    let destination = match primary {
+        Some((name, region)) => (region.destination.as_str(), format!("TierDefaults.regions.{name}.destination")),
+        None => {
+            let environment = name_of(&spec.environment);
+            (tables.destination.as_str(), format!("TierDefaults.environments.{environment}.backup.destination"))
+        }
+    };
+    let backup = backup::resolve(spec, policy, tier, destination, features, *operator, &mut problems);
     let storage_class = storage_class(spec, policy, tier, &mut problems);
     let out_of_bounds = parameters::problems(spec, engine);
     // A sum over what is refused anyway would be a second error for the same mistake.
@@ -156,7 +165,10 @@ fn resolve_with(
     problems.extend(capability::problems(spec, features, *operator));
     problems.extend(surroundings::problems(spec, tier));
     problems.extend(delivered::problems(tier, spec.environment));
-    let row = delivered::of(tier, spec.environment, &claim.metadata.labels);
+    let row = match primary {
+        Some((name, region)) => delivered::to(name, region),
+        None => delivered::of(tier, spec.environment, &claim.metadata.labels),
+    };
     let delivery = ObjectDelivery::delivery(row.there);
     let place = placed::of(row.there, &row.path, claim).map_err(|problem| problems.push(problem)).unwrap_or_default();
     let followed = standby::Followed { delivery: &delivery, backup: backup.as_ref() };
@@ -243,6 +255,7 @@ fn resolve_with(
     let notes = Notes {
         drill_days: backup::drill_days(tier, features, &terms),
         delivered_by: row.by,
+        primary: primary.map(|(name, _)| name.into()),
         placed_by: place.1,
         new_namespace: row.there.and_then(|there| there.create_namespace.clone()),
         standby_namespace: terms.standby.as_ref().and_then(|standby| {
@@ -270,7 +283,10 @@ fn resolve_with(
     // An operator that cannot go there knows no labels.
     let by_nobody = delivered::path(spec.environment, &BTreeMap::new());
     for problem in problems.iter_mut().filter(|problem| problem.path == by_nobody) {
-        problem.path = delivered::path(spec.environment, &notes.delivered_by);
+        problem.path = match &notes.primary {
+            Some(name) => delivered::of_region(name),
+            None => delivered::path(spec.environment, &notes.delivered_by),
+        };
     }
     // Nor does it know whose name it is.
     let placed = terms.database.claim.is_some() || terms.standby.is_some_and(|standby| standby.namespace.is_some());
@@ -424,6 +440,7 @@ fn requests(spec: &DatabaseSpec) -> Requests {
     Requests {
         backup: spec.backup.as_ref().and_then(|backup| backup.request.clone()),
         urgent,
+        failover: spec.disaster_recovery.as_ref().is_some_and(|it| it.promotion == Some(Promotion::Failover)),
         restore: spec.restore.clone(),
     }
 }

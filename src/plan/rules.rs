@@ -43,6 +43,8 @@ pub fn problems(claim: &Claim) -> Vec<Problem> {
         let taken = spec.name.starts_with(roles::RESERVED_PREFIX);
         check(taken, "spec.name", wrong, "write another name, or leave credentials.rotation out");
     }
+    let nowhere = spec.disaster_recovery.as_ref().is_some_and(|it| it.region.is_none() && it.primary.is_none());
+    check(nowhere, "spec.disasterRecovery", "it names no region".into(), "write region, primary or both");
     let consul = spec.credentials.as_ref().and_then(|credentials| credentials.consul.as_ref());
     let path = consul.map_or("", |consul| consul.path.as_str());
     let wrong = format!("{path:?} is no path in a key-value store");

@@ -1,7 +1,7 @@
 //! A second database in another region, which follows the first. In: claim, tier, the table of regions; later a plan. Out:
 //! where it stands, or the problems; later the plan of the one that follows. Must not know an operator: features are data.
 
-use super::{backup, capability, placed, unknown};
+use super::{backup, capability, delivered, placed, unknown};
 use crate::api::claim::{Claim, CredentialSource};
 use crate::api::input::TierDefaults;
 use crate::api::input::tier_defaults::{ObjectDelivery, Region, Tier};
@@ -25,29 +25,17 @@ pub fn resolve(
     (features, operator): (&Features, Operator),
     problems: &mut Vec<Problem>,
 ) -> Option<Standby> {
-    let spec = &claim.spec;
-    let name = &spec.disaster_recovery.as_ref()?.region;
+    let name = claim.spec.disaster_recovery.as_ref()?.region.as_ref()?;
     // A problem of `capability` already.
     features.standby?;
-    let environment = name_of(&spec.environment);
-    let offered = tier.disaster_recovery.iter().flat_map(|offer| &offer.regions);
-    if !offered.clone().any(|region| region == name) {
-        let what = format!("region in {environment}");
-        problems.push(unknown("spec.disasterRecovery.region", &what, name, offered.cloned()));
-        return None;
-    }
-    let Some(Region { object_delivery, destination }) = policy.regions.get(name) else {
-        let path = format!("TierDefaults.environments.{environment}.disasterRecovery.regions");
-        let wrong = format!("there is no region {name:?}");
-        problems.push(Problem::new(path, wrong, "the platform team adds it to regions"));
-        return None;
-    };
+    let Region { object_delivery, destination } = find("region", name, claim, policy, tier, problems)?;
     let there = object_delivery.as_ref();
-    let path = format!("TierDefaults.regions.{name}.objectDelivery");
+    let path = delivered::of_region(name);
     problems.extend(placed::problem(there, &path));
     let (namespace, _) = placed::of(there, &path, claim).map_err(|problem| problems.push(problem)).unwrap_or_default();
     let delivery = ObjectDelivery::delivery(there);
     if delivery == *own {
+        let offered = tier.disaster_recovery.iter().flat_map(|offer| &offer.regions);
         let others = offered.filter(|other| *other != name).cloned().collect::<Vec<_>>();
         let right = match others.as_slice() {
             [] => "leave spec.disasterRecovery out".into(),
@@ -78,6 +66,47 @@ pub fn resolve(
     Some(Standby { region: name.clone(), delivery, namespace, destination: found.clone() })
 }
 
+/// The region in which the database itself is to stand, with its name; none: where its environment says, or where a problem
+/// was found.
+pub fn primary<'a>(
+    claim: &'a Claim,
+    policy: &'a TierDefaults,
+    tier: &Tier,
+    features: &Features,
+    problems: &mut Vec<Problem>,
+) -> Option<(&'a str, &'a Region)> {
+    let name = claim.spec.disaster_recovery.as_ref()?.primary.as_ref()?;
+    features.standby?;
+    let region = find("primary", name, claim, policy, tier, problems)?;
+    problems.extend(placed::problem(region.object_delivery.as_ref(), &delivered::of_region(name)));
+    Some((name, region))
+}
+
+/// A region that the claim's `field` names, and its environment may.
+fn find<'a>(
+    field: &str,
+    name: &String,
+    claim: &Claim,
+    policy: &'a TierDefaults,
+    tier: &Tier,
+    problems: &mut Vec<Problem>,
+) -> Option<&'a Region> {
+    let environment = name_of(&claim.spec.environment);
+    let offered = tier.disaster_recovery.iter().flat_map(|offer| &offer.regions);
+    if !offered.clone().any(|region| region == name) {
+        let what = format!("region in {environment}");
+        problems.push(unknown(&format!("spec.disasterRecovery.{field}"), &what, name, offered.cloned()));
+        return None;
+    }
+    let found = policy.regions.get(name);
+    if found.is_none() {
+        let path = format!("TierDefaults.environments.{environment}.disasterRecovery.regions");
+        let wrong = format!("there is no region {name:?}");
+        problems.push(Problem::new(path, wrong, "the platform team adds it to regions"));
+    }
+    found
+}
+
 /// The plan of the one that follows: as large as the other, since it is to serve in its place, and with nothing around it,
 /// since until then nobody connects. What is inside comes with the data.
 pub fn plan(followed: &Plan) -> Option<Plan> {
@@ -88,12 +117,22 @@ pub fn plan(followed: &Plan) -> Option<Plan> {
 
 /// The same of terms alone.
 pub fn terms(followed: &Terms) -> Option<Terms> {
-    let Standby { delivery, namespace, destination, .. } = followed.standby.clone()?;
-    let mut terms = followed.clone();
-    terms.database = followed.database.placed(namespace.as_deref());
+    Some(following(moved(followed, followed.standby.as_ref()?)))
+}
+
+/// The same terms where the standby stands.
+pub fn moved(terms: &Terms, standby: &Standby) -> Terms {
+    let Standby { delivery, namespace, destination, .. } = standby.clone();
+    let mut moved = terms.clone();
+    moved.database = terms.database.placed(namespace.as_deref());
+    moved.delivery = delivery;
+    moved.backup = moved.backup.map(|backup| Backup { destination, ..backup });
+    moved
+}
+
+/// What of these terms holds for as long as it follows.
+pub fn following(mut terms: Terms) -> Terms {
     terms.standby = None;
-    terms.delivery = delivery;
-    terms.backup = terms.backup.map(|backup| Backup { destination, ..backup });
     // It commits nothing that a replica could have before anybody hears of it.
     terms.synchronous_replicas = 0;
     terms.pooling = None;
@@ -108,7 +147,7 @@ pub fn terms(followed: &Terms) -> Option<Terms> {
     terms.lifecycle.hibernated = false;
     terms.lifecycle.schedule = None;
     terms.lifecycle.expires = None;
-    Some(terms)
+    terms
 }
 
 #[cfg(test)]

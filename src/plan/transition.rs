@@ -2,7 +2,7 @@
 //!
 //! The schema refuses much of this on an update; a claim that was deleted and written anew never met it.
 
-use super::delivered;
+use super::{delivered, promotion};
 use crate::api::plan::{Plan, Terms};
 use crate::api::problem::{Problem, Problems};
 use crate::api::quantity::Bytes;
@@ -48,6 +48,9 @@ pub fn transition(from: &Plan, to: &Plan) -> Result<Class, Problems> {
     // Nearly always: nothing changed since the last run.
     if from == to {
         return Ok(Class::None);
+    }
+    if let Some(standby) = promotion::of(from, to) {
+        return promotion::class(from, to, standby);
     }
     let (old, new) = (&from.terms, &to.terms);
     let mut problems: Vec<Problem> = fixed(old, new)

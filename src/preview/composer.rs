@@ -55,7 +55,7 @@ impl Composer {
         }
         let engine = operator.compose(&generation, &self.engines, &observed);
         let secrets = integrations::secrets(&generation, &engine.facts, &self.integrations);
-        let readings = delivery::readings(&plan.terms.delivery, &plan.terms.database, secrets);
+        let readings = delivery::readings(&generation, secrets);
         nothing(&mut observed, readings.iter().map(|reading| reading.question.clone()).collect());
         let around = integrations::compose(&generation, &engine.facts, &self.integrations, &observed);
         let placed = delivery::namespace::compose(&generation);

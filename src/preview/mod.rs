@@ -19,7 +19,7 @@ use crate::api::status::Class;
 use crate::gate::digest::Operation;
 use crate::gate::{self, changes};
 use crate::operators::name_of;
-use crate::plan::cost;
+use crate::plan::{cost, promotion};
 use maintenance::Maintenance;
 use resources::ResourceChange;
 use restore::Restoration;
@@ -86,7 +86,8 @@ pub struct Change {
     /// Whether it waits for the maintenance window; none: nobody is disturbed, so it comes at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maintenance: Option<Maintenance>,
-    /// The composed resources that differ; none of a restore over data that runs, which composes others beside them.
+    /// The composed resources that differ; none of a restore over data that runs, nor of a promotion, which compose others
+    /// beside them.
     pub resources: Vec<ResourceChange>,
 }
 
@@ -181,10 +182,16 @@ pub fn edit(from: Planned, to: Planned, class: Class, gate: &ApprovalGate) -> Ch
             ..change(Some(from), Some(to), OperationKind::Restore)
         };
     }
-    let operation = Operation::Change { from: old, to: new };
+    let failover = promotion::is_failover(from.plan, to.plan);
+    let operation = Operation::Change { from: old, to: new, failover };
+    let effect = match (promotion::of(from.plan, to.plan), failover) {
+        (None, _) => effect(class),
+        (Some(_), false) => "it is put to sleep, and its standby takes its place; connections break",
+        (Some(_), true) => "its standby takes its place without waiting for it; what was written last is lost",
+    };
     Change {
         class,
-        effect: effect(class).into(),
+        effect: effect.into(),
         changes: words(from.plan, to.plan),
         // Where no term differs, nobody is asked.
         approval: if old == new { None } else { approval(gate, operation, new, class) },
@@ -283,7 +290,7 @@ fn words(from: &Plan, to: &Plan) -> Vec<String> {
         true => Requests { restore: None, ..plan.requests.clone() },
         false => plan.requests.clone(),
     };
-    let mut words = changes::words(Some(&from.terms), &to.terms);
+    let mut words = changes::of_edit(from, to);
     words.extend(changes::between(Some(&asked(from)), &asked(to)));
     words.extend(changes::between(Some(&noted(from)), &noted(to)));
     words
@@ -327,7 +334,7 @@ mod tests {
         let class = transition(&from, &to).unwrap();
         let change = edit(planned(&from), planned(&to), class, &ApprovalGate::default());
         assert_eq!(change.changes, ["replicas 3 -> 5", "owner group:default/shop"]);
-        let digest = Operation::Change { from: &from.terms, to: &to.terms }.digest().to_string();
+        let digest = Operation::Change { from: &from.terms, to: &to.terms, failover: false }.digest().to_string();
         assert_eq!(change.approval, Some(Approval { approvers: 1, digest: Some(digest) }));
         let cost = change.monthly_cost.unwrap();
         assert!(cost.after > cost.before, "{cost:?}");

@@ -124,6 +124,9 @@ fn phase(view: &View) -> Phase {
     if view.next.is_some() {
         return Phase::Restoring;
     }
+    if standby::promotion(view).is_some() {
+        return Phase::Updating;
+    }
     if view.ruling.lost {
         return Phase::Lost;
     }
@@ -162,7 +165,7 @@ fn stage(view: &View) -> Stage {
     let is_awaited = |key: &Key| view.desired.contains_key(key) && !view.observed.composed.contains_key(key);
     let monitored = !["pod-monitor", "prometheus-rule"].iter().any(|role| is_awaited(&Key(serving.key(role))));
     match &health.state {
-        State::Absent if is_awaited(&Key("namespace".into())) => Stage::Namespace,
+        State::Absent if is_awaited(&Key(serving.shared_key("namespace"))) => Stage::Namespace,
         State::Absent => Stage::Deploying,
         State::Progressing(_) | State::Degraded(_) | State::Failed(_) => Stage::WaitingForReady,
         State::Ready | State::Hibernated if view.no_credentials().is_some() => Stage::Credentials,
@@ -182,6 +185,9 @@ fn message(view: &View) -> Option<String> {
             "{generation}: it is made by the restore {}, and serves when it is ready{why}",
             id.unwrap_or_default()
         ));
+    }
+    if let Some((next, why)) = standby::promotion(view) {
+        return Some(format!("{}: it is promoted: {why}", next.name()));
     }
     if view.ruling.lost {
         let name = name.unwrap_or_default();
@@ -245,8 +251,13 @@ fn beside(view: &View) -> impl Iterator<Item = RestoreStatus> {
                 let message = view.next.and_then(|health| health.state.why()).map(String::from);
                 (RestoreState::Restoring, Some(restore.clone()), None, message)
             }
-            Fate::Kept { until } => (RestoreState::Kept, None, Some(until.clone()), None),
-            Fate::Standby | Fate::Released => (RestoreState::Released, None, None, None),
+            Fate::Kept { until } => {
+                let elsewhere = view.serving().is_some_and(|serving| serving.place != generation.place);
+                let why =
+                    || format!("it served in {}, where nothing goes back to", generation.plan.terms.delivery.place());
+                (RestoreState::Kept, None, Some(until.clone()), elsewhere.then(why))
+            }
+            Fate::Standby | Fate::Promoted { .. } | Fate::Released => (RestoreState::Released, None, None, None),
         };
         RestoreStatus { generation: generation.name(), state, id, until, message }
     })

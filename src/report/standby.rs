@@ -4,8 +4,9 @@
 use super::View;
 use super::conditions::ObservedCondition;
 use crate::api::plan::Plan;
-use crate::api::record::Generation;
+use crate::api::record::{Beside, Fate, Generation};
 use crate::api::status::{ConditionType, DisasterRecoveryStatus, StandbyPhase};
+use crate::gate::promotion;
 use crate::operators::health::BackupState;
 use crate::operators::{self, Health, State};
 use crate::pipeline::condition;
@@ -28,7 +29,26 @@ pub fn status(view: &View) -> Option<DisasterRecoveryStatus> {
     })
 }
 
+/// What is promoted, and what it waits for.
+pub fn promotion<'a>(view: &'a View) -> Option<(&'a Generation, String)> {
+    let Beside { generation, fate: Fate::Promoted { failover, decided, .. } } = view.record()?.next()? else {
+        return None;
+    };
+    let serves = view.serving()?.name();
+    let ready = view.standby.is_some_and(|health| promotion::can_serve(&health.state, *failover));
+    let why = match view.standby.and_then(|health| health.state.why()) {
+        _ if *decided => "it serves next".into(),
+        _ if ready && !failover => format!("it serves once {serves} sleeps"),
+        Some(why) => format!("it serves once it can: {why}"),
+        None => "it serves once it can".into(),
+    };
+    Some((generation, why))
+}
+
 fn phase(view: &View) -> (StandbyPhase, Option<String>) {
+    if let Some((_, why)) = promotion(view) {
+        return (StandbyPhase::Promoting, Some(why));
+    }
     let Some(Health { state, backup, .. }) = view.standby else {
         return (StandbyPhase::Waiting, Some("it begins once the database is ready and has a backup".into()));
     };
@@ -57,6 +77,7 @@ pub fn ready(status: Option<&DisasterRecoveryStatus>, said: &[ObservedCondition]
         StandbyPhase::Provisioning => (Truth::False, "Progressing"),
         StandbyPhase::Following => (Truth::True, "Following"),
         StandbyPhase::Degraded => (Truth::True, "Degraded"),
+        StandbyPhase::Promoting => (Truth::False, "Promoting"),
         StandbyPhase::Failed => (Truth::False, "Failed"),
     };
     let name = generation.as_deref().unwrap_or("the standby");

@@ -168,6 +168,8 @@ fn field() -> impl Strategy<Value = (&'static str, Value)> {
         ("/spec/backup", json!([{}, "daily", null])),
         ("/spec/backup/enabled", flags.clone()),
         ("/spec/backup/continuous", flags.clone()),
+        ("/spec/disasterRecovery", json!([{}, {"promotion": "Failover"}, {"region": "west"}, 3, null])),
+        ("/spec/disasterRecovery/primary", json!(["west", 3, null])),
         ("/spec/restore", json!([{"id": "1"}, {}, 3, null])),
         ("/spec/restore/backup", json!(["orders-1", 3, null])),
         ("/spec/restore/pointInTime", json!(["2026-01-31T12:00:00Z", "yesterday", null])),

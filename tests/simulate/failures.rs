@@ -33,7 +33,7 @@ fn a_step_that_fails_changes_nothing_and_the_next_run_does_it_all() {
 }
 
 /// Every write of a reconcile can be the last one, and the order of resources is anybody's guess.
-fn deaths() -> impl Iterator<Item = Death> {
+pub fn deaths() -> impl Iterator<Item = Death> {
     (0..27).step_by(3).map(|after| Death { after, backwards: after % 2 == 1 })
 }
 

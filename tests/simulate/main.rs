@@ -15,6 +15,7 @@ mod restore;
 mod restore_back_ends;
 mod rotation;
 mod standby;
+mod promotion;
 mod watched;
 mod random;
 

@@ -89,9 +89,25 @@ pub struct Restore {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DisasterRecovery {
-    /// Where it stands: a name in the platform's table of regions. Another one, or none, deletes it.
+    /// Where a standby stands: a name in the platform's table of regions. Another one, or none, deletes it.
     #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"), length(max = 63))]
-    pub region: String,
+    pub region: Option<String>,
+    /// Where the database itself stands: a name in the same table; if left out, where the platform sends it. While it runs,
+    /// the only other place that can stand here is that of its standby, which is promoted by it.
+    #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"), length(max = 63))]
+    pub primary: Option<String>,
+    /// How a standby is promoted; Switchover if left out.
+    pub promotion: Option<Promotion>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum Promotion {
+    /// The database is put to sleep first, so that nothing is lost. It waits for that.
+    #[default]
+    Switchover,
+    /// Waits for nothing where the database stands, for the day that its region is gone: what was written last is lost, and
+    /// people see to it that nobody writes there any more.
+    Failover,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]

@@ -106,7 +106,7 @@ fn own_databases() -> impl Iterator<Item = Rule> {
 }
 
 /// A path that may be absent cannot be pointed at, so that no rule has more than a section.
-fn spec() -> [Rule; 14] {
+fn spec() -> [Rule; 15] {
     [
         object(
             "spec.replicas",
@@ -182,6 +182,16 @@ fn spec() -> [Rule; 14] {
             |claim| {
                 let restore = &claim["spec"]["restore"];
                 restore["backup"].is_null() || restore["pointInTime"].is_null()
+            },
+        ),
+        object(
+            "spec.disasterRecovery",
+            "it names no region; write region, primary or both",
+            "!has(self.disasterRecovery) || has(self.disasterRecovery.region) || has(self.disasterRecovery.primary)"
+                .into(),
+            |claim| {
+                let recovery = &claim["spec"]["disasterRecovery"];
+                recovery.is_null() || !recovery["region"].is_null() || !recovery["primary"].is_null()
             },
         ),
         object(

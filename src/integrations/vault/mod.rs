@@ -143,8 +143,9 @@ pub fn problem(
     let (key, condition) = vault.delivered();
     // What Vault says of a connection that failed is not repeated here: nobody knows what is in it.
     let steps = [(ENGINE, SET_UP, "the database is not set up there yet"), (key, condition, "it gave none yet")];
-    let waiting =
-        |(key, condition, _): &(&str, &str, &str)| !matches!(standing(observed, key, condition), Standing::Fine);
+    let waiting = |(key, condition, _): &(&str, &str, &str)| {
+        !matches!(standing(generation, observed, key, condition), Standing::Fine)
+    };
     let (key, _, what) = steps.into_iter().find(waiting)?;
     Some(format!("the credentials in {name} wait for Vault: {what} (see the conditions of {key})"))
 }

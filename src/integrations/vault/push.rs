@@ -5,6 +5,7 @@ use super::super::{binding, connection_secret, resource};
 use super::{KeyValue, Settings};
 use crate::api::record::Generation;
 use crate::operators::{Facts, Holds, Resource};
+use crate::wire::Key;
 use serde_json::json;
 
 /// Permanent.
@@ -22,8 +23,11 @@ pub fn compose(generation: &Generation, facts: &Facts, settings: &Settings) -> O
     });
     let name = format!("{}-vault", generation.database().name);
     let push = resource(generation, KEY, ("external-secrets.io/v1alpha1", "PushSecret"), name, &spec);
-    let holds = if connection_secret::composed_for(generation) { Holds::Credentials } else { push.holds };
-    Some(Resource { holds, ..push })
+    if !connection_secret::composed_for(generation) {
+        return Some(push);
+    }
+    // Wherever the database stands, it stays beside the claim, as what it takes.
+    Some(Resource { key: Key(KEY.into()), holds: Holds::Credentials, ..push })
 }
 
 pub fn path(generation: &Generation, store: &KeyValue) -> String {

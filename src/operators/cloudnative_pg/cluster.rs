@@ -1,11 +1,13 @@
 //! The `Cluster`: the members and everything that decides about them. In: a generation. Out: one resource, the only one
 //! here that holds data. The structs read like the operator's manual, in its order.
 
+use super::status::Cluster;
 use super::{Name, Settings, backup, key, kind, label, server_name, source_name, workload};
 use crate::api::plan::{Placement, Plan, Terms};
 use crate::api::quantity::Bytes;
 use crate::api::record::{self, Generation};
 use crate::map::map;
+use crate::observed::Observed;
 use crate::operators::facts::{Labels, labels};
 use crate::operators::{DATABASE, Holds, Resource, certificate, pods, postgresql, resource};
 use crate::wire::Object;
@@ -20,7 +22,7 @@ pub const HIBERNATION: &str = "cnpg.io/hibernation";
 /// The key in the ConfigMap of custom metric queries, as in the operator's own.
 const QUERIES: &str = "queries";
 
-pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
+pub fn compose(generation: &Generation, settings: &Settings, observed: &Observed) -> Resource {
     let Plan { terms, notes, .. } = &generation.plan;
     let spec = ClusterSpec {
         instances: terms.replicas,
@@ -35,8 +37,10 @@ pub fn compose(generation: &Generation, settings: &Settings) -> Resource {
         },
         bootstrap: bootstrap(generation),
         external_clusters: external_clusters(generation),
-        replica: followed(generation)
-            .map(|source| Replica { primary: source.generation(), source: source.generation() }),
+        replica: followed(generation).map(|source| Replica {
+            primary: if is_followed(generation, observed) { source.generation() } else { generation.name() },
+            source: source.generation(),
+        }),
         enable_superuser_access: false,
         postgresql: PostgreSql {
             parameters: parameters(&generation.plan),
@@ -105,9 +109,17 @@ fn instances(name: &str) -> Labels {
 /// The name of what it was restored from, among the Cluster's external ones.
 const SOURCE: &str = "source";
 
-/// What it follows.
+/// What it follows, or followed until it was promoted: what it was made of stays written, as it cannot be made anew.
 fn followed(generation: &Generation) -> Option<&record::Source> {
-    generation.source.as_ref().filter(|_| generation.standby)
+    generation.source.as_ref().filter(|_| generation.standby || generation.is_promoted())
+}
+
+/// Whether it still follows. What takes writes of its own can never do so again: it is not set back, not even by a record from
+/// before its promotion.
+fn is_followed(generation: &Generation, observed: &Observed) -> bool {
+    let found: Option<Cluster> = observed.get(&generation.key(key::CLUSTER)).ok().flatten();
+    let primary = found.as_ref().and_then(|cluster| cluster.spec.replica.as_ref()?.primary);
+    generation.standby && primary.is_none_or(|primary| primary != generation.name())
 }
 
 /// The name of its source among the Cluster's external ones.
@@ -133,7 +145,7 @@ fn bootstrap(generation: &Generation) -> Bootstrap<'_> {
     }
 }
 
-/// What it began with or follows. What follows another names itself as well, so that people can make it the primary by its name.
+/// What it began with or follows. What follows another names itself as well, so that it can be made the primary by its name.
 fn external_clusters(generation: &Generation) -> Vec<ExternalCluster> {
     let external =
         |name, parameters| ExternalCluster { name, plugin: SourcePlugin { name: backup::PLUGIN, parameters } };
@@ -222,8 +234,10 @@ struct RecoveryTarget<'a> {
     target_time: Option<&'a str>,
 }
 
-/// The primary is another than the Cluster itself, so that it follows `source` (CloudNativePG 1.30, "Replica clusters",
-/// "Distributed topology").
+/// While the primary is another than the Cluster itself, it follows `source`; once it is itself, it reads what is left in the
+/// archive, and takes writes. Without the token of a primary that was demoted that is a failover, after which what served
+/// before has to be made anew (CloudNativePG 1.30, "Replica clusters", "Distributed topology", "Promoting a Replica to a Primary
+/// Cluster").
 #[derive(Serialize)]
 struct Replica {
     primary: String,

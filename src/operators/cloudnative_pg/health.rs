@@ -21,7 +21,7 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
     let status = cluster.as_ref().map(|cluster| &cluster.status);
 
     let storage = storage(generation, status, observed)?;
-    let members = cluster.as_ref().map_or(State::Absent, |cluster| members(&generation.plan, cluster));
+    let members = cluster.as_ref().map_or(State::Absent, |cluster| members(generation, cluster));
     let whole = matches!(members, State::Ready | State::Hibernated) && !matches!(storage, Storage::NotYet(_));
     let mut ready = map([(key::CLUSTER, whole)]);
     let mut state = members;
@@ -78,7 +78,8 @@ const STUCK: [&str; 8] = [
 /// Phases that nobody asked for: a member is lost, or the primary is.
 const INTERRUPTED: [&str; 2] = ["Failing over", "Waiting for the instances to become active"];
 
-fn members(plan: &Plan, cluster: &Cluster) -> State {
+fn members(generation: &Generation, cluster: &Cluster) -> State {
+    let plan = &generation.plan;
     let status = &cluster.status;
     let Some(phase) = status.phase else {
         return State::Progressing("the operator has not seen it yet".into());
@@ -95,7 +96,7 @@ fn members(plan: &Plan, cluster: &Cluster) -> State {
         };
     }
     if phase == HEALTHY {
-        return match unlike(plan, cluster) {
+        return match unlike(generation, cluster) {
             Some(difference) => State::Progressing(difference),
             None if status.ready_instances < plan.terms.replicas => State::Degraded(count),
             None if !status.is("Ready") => State::Progressing("the operator has not called it ready yet".into()),
@@ -115,13 +116,15 @@ fn members(plan: &Plan, cluster: &Cluster) -> State {
 
 /// Where a Cluster that calls itself healthy is not the planned one: its spec, because the plan has only just changed;
 /// else what the operator saw of it last.
-fn unlike(plan: &Plan, Cluster { spec, status, .. }: &Cluster) -> Option<String> {
-    let Plan { terms, notes, .. } = plan;
+fn unlike(generation: &Generation, Cluster { spec, status, .. }: &Cluster) -> Option<String> {
+    let Plan { terms, notes, .. } = &generation.plan;
+    let primary = spec.replica.as_ref().and_then(|replica| replica.primary);
     let as_planned = [
         spec.instances == Some(terms.replicas),
         spec.image_name == Some(notes.release.as_str()),
         spec.storage.as_ref().and_then(|storage| storage.size) == Some(terms.storage),
         spec.resources.as_ref().is_some_and(|resources| resources.are(terms.cpu, terms.memory)),
+        !generation.is_promoted() || primary.is_none_or(|primary| primary == generation.name()),
     ];
     if as_planned.contains(&false) {
         return Some("the operator has not been told of the plan yet".into());

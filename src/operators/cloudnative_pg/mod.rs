@@ -116,7 +116,7 @@ impl Operator for CloudNativePg {
     fn compose(&self, generation: &Generation, settings: &Engines, observed: &Observed) -> Engine {
         let terms = &generation.plan.terms;
         let settings = &settings.cloudnative_pg;
-        let mut resources = vec![cluster::compose(generation, settings)];
+        let mut resources = vec![cluster::compose(generation, settings, observed)];
         if let Some(backup) = &terms.backup {
             resources.extend(backup::compose(generation, backup));
         }

@@ -23,6 +23,15 @@ pub struct ClusterSpec<'a> {
     pub image_name: Option<&'a str>,
     pub storage: Option<StorageSize>,
     pub resources: Option<Resources>,
+    #[serde(borrow)]
+    pub replica: Option<Replica<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Replica<'a> {
+    #[serde(borrow)]
+    pub primary: Option<&'a str>,
 }
 
 #[derive(Default, Deserialize)]

@@ -288,6 +288,34 @@ fn generations_share_nothing() {
     assert_eq!(names[0], "orders-primary", "clients keep the name of their Service");
 }
 
+/// It is not made anew, nor recovered again: all that changes is who its primary is.
+#[test]
+fn what_is_promoted_stays_as_it_was_made() {
+    let first = example::generation("prod", json!({}));
+    let source = crate::api::record::Source::of(&first, None, None);
+    let follows = Generation { standby: true, ..Generation::begun(2, "u-1", first.plan.clone(), source) };
+    let promoted = Generation { standby: false, place: 2, restored: true, ..follows.clone() };
+    let spec = |generation: &Generation| {
+        let mut found = compose(generation, &Settings::default());
+        found.remove("cluster-g2").unwrap()["spec"].take()
+    };
+    let (before, after) = (spec(&follows), spec(&promoted));
+    assert_eq!((&before["replica"]["primary"], &after["replica"]["primary"]), (&json!("orders"), &json!("orders-g2")));
+    for field in ["bootstrap", "externalClusters", "storage", "plugins"] {
+        assert_eq!(before[field], after[field], "{field}");
+    }
+    assert_eq!(before["replica"]["source"], after["replica"]["source"]);
+    let manifest = json!({"spec": {"replica": {"primary": "orders-g2"}}});
+    let composed = BTreeMap::from([(Key("cluster-g2".into()), Object::of(&manifest))]);
+    let observed = Observed { composed, ..Observed::default() };
+    let again = cluster::compose(&follows, &Settings::default(), &observed).object.decode::<Value>("it").unwrap();
+    assert_eq!(again["spec"]["replica"], after["replica"], "what takes writes is never set back");
+
+    let restored = Generation { number: 3, ..promoted };
+    let found = compose(&restored, &Settings::default());
+    assert_eq!(found["cluster-g3"]["spec"]["replica"], Value::Null, "a restore over it follows nobody");
+}
+
 #[test]
 fn only_the_cluster_holds_data() {
     let generation = example::generation("prod", json!({"pooling": {"enabled": true}, "extensions": ["pgvector"]}));

@@ -25,6 +25,8 @@ pub fn cluster(turn: &mut Turn, id: &Id) {
     let pods = json!({"image": spec["imageName"], "resources": spec["resources"]});
     let count = volumes.len() as u64;
     let sleeps = cluster["metadata"]["annotations"][HIBERNATION] == "on";
+    let (follows, timeline) = (follows(&cluster), cluster["status"]["timelineID"].as_u64().unwrap_or(1));
+    let promoted = !follows && cluster["spec"]["replica"].is_object() && timeline == 1;
     let mut resizing = vec![];
     let small: Vec<&Id> = volumes.iter().filter(|volume| capacity(turn.store, volume) < bytes(size)).collect();
     let phase = if volumes.is_empty() && !recoverable(turn, &cluster) {
@@ -34,6 +36,9 @@ pub fn cluster(turn: &mut Turn, id: &Id) {
         secrets(turn, &cluster);
         turn.store.put(volume(&cluster, 1, size), now);
         "Setting up primary"
+    } else if follows && timeline > 1 {
+        // Two histories: what took writes of its own can never follow again.
+        "Cluster is unrecoverable and needs manual intervention"
     } else if sleeps {
         members.ready = 0;
         HEALTHY
@@ -59,6 +64,9 @@ pub fn cluster(turn: &mut Turn, id: &Id) {
         members.ready = members.ready.min(count - 1);
         turn.gone.extend(volumes.last().cloned());
         "Deleting a replica"
+    } else if promoted {
+        secrets(turn, &cluster);
+        "Promoting to primary cluster"
     } else {
         HEALTHY
     };
@@ -76,6 +84,7 @@ pub fn cluster(turn: &mut Turn, id: &Id) {
         "instancesStatus": {"healthy": names},
         "healthyPVC": there.iter().map(|volume| volume.name.as_str()).collect::<Vec<_>>(),
         "resizingPVC": resizing,
+        "timelineID": timeline + u64::from(phase == "Promoting to primary cluster"),
         "conditions": cluster["status"]["conditions"],
     });
     let ready = json!({"type": "Ready", "status": is(phase == HEALTHY), "reason": "ClusterIsReady", "message": phase});
@@ -206,7 +215,12 @@ pub fn pooler(turn: &mut Turn, id: &Id) {
     turn.set_status(id, json!({"phase": "active", "instances": instances}));
 }
 
+/// By the primary alone.
 pub fn database(turn: &mut Turn, id: &Id) {
+    let cluster = text(&turn.get(id)["spec"]["cluster"]["name"]).to_owned();
+    if follows(&turn.beside(id, API_VERSION, "Cluster", &cluster)) {
+        return;
+    }
     let generation = turn.get(id)["metadata"]["generation"].clone();
     turn.set_status(id, json!({"applied": true, "observedGeneration": generation}));
 }
@@ -216,11 +230,17 @@ fn secrets(turn: &mut Turn, cluster: &Value) {
     let bootstrap = &cluster["spec"]["bootstrap"];
     let initial = if bootstrap["recovery"].is_object() { &bootstrap["recovery"] } else { &bootstrap["initdb"] };
     // What follows another has no application of its own.
-    if cluster["spec"]["replica"].is_null() {
+    if !follows(cluster) {
         let account = [("username", text(&initial["owner"])), ("password", MADE_UP)];
         turn.store.put(secret(cluster, &format!("{name}-app"), &account), turn.now);
     }
     turn.store.put(secret(cluster, &format!("{name}-ca"), &[("ca.crt", "a certificate")]), turn.now);
+}
+
+/// Whether another one is its primary.
+fn follows(cluster: &Value) -> bool {
+    let replica = &cluster["spec"]["replica"];
+    replica.is_object() && replica["primary"] != cluster["metadata"]["name"]
 }
 
 fn volume(cluster: &Value, number: u64, size: &str) -> Value {
