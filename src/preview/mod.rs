@@ -321,8 +321,8 @@ pub fn summary(terms: &Terms) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::example::{plan, policy};
-    use crate::plan::transition;
+    use crate::plan::example::{claim, plan, policy, with_regions};
+    use crate::plan::{resolve, transition};
     use pretty_assertions::assert_eq;
     use serde_json::json;
 
@@ -343,6 +343,37 @@ mod tests {
         let change = edit(planned(&from), planned(&to), Class::None, &ApprovalGate::default());
         assert_eq!((change.approval, change.class), (None, Class::None));
         assert_eq!(change.changes, ["owner group:default/shop"]);
+    }
+
+    /// As the cluster says it, but for what needs nobody's leave.
+    #[test]
+    fn a_promotion_says_what_it_loses() {
+        let mut tiers = policy();
+        with_regions(&mut tiers);
+        let resolved = |recovery| resolve(&claim("prod", json!({"disasterRecovery": recovery})), &tiers).unwrap();
+        let from = resolved(json!({"region": "west"}));
+        let cases = [
+            ("Switchover", 1, "the standby in west becomes the database; nothing is lost", "it is put to sleep"),
+            (
+                "Failover",
+                2,
+                "the standby in west becomes the database; up to 5m of what",
+                "its standby takes its place without",
+            ),
+        ];
+        let mut digests = vec![];
+        for (mode, approvers, first, effect) in cases {
+            let to = resolved(json!({"primary": "west", "promotion": mode}));
+            let planned = |plan| Planned { plan, tiers: &tiers };
+            let change = edit(planned(&from), planned(&to), transition(&from, &to).unwrap(), &ApprovalGate::default());
+            assert!(change.changes[0].starts_with(first), "{:?}", change.changes);
+            assert!(change.effect.starts_with(effect), "{}", change.effect);
+            assert_eq!(change.maintenance, None, "it waits for no window");
+            let approval = change.approval.unwrap();
+            assert_eq!(approval.approvers, approvers);
+            digests.push(approval.digest);
+        }
+        assert_ne!(digests[0], digests[1], "who agreed to lose nothing has not agreed to lose something");
     }
 
     #[test]
