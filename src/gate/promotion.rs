@@ -110,9 +110,13 @@ mod tests {
 
     /// A step further: whether the standby is ready, and the one that serves asleep.
     fn step(record: Record, ready: bool, asleep: bool) -> (Record, bool) {
+        stepped(record, ready, asleep, true)
+    }
+
+    fn stepped(record: Record, ready: bool, asleep: bool, archives: bool) -> (Record, bool) {
         let seen = move |it: &Generation| match it.standby {
-            true => Seen { ready, stands: ready, asleep: false, holds_data: true },
-            false => Seen { asleep, holds_data: true, ..Seen::default() },
+            true => Seen { ready, stands: ready, archives: true, asleep: false, holds_data: true },
+            false => Seen { asleep, archives, holds_data: true, ..Seen::default() },
         };
         advanced(record, seen, false, now())
     }
@@ -127,6 +131,8 @@ mod tests {
         let record = begun(followed(), &wanted("Switchover"), &["anna".into()]);
         let (record, sleeps) = step(record, false, false);
         assert_eq!((serving(&record), sleeps), ((1, 1, false), false), "what cannot serve stops nobody");
+        let (record, sleeps) = stepped(record, true, false, false);
+        assert_eq!((serving(&record), sleeps), ((1, 1, false), false), "nor does an archive that does not work");
         let (record, sleeps) = step(record, true, false);
         assert_eq!((serving(&record), sleeps), ((1, 1, false), true), "the one that serves is put to sleep");
         let (record, sleeps) = step(record, true, true);

@@ -44,6 +44,8 @@ pub struct Seen {
     pub ready: bool,
     /// The same, or with members missing.
     pub stands: bool,
+    /// Its log is archived, as far as anybody knows.
+    pub archives: bool,
     /// It sleeps: nobody writes to it.
     pub asleep: bool,
     /// Something of it still counts as data.
@@ -107,12 +109,13 @@ pub fn advanced(mut record: Record, seen: impl Fn(&Generation) -> Seen, lost: bo
         }
     }
     let Some(next) = record.beside.iter().position(|beside| beside.fate.serves_next()) else { return (record, false) };
-    let asleep = seen(&record.serving).asleep;
+    let Seen { asleep, archives, .. } = seen(&record.serving);
     match record.beside.get_mut(next) {
         Some(Beside { fate: Fate::Promoted { decided: true, .. }, .. }) | None => {}
         Some(Beside { generation, fate: Fate::Promoted { failover, decided, .. } }) => {
             let Seen { ready, stands, .. } = seen(generation);
-            let may = if *failover { stands } else { ready };
+            // What is put to sleep while its log goes nowhere would take the end of it along.
+            let may = if *failover { stands } else { ready && (asleep || archives) };
             *decided = may && (*failover || asleep);
             return (record, may);
         }
@@ -302,6 +305,7 @@ mod tests {
             found.map_or_else(Seen::default, |(_, ready, asleep, holds_data)| Seen {
                 ready: *ready,
                 stands: *ready,
+                archives: true,
                 asleep: *asleep,
                 holds_data: *holds_data,
             })

@@ -11,6 +11,7 @@ use crate::api::record::{self, Beside, Fate, Generation, Record, Source};
 use crate::gate::restore::{self, Origin, Seen};
 use crate::gate::{overwrite, promotion};
 use crate::observed::{Answer, Observed, Question};
+use crate::operators::health::BackupState;
 use crate::operators::{self, BackupRun, GENERATION, LINEAGE, Restores, STATEFUL, State, VERSION, rotation};
 use crate::wire::{Key, Object};
 
@@ -214,13 +215,13 @@ pub fn seen(evidence: &mut Evidence, generation: &Generation) -> Seen {
     sleeping.overwrite = None;
     let mut awake = generation.clone();
     awake.plan.terms.lifecycle.hibernated = false;
-    let state = |response: &mut _, generation: &Generation| health(response, generation, observed).state;
     let data = operators::of(generation.plan.terms.operator).data(generation);
-    let awake = state(response, &awake);
+    let awake = health(response, &awake, observed);
     Seen {
-        ready: awake == State::Ready && rotation::works(generation, observed),
-        stands: promotion::can_serve(&awake, true),
-        asleep: state(response, &sleeping) == State::Hibernated,
+        ready: awake.state == State::Ready && rotation::works(generation, observed),
+        stands: promotion::can_serve(&awake.state, true),
+        archives: !matches!(awake.backup.state, BackupState::Trouble(_)),
+        asleep: health(response, &sleeping, observed).state == State::Hibernated,
         holds_data: data
             .iter()
             .any(|data| observed.composed.get(&data.key).is_some_and(|object| mark(object, STATEFUL).is_some())),

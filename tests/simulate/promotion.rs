@@ -332,3 +332,24 @@ fn a_run_that_dies_in_the_middle_is_finished_by_the_next() {
         }
     }
 }
+
+/// A backup of the platform that brings back the record from before the promotion makes what serves no replica again, and the
+/// claim, which says where the database stands, brings it to serve again.
+#[test]
+fn a_record_from_before_sets_nothing_back() {
+    let mut life = begun(Edition::Namespaced, "staging", Value::Null);
+    followed(&mut life, json!({"region": WEST}), "orders-g2", "orders-17");
+    let id = life.id("DatabaseRecord", "orders");
+    let before = life.get(&id)["spec"].clone();
+    asks(&mut life, json!({"primary": WEST}));
+    life.minutes(15);
+    serves(&mut life, "orders-g2");
+    life.world.edit(&id, |record| record["spec"] = before);
+    for _ in 0..15 {
+        life.minutes(1);
+        let all = clusters(&mut life);
+        let promoted = all.iter().find(|it| it["metadata"]["name"] == "orders-g2").unwrap();
+        assert!(!follows(promoted), "what takes writes never follows again");
+    }
+    serves(&mut life, "orders-g2");
+}
