@@ -22,6 +22,8 @@ use serde::{Deserialize, Serialize};
 
 /// The key, the workload's role and the value of its label. Permanent.
 const ROLE: &str = "console";
+/// Permanent.
+const POLICY: &str = "network-policy-console";
 const KIND: (&str, &str) = ("apps/v1", "Deployment");
 /// None of anybody's: the images say none, or one by name.
 const USER: i64 = 65532;
@@ -83,7 +85,7 @@ pub fn compose(generation: &Generation, facts: &Facts, settings: &Integrations) 
     let own = labels([(DATABASE, &generation.database().name), (WORKLOAD, ROLE)]);
     let workload = workload(facts, own.clone());
     let policy =
-        network_policy::around(generation, facts, &workload, network, "network-policy-console", name(generation));
+        network_policy::around(generation, facts, &workload, network, &generation.shared_key(POLICY), name(generation));
     vec![deployment(generation, facts, settings, own), policy]
 }
 
@@ -118,7 +120,7 @@ fn deployment(generation: &Generation, facts: &Facts, settings: &Settings, own: 
     };
     let mut deployment = resource(generation, ROLE, KIND, name(generation), Holds::Nothing, spec);
     // It is the database's, whichever generation serves.
-    deployment.key.0 = ROLE.into();
+    deployment.key.0 = generation.shared_key(ROLE);
     deployment
 }
 
@@ -167,4 +169,32 @@ struct DeploymentSpec {
     replicas: u32,
     selector: LabelSelector,
     template: PodTemplateSpec,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observed::Observed;
+    use crate::operators;
+    use crate::plan::example;
+    use pretty_assertions::assert_eq;
+    use serde_json::json;
+
+    /// In another cluster the same key would be another object.
+    #[test]
+    fn it_goes_along_with_a_promotion() {
+        let mut generation = example::generation("dev", json!({}));
+        generation.plan.terms.access.console = true;
+        let operator = operators::of(generation.plan.terms.operator);
+        let facts = operator.compose(&generation, &Default::default(), &Observed::default()).facts;
+        let network = json!({"apiServer": {"cidrs": ["10.0.0.1/32"], "ports": [6443]}, "monitoringNamespace": "monitoring",
+            "objectStore": {"cidrs": ["0.0.0.0/0"], "ports": [443]}});
+        let settings = serde_json::from_value(json!({"console": {}, "networkPolicy": network})).unwrap();
+        let keys = |generation: &Generation| -> Vec<String> {
+            compose(generation, &facts, &settings).into_iter().map(|resource| resource.key.0).collect()
+        };
+        assert_eq!(keys(&generation), ["console", "network-policy-console"]);
+        generation.place = 2;
+        assert_eq!(keys(&generation), ["console-g2", "network-policy-console-g2"]);
+    }
 }
