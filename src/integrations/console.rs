@@ -74,10 +74,23 @@ pub fn opened(generation: &Generation, facts: &Facts, settings: &Integrations) -
     asked(generation).then(|| match set_up(generation, settings) {
         None => "the platform has not set it up (Integrations.console and networkPolicy)".into(),
         Some(_) if generation.plan.terms.lifecycle.hibernated => "it sleeps".into(),
-        Some(_) => {
-            format!("kubectl port-forward --namespace {namespace} deployment/{} {}", name(generation), port(facts))
-        }
+        Some(_) => format!(
+            "kubectl port-forward --namespace {namespace} deployment/{} {port}; then open http://localhost:{port}/{}",
+            name(generation),
+            page(generation, facts),
+            port = port(facts)
+        ),
     })
+}
+
+/// Where the database is in it: Adminer fills its form from the address (Adminer 5.4.2).
+fn page(generation: &Generation, facts: &Facts) -> String {
+    let database = &generation.database().inside;
+    if is_mongodb(facts) {
+        return format!("db/{database}/");
+    }
+    let driver = if facts.service_type == "mysql" { "server" } else { "pgsql" };
+    format!("?{driver}={}&db={database}", service::host(generation, EndpointRole::Primary))
 }
 
 pub fn compose(generation: &Generation, facts: &Facts, settings: &Integrations) -> Vec<Resource> {
@@ -127,9 +140,7 @@ fn deployment(generation: &Generation, facts: &Facts, settings: &Settings, own: 
 fn environment(generation: &Generation, facts: &Facts) -> Vec<EnvVar> {
     let host = service::host(generation, EndpointRole::Primary);
     if !is_mongodb(facts) {
-        let driver = if facts.service_type == "mysql" { "server" } else { "pgsql" };
-        let database = text("ADMINER_DEFAULT_DB", &generation.database().inside);
-        return vec![text("ADMINER_DEFAULT_SERVER", &host), text("ADMINER_DEFAULT_DRIVER", driver), database];
+        return vec![text("ADMINER_DEFAULT_SERVER", &host)];
     }
     let credentials = &facts.credentials;
     let username = match &credentials.username {
