@@ -3,13 +3,12 @@
 //!
 //! Whoever may edit a claim may edit its labels. What runs has its delivery in its plan, and keeps it.
 
-use super::{Labels, Plan, placed};
+use super::{Labels, Plan, labels, placed};
 use crate::api::claim::Environment;
 use crate::api::input::tier_defaults::{ObjectDelivery, Region, Tier};
 use crate::api::plan::{Delivery, ObjectScope, Terms};
 use crate::api::problem::Problem;
 use crate::operators::name_of;
-use crate::schema::path;
 
 /// What a policy says of where a database goes.
 pub struct Row<'a> {
@@ -53,37 +52,9 @@ pub fn problems(tier: &Tier, environment: Environment) -> Vec<Problem> {
             let right = "the platform team names a label, or writes objectDelivery of the environment";
             problems.push(Problem::new(&path, "it is empty, so it fits every claim", right));
         }
-        problems.extend(row.match_labels.iter().filter_map(|(label, value)| impossible(label, value, &path)));
+        problems.extend(labels::problems(&row.match_labels, &path, "so no claim can have it"));
     }
     problems
-}
-
-/// What Kubernetes takes as no label (Kubernetes, "Labels and Selectors", "Syntax and character set"), no claim can have.
-fn impossible(label: &str, value: &str, path: &str) -> Option<Problem> {
-    const WORD: &str = "up to 63 letters, digits, -, _ and ., with a letter or digit at both ends";
-    let (wrong, right) = if !is_label(label) {
-        (format!("{label:?} is no label"), format!("{WORD}; a domain and / may stand before it"))
-    } else if !value.is_empty() && !is_word(value) {
-        (format!("{value:?} is no value of a label"), WORD.into())
-    } else {
-        return None;
-    };
-    let wrong = format!("{wrong}, so no claim can have it");
-    Some(Problem::new(path::key(path, label), wrong, format!("the platform team writes {right}")))
-}
-
-fn is_label(label: &str) -> bool {
-    let Some((domain, name)) = label.split_once('/') else { return is_word(label) };
-    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let domains = domain.len() <= 253 && domain.split('.').all(|part| is_word(part) && part.bytes().all(letter));
-    domains && is_word(name)
-}
-
-fn is_word(text: &str) -> bool {
-    let ends = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-    let bytes = text.as_bytes();
-    let inner = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
-    bytes.len() <= 63 && ends(bytes.first()) && ends(bytes.last()) && bytes.iter().all(inner)
 }
 
 /// Where the policy says how a region is reached.
@@ -204,31 +175,6 @@ mod tests {
 
     #[test]
     fn a_row_that_no_claim_can_fit_is_refused() {
-        let refused =
-            |label: &str, value: &str| impossible(label, value, "matchLabels").map(|problem| problem.to_string());
-        let longest = "a".repeat(63);
-        for (label, value) in [
-            ("region", "us"),
-            ("region", ""),
-            ("Region_1.a", "US-1_b.2"),
-            ("backstage.io/owner", "shop"),
-            (&longest, &longest),
-            ("1.io/a", "1"),
-        ] {
-            assert_eq!(refused(label, value), None, "{label}: {value}");
-        }
-        let longer = "a".repeat(64);
-        let word = "up to 63 letters, digits, -, _ and ., with a letter or digit at both ends";
-        let right = "so no claim can have it; the platform team writes";
-        for value in ["us east", "-us", "us.", "ü", "a/b", &longer] {
-            let expected = format!("matchLabels.region: {value:?} is no value of a label, {right} {word}");
-            assert_eq!(refused("region", value), Some(expected));
-        }
-        for label in ["", "my region", "region-", "/region", "a.io/", "A.io/region", "a..io/region", "a/b/c", &longer] {
-            let path = path::key("matchLabels", label);
-            let expected = format!("{path}: {label:?} is no label, {right} {word}; a domain and / may stand before it");
-            assert_eq!(refused(label, "us"), Some(expected));
-        }
         let mut policy = example::policy();
         let tier = policy.environments.get_mut(&Environment::Dev).unwrap();
         tier.deliveries = serde_json::from_value(json!([{"matchLabels": {"region": "us east"}}])).unwrap();

@@ -8,6 +8,7 @@ pub mod capability;
 pub mod surroundings;
 pub mod delivered;
 pub mod placed;
+pub mod labels;
 pub mod schedule;
 pub mod calendar;
 pub mod backup;

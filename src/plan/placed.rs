@@ -69,7 +69,11 @@ pub fn problem(there: Option<&ObjectDelivery>, path: &str) -> Option<Problem> {
     if let Some(Err(wrong)) = there.namespace.as_deref().map(Pattern::read) {
         return Some(policy(&format!("{path}.namespace"), wrong));
     }
-    let NewNamespace { quota, limits, .. } = there.create_namespace.as_ref()?;
+    let NewNamespace { labels, quota, limits, .. } = there.create_namespace.as_ref()?;
+    let at = format!("{path}.createNamespace.labels");
+    if let Some(problem) = super::labels::problems(labels, &at, "so the namespace would never be made").next() {
+        return Some(problem);
+    }
     let ContainerLimits { default, default_request, min, max } = limits.clone().unwrap_or_default();
     let amounts = [
         ("quota", quota),
@@ -292,5 +296,8 @@ mod tests {
                  8, 500m or 64Gi"
             )
         );
+        let label = amount(json!({"labels": {"team": "the shop"}})).unwrap();
+        let expected = "here.createNamespace.labels.team: \"the shop\" is no value of a label, so the namespace would never be made";
+        assert!(label.starts_with(expected), "{label}");
     }
 }
