@@ -3,7 +3,8 @@
 //! `tests/cli/files` holds what the commands read.
 //!
 //! `UPDATE=1 cargo test --test cli` runs the first line of each file and rewrites the rest. A new case is a file with
-//! `$ function-database ...` in it. Read the difference as a first-time user would.
+//! `$ function-database ...` in it, and with `--now` where the answer changes with the day: `.ci/run` plays them again two
+//! years from now. Read the difference as a first-time user would.
 #![cfg(test)]
 
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! Commands. In: the pages' blocks. Out: every transcript that is not what happens, every command that nobody runs, though it
-//! needs no cluster, and every option or path of the others that does not exist.
+//! needs no cluster, and every option or path of the others that does not exist. A command whose answer changes with the day
+//! has `--now`: `.ci/run` plays the transcripts again two years from now.
 
 use crate::pages::{self, Block, Page};
 use crate::yaml;
