@@ -40,9 +40,9 @@ fn wanted(serving: &Generation) -> Option<(Plan, Source)> {
 
 /// Whether it stands there already, and has followed that very history from the beginning.
 fn is_same(standby: &Generation, (plan, source): &(Plan, Source)) -> bool {
-    let place = |plan: &Plan| (plan.terms.delivery.clone(), plan.terms.database.clone());
-    let stands = place(&standby.plan) == place(plan);
-    stands && standby.source.as_ref().is_some_and(|followed| history(followed) == history(source))
+    let (stands, wanted) = (&standby.plan.terms, &plan.terms);
+    let there = stands.delivery == wanted.delivery && stands.database == wanted.database;
+    there && standby.source.as_ref().is_some_and(|followed| history(followed) == history(source))
 }
 
 fn history(source: &Source) -> (u32, &str, &str, &str, Option<&str>) {

@@ -19,7 +19,7 @@ pub const KEY: &str = "account";
 /// The workload's role, and the value of its label on the pods. Permanent.
 pub const ROLE: &str = "account";
 
-/// How the user is made. All but the image and its pull secrets is the same for as long as the generation lives.
+/// How the user is made.
 pub struct Account<'a> {
     /// With the engine's client and a shell.
     pub image: String,
@@ -49,17 +49,14 @@ pub fn workload(generation: &Generation, server: &str, port: u16) -> Workload {
 }
 
 /// The application's user, see `once`.
-pub fn compose(generation: &Generation, account: Account, observed: &Observed) -> Resource {
-    once(generation, KEY, own(generation), account, observed)
+pub fn compose(generation: &Generation, account: Account) -> Resource {
+    once(generation, KEY, own(generation), account)
 }
 
-/// What a job's pods are made of cannot change, so all of it is the same for as long as the generation lives: whoever
-/// writes another one gives it another key. Only the image would change, so that of the job that exists stays.
+/// One that exists stays as it was made, so whoever writes another one gives it another key.
 /// `part`: its key, and the ending of its name.
-pub fn once(generation: &Generation, part: &str, pods: Labels, account: Account, observed: &Observed) -> Resource {
-    let key = Key(generation.key(part));
-    let image = image_of(&key, observed).unwrap_or(account.image);
-    let container = pods::shell(ROLE, image, account.script.into(), account.env, pods::whole(account.size));
+pub fn once(generation: &Generation, part: &str, pods: Labels, account: Account) -> Resource {
+    let container = pods::shell(ROLE, account.image, account.script.into(), account.env, pods::whole(account.size));
     let object = Job {
         metadata: metadata(generation, format!("{}-{part}", generation.name())).into(),
         spec: Some(JobSpec {
@@ -77,7 +74,7 @@ pub fn once(generation: &Generation, part: &str, pods: Labels, account: Account,
         }),
         ..Default::default()
     };
-    Resource { key, holds: Holds::Nothing, object: Object::of(&object) }
+    Resource { key: Key(generation.key(part)), holds: Holds::Nothing, object: Object::of(&object) }
 }
 
 pub fn key(generation: &Generation) -> Key {
@@ -102,42 +99,11 @@ pub fn state(generation: &Generation, part: &str, observed: &Observed) -> Result
     })
 }
 
-/// A job that cannot be read is none.
-fn image_of(key: &Key, observed: &Observed) -> Option<String> {
-    let job: Made = observed.get(&key.0).ok()??;
-    job.spec.template.spec.containers.into_iter().next().and_then(|container| container.image)
-}
-
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Made<'a> {
-    spec: MadeJob,
     #[serde(borrow)]
     status: MadeStatus<'a>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct MadeJob {
-    template: MadeTemplate,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct MadeTemplate {
-    spec: MadePod,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct MadePod {
-    containers: Vec<MadeContainer>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct MadeContainer {
-    image: Option<String>,
 }
 
 #[derive(Default, Deserialize)]

@@ -150,7 +150,7 @@ pub fn add(
     if users(generation).is_empty() && !observed.composed.contains_key(&key) {
         return;
     }
-    rotation::add(engine, generation, &client, observed);
+    rotation::add(engine, generation, &client);
     connect(engine, generation, &client);
     engine.facts.user_maker = user_maker(generation, administrator.owner.clone());
     engine.resources.extend(secrets(generation));

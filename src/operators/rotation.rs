@@ -77,7 +77,7 @@ pub fn found(generation: &Generation, observed: &Observed, now: Timestamp) -> Op
 }
 
 /// The job that signs in as the newest user while the database is awake, and the doors between it and the server.
-pub fn add(engine: &mut Engine, generation: &Generation, client: &Client, observed: &Observed) {
+pub fn add(engine: &mut Engine, generation: &Generation, client: &Client) {
     let Some(turn) = newest(generation).filter(|_| !generation.plan.terms.lifecycle.hibernated) else { return };
     roles::connect(engine, generation, client);
     let secret = password::secret_of(generation, Some(&part(turn)));
@@ -91,7 +91,7 @@ pub fn add(engine: &mut Engine, generation: &Generation, client: &Client, observ
         env,
         size: SIZE,
     };
-    engine.resources.push(account_job::once(generation, &job(turn), roles::own(generation), account, observed));
+    engine.resources.push(account_job::once(generation, &job(turn), roles::own(generation), account));
 }
 
 fn newest(generation: &Generation) -> Option<u32> {

@@ -51,11 +51,11 @@ pub fn run(request: &Request, settings: &Engines) -> Result<Response, Stop> {
             engine.resources.retain(|resource| !matches!(resource.holds, Holds::Data(_)));
         }
         for (generation, backup) in on_demand(record, settings) {
-            deliver(request, &mut response, &generation, vec![backup]);
+            deliver(request, &mut response, &generation, vec![as_made(backup, &observed)]);
         }
         let last_backup = ruling.deletion.last_backup;
         let last_backup = last_backup.and_then(|name| operator.backup(generation, settings, LAST_BACKUP, name));
-        engine.resources.extend(last_backup);
+        engine.resources.extend(last_backup.map(|backup| as_made(backup, &observed)));
         deliver(request, &mut response, generation, engine.resources);
         unawaited(request, &mut response, generation, delivery::namespace::compose(generation));
         facts = Some(engine.facts);
@@ -94,12 +94,54 @@ fn compose(response: &mut Response, generation: &Generation, settings: &Engines,
     if let Some(rotated) = rotation::credentials(generation) {
         engine.facts.credentials = rotated;
     }
+    let runs_once = |it: &Resource| it.object.text(&it.key.0, &["kind"]).is_ok_and(|kind| kind == Some("Job"));
+    engine.resources =
+        engine.resources.into_iter().map(|it| if runs_once(&it) { as_made(it, observed) } else { it }).collect();
     engine
+}
+
+/// What runs once is of the day on which it was made: the API server takes no other pods for a job (Kubernetes, "Jobs"), and
+/// CloudNativePG no other `Backup` (1.30). So what exists stays as it is, whatever plan, policy and release say of the next.
+fn as_made(resource: Resource, observed: &Observed) -> Resource {
+    match observed.composed.get(&resource.key).and_then(|made| made.field("spec")) {
+        Some(spec) => Resource { object: resource.object.with("spec", &spec), ..resource },
+        None => resource,
+    }
 }
 
 /// What is not marked as data may go. The guard lets what was, once it is observed so.
 fn unmark(resource: &mut Resource, annotations: &Value) {
     if let Holds::Data(_) = resource.holds {
         resource.object = resource.object.merge(&Object::of(&json!({"metadata": {"annotations": annotations}})));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operators::account_job;
+    use crate::plan::example;
+    use crate::wire::{Key, Object};
+    use pretty_assertions::assert_eq;
+
+    /// The specs of the cluster and of the job that makes the application's user.
+    fn specs(observed: &Observed) -> (Option<Object>, Option<Object>) {
+        let generation = example::generation("staging", json!({"engine": "mysql"}));
+        let engine = compose(&mut Response::default(), &generation, &Engines::default(), observed);
+        let spec =
+            |key: &str| engine.resources.iter().find(|it| it.key.0 == key).and_then(|it| it.object.field("spec"));
+        (spec("cluster"), spec(account_job::KEY))
+    }
+
+    #[test]
+    fn a_job_that_exists_stays_as_it_was_made() {
+        let (cluster, job) = specs(&Observed::default());
+        let made = json!({"template": {"metadata": {"labels": {"controller-uid": "u-2"}}, "spec": {"containers": []}}});
+        let mut observed = Observed::default();
+        for key in ["cluster", account_job::KEY] {
+            observed.composed.insert(Key(key.into()), Object::of(&json!({"spec": made, "status": {}})));
+        }
+        assert_ne!(job, Some(Object::of(&made)));
+        assert_eq!(specs(&observed), (cluster, Some(Object::of(&made))), "and nothing else does");
     }
 }

@@ -6,7 +6,7 @@
 use super::{Labels, Plan, labels, placed};
 use crate::api::claim::Environment;
 use crate::api::input::tier_defaults::{ObjectDelivery, Region, Tier};
-use crate::api::plan::{Delivery, ObjectScope, Terms};
+use crate::api::plan::{Delivery, ObjectScope};
 use crate::api::problem::Problem;
 use crate::operators::name_of;
 
@@ -70,8 +70,8 @@ pub fn path(environment: Environment, by: &Labels) -> String {
 
 /// Its data would stay where it is, and an empty database begin elsewhere.
 pub fn moved(runs: &Plan, wanted: &Plan) -> Option<Problem> {
-    let stands = |terms: &Terms| (terms.delivery.clone(), terms.database.namespace.clone());
-    if stands(&runs.terms) == stands(&wanted.terms) {
+    let (from, to) = (&runs.terms, &wanted.terms);
+    if from.delivery == to.delivery && from.database.namespace == to.database.namespace {
         return None;
     }
     let (region, becomes_region) = (&runs.notes.primary, &wanted.notes.primary);

@@ -10,7 +10,7 @@ use crate::api::status::Class;
 use crate::operators::name_of;
 use crate::plan::transition;
 use crate::render::key_of;
-use crate::schema::path::is_within;
+use crate::schema::fixed::is_fixed;
 use crate::wire::{Key, Object, Undecodable};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -72,27 +72,10 @@ fn losses(resources: &[ResourceChange]) -> Vec<String> {
     found
 }
 
-/// What the API server takes no change of, in the kinds of Kubernetes that are composed.
+/// Whether it lies in a field of the spec that stays as it was made.
 fn is_immutable(kind: &str, field: &Field) -> bool {
-    let within = |paths: &[&str]| paths.iter().any(|path| is_within(&field.path, path));
-    match kind {
-        "StatefulSet" => {
-            let changeable = [
-                "spec.replicas",
-                "spec.template",
-                "spec.updateStrategy",
-                "spec.minReadySeconds",
-                "spec.persistentVolumeClaimRetentionPolicy",
-                "spec.revisionHistoryLimit",
-                "spec.ordinals",
-            ];
-            within(&["spec"]) && !within(&changeable)
-        }
-        "PersistentVolumeClaim" => within(&["spec"]) && !within(&["spec.resources", "spec.volumeAttributesClassName"]),
-        "Deployment" | "DaemonSet" => within(&["spec.selector"]),
-        "Job" => within(&["spec.template", "spec.selector", "spec.completionMode"]),
-        _ => false,
-    }
+    let inside = field.path.strip_prefix("spec.").and_then(|inside| inside.split(['.', '[']).next());
+    inside.is_some_and(|name| is_fixed(kind, name))
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@
 //! not know any kind of object, read files, or look at the clock.
 
 pub mod defaults;
+pub mod fixed;
 mod structure;
 mod limit;
 pub mod pattern;

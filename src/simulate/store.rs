@@ -2,6 +2,7 @@
 //! generations and owners, and which of them changed. Must not know Crossplane, an operator or one of our kinds.
 
 use crate::render::object;
+use crate::schema::fixed::is_fixed;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -149,7 +150,7 @@ impl Store {
     /// replaced, but owners are kept by UID.
     ///
     /// # Errors
-    /// If somebody else controls the object.
+    /// If somebody else controls the object, or a field of it stays as it was made.
     pub fn apply(&mut self, owner: &str, mut wanted: Value, now: Timestamp) -> Result<(), String> {
         let id = Id::of(&wanted);
         let before = self.applied.get(&(id.clone(), owner.into())).cloned().unwrap_or_default();
@@ -160,7 +161,13 @@ impl Store {
         }
         let applied = wanted.clone();
         object(&mut wanted["metadata"]).remove("ownerReferences");
+        let made = live["spec"].clone();
         merge(&mut live, &before, &wanted);
+        let mut changed =
+            made.as_object().into_iter().flatten().filter(|(field, value)| live["spec"][*field] != **value);
+        if let Some((field, _)) = changed.find(|(field, _)| is_fixed(&id.kind, field)) {
+            return Err(format!("{id}: spec.{field} cannot change"));
+        }
         let metadata = object(&mut live["metadata"]);
         match references.is_empty() {
             true => metadata.remove("ownerReferences"),

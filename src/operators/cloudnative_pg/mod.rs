@@ -135,7 +135,7 @@ impl Operator for CloudNativePg {
         let owner = postgresql::owner(&terms.database.inside);
         let facts = Facts { user_maker: roles::user_maker(generation, owner), ..facts::facts(generation, settings) };
         let mut engine = Engine { resources, facts };
-        rotation::add(&mut engine, generation, &role::client(generation, settings), observed);
+        rotation::add(&mut engine, generation, &role::client(generation, settings));
         engine
     }
 

@@ -4,7 +4,6 @@
 use super::{Settings, facts, users_secret};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
-use crate::observed::Observed;
 use crate::operators::account_job::{self, Account};
 use crate::operators::backup_job::{from_secret, text};
 use crate::operators::password::{self, Value};
@@ -21,7 +20,7 @@ const SIZE: Amounts = Amounts { cpu: Millicores(100), memory: Bytes(256 * Bytes:
 const USER: i64 = 65532;
 const SCRIPT: &str = "until mongosh --quiet --norc \"$ADDRESS\" --eval \"$STATEMENTS\"; do\n  sleep 10\ndone\n";
 
-pub fn compose(generation: &Generation, settings: &Settings, observed: &Observed) -> Vec<Resource> {
+pub fn compose(generation: &Generation, settings: &Settings) -> Vec<Resource> {
     let values = [(USERNAME, Value::Text(mongodb::USER.into())), (PASSWORD, Value::Password)];
     let mut resources = Vec::from(password::compose(generation, "kubernetes.io/basic-auth", &values));
     // A restore brings the users of that time: the job is gone meanwhile, and makes him anew after it.
@@ -45,7 +44,7 @@ pub fn compose(generation: &Generation, settings: &Settings, observed: &Observed
         ],
         size: SIZE,
     };
-    resources.push(account_job::compose(generation, account, observed));
+    resources.push(account_job::compose(generation, account));
     resources
 }
 

@@ -124,7 +124,7 @@ impl Operator for Everest {
 
     fn compose(&self, generation: &Generation, settings: &Engines, observed: &Observed) -> Engine {
         let mut resources = vec![cluster::compose(generation)];
-        resources.extend(account::compose(generation, &settings.everest, observed));
+        resources.extend(account::compose(generation, &settings.everest));
         resources.extend(generation.plan.terms.backup.as_ref().map(|plan| backup::storage(generation, plan)));
         resources.extend(restore::compose(generation));
         let mut engine = Engine { resources, facts: facts::facts(generation) };

@@ -5,7 +5,6 @@
 use super::{ADMINISTRATOR, Settings, facts, workload};
 use crate::api::quantity::{Amounts, Bytes, Millicores};
 use crate::api::record::Generation;
-use crate::observed::Observed;
 use crate::operators::account_job::{self, Account};
 use crate::operators::backup_job::{from_secret, text};
 use crate::operators::password::{self, Value};
@@ -24,7 +23,7 @@ pub const USERNAME: &str = "username";
 pub const PASSWORD: &str = "password";
 const ADMINISTRATOR_PASSWORD: &str = "rootPassword";
 
-pub fn compose(generation: &Generation, settings: &Settings, observed: &Observed) -> Vec<Resource> {
+pub fn compose(generation: &Generation, settings: &Settings) -> Vec<Resource> {
     let user = mysql::user(&generation.database().inside);
     let administrator = [
         ("rootUser", Value::Text("root".into())),
@@ -34,7 +33,7 @@ pub fn compose(generation: &Generation, settings: &Settings, observed: &Observed
     let application = [(USERNAME, Value::Text(user)), (PASSWORD, Value::Password)];
     let mut resources = Vec::from(password::compose_of(generation, ADMINISTRATOR, "Opaque", &administrator));
     resources.extend(password::compose(generation, "kubernetes.io/basic-auth", &application));
-    resources.push(job(generation, settings, observed));
+    resources.push(job(generation, settings));
     resources
 }
 
@@ -63,7 +62,7 @@ pub fn administrator(generation: &Generation) -> Administrator {
     }
 }
 
-fn job(generation: &Generation, settings: &Settings, observed: &Observed) -> Resource {
+fn job(generation: &Generation, settings: &Settings) -> Resource {
     let release = &generation.plan.notes.release;
     let account = Account {
         image: format!("{}/community-server:{release}", settings.image_repository),
@@ -80,5 +79,5 @@ fn job(generation: &Generation, settings: &Settings, observed: &Observed) -> Res
         ],
         size: SIZE,
     };
-    account_job::compose(generation, account, observed)
+    account_job::compose(generation, account)
 }

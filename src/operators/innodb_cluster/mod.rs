@@ -146,7 +146,7 @@ impl Operator for InnoDbCluster {
     fn compose(&self, generation: &Generation, settings: &Engines, observed: &Observed) -> Engine {
         let own = &settings.innodb_cluster;
         let mut resources = vec![cluster::compose(generation, own)];
-        resources.extend(account::compose(generation, own, observed));
+        resources.extend(account::compose(generation, own));
         resources.extend(backup::compose(generation, settings, observed));
         resources.extend(generation.is_drill().then(|| cluster::volume(generation)));
         let mut engine = Engine { resources, facts: facts::facts(generation, own) };

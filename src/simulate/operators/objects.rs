@@ -71,10 +71,12 @@ pub fn with_volume(mut set: Value, name: &str, size: &Value, goes: bool) -> Valu
 }
 
 /// Applies the set, and asks for larger volumes where those of its pods are too small: Kubernetes itself lets the volumes of
-/// a StatefulSet be.
+/// a StatefulSet be. It takes no other template of them either, so operators make the set anew around its pods.
 pub fn apply_and_enlarge(turn: &mut Turn, set: Value) {
     let id = Id::of(&set);
-    let size = set["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"].clone();
+    let templates = set["spec"]["volumeClaimTemplates"].clone();
+    let size = templates[0]["spec"]["resources"]["requests"]["storage"].clone();
+    turn.store.edit(&id, |made| made["spec"]["volumeClaimTemplates"] = templates);
     turn.apply(set);
     let set = turn.get(&id);
     for volume in volumes_of(turn.store, &set) {
