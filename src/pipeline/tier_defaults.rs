@@ -9,7 +9,6 @@ use crate::api::input::{Step, TierDefaults};
 use crate::api::plan::Delivery;
 use crate::api::problem::{Problem, Problems};
 use crate::api::status::ConditionType;
-use crate::delivery;
 use crate::observed::Question;
 use crate::operators::name_of;
 use crate::plan::quota::{self, Quota};
@@ -105,23 +104,10 @@ fn own_tables(input: &Object, claim: &Claim) -> Object {
 
 fn resolve(claim: &Claim, policy: &TierDefaults) -> Result<(Plan, Quota), Problems> {
     let plan = plan::resolve(claim, policy)?;
-    let problems: Vec<Problem> = unowned(claim, &plan).collect();
+    let problems = plan::delivered::unowned(&plan, claim.spec.claim_ref.is_some());
     if !problems.is_empty() {
         return Err(Problems(problems));
     }
     let quota = quota::of(&plan, policy);
     Ok((plan, quota))
-}
-
-/// What has no namespace nothing in a namespace can own, so that Crossplane would refuse it.
-fn unowned(claim: &Claim, plan: &Plan) -> impl Iterator<Item = Problem> {
-    let Plan { terms, notes, .. } = plan;
-    let own = (&terms.delivery, plan::delivered::path(terms.environment, &notes.delivered_by));
-    let standby = terms.standby.as_ref().map(|it| (&it.delivery, format!("TierDefaults.regions.{}", it.region)));
-    let behind_a_claim = claim.spec.claim_ref.is_some();
-    let cannot = move |(delivery, _): &(&Delivery, String)| !behind_a_claim && delivery::is_cluster_scoped(delivery);
-    std::iter::once(own).chain(standby).filter(cannot).map(|(_, path)| {
-        let wrong = "the namespaced edition cannot own an Object without a namespace";
-        Problem::new(path, wrong, "the platform team leaves scope out of objectDelivery")
-    })
 }

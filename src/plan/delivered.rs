@@ -8,6 +8,7 @@ use crate::api::claim::Environment;
 use crate::api::input::tier_defaults::{ObjectDelivery, Region, Tier};
 use crate::api::plan::{Delivery, ObjectScope};
 use crate::api::problem::Problem;
+use crate::delivery;
 use crate::operators::name_of;
 
 /// What a policy says of where a database goes.
@@ -106,6 +107,20 @@ pub fn moved(runs: &Plan, wanted: &Plan) -> Option<Problem> {
     };
     let right = format!("{back} again; to move, make another database there, and copy the data");
     Some(Problem::new(path, wrong, right))
+}
+
+/// What has no namespace nothing in a namespace can own, so that Crossplane would refuse it. `claimed`: the composite has none
+/// either, as behind the claims edition's claims.
+pub fn unowned(plan: &Plan, claimed: bool) -> Vec<Problem> {
+    let Plan { terms, notes, .. } = plan;
+    let own = (&terms.delivery, path(terms.environment, &notes.delivered_by));
+    let standby = terms.standby.as_ref().map(|it| (&it.delivery, format!("TierDefaults.regions.{}", it.region)));
+    let cannot = |(delivery, _): &(&Delivery, String)| !claimed && delivery::is_cluster_scoped(delivery);
+    let problem = |(_, path)| {
+        let wrong = "the namespaced edition cannot own an Object without a namespace";
+        Problem::new(path, wrong, "the platform team leaves scope out of objectDelivery")
+    };
+    std::iter::once(own).chain(standby).filter(cannot).map(problem).collect()
 }
 
 /// `region: us, tier: gold`.

@@ -9,7 +9,7 @@ use super::documents::{self, Document};
 use super::{GaveUp, Outcome, render};
 use clap::Args;
 use function_database::api::approval::OperationKind;
-use function_database::api::claim::Claim;
+use function_database::api::claim::{Claim, KIND};
 use function_database::api::input::{ApprovalGate, Step, TierDefaults};
 use function_database::api::problem::Problem;
 use function_database::api::{self, schema};
@@ -62,12 +62,15 @@ pub struct Arguments {
 pub struct Policy {
     pub tiers: TierDefaults,
     pub gate: ApprovalGate,
+    /// Whether it composes what stands behind claims, as the claims edition does.
+    claimed: bool,
 }
 
 impl Policy {
     fn of(composition: &Composition, overlay: Option<&Object>) -> Result<Policy, Stop> {
         let tiers = composition.input(Step::TierDefaults, overlay)?;
-        Ok(Policy { tiers, gate: composition.input(Step::ApprovalGate, overlay)? })
+        let gate = composition.input(Step::ApprovalGate, overlay)?;
+        Ok(Policy { tiers, gate, claimed: composition.kind != KIND })
     }
 }
 
@@ -271,7 +274,7 @@ pub fn claim(document: &Document, policy: &Policy) -> anyhow::Result<Vec<Finding
 
 /// What the policy says. Unknown fields stand in nobody's way; of a claim of another shape only the schema can speak.
 fn planned(document: &Document, violations: &[Violation], policy: &Policy) -> Vec<Problem> {
-    let Policy { tiers, gate } = policy;
+    let Policy { tiers, gate, claimed } = policy;
     let unknown = violations.iter().filter(|violation| violation.message.starts_with("unknown field"));
     let unknown: Vec<&str> = unknown.map(|violation| violation.path.as_str()).collect();
     let Some(claim) = claim_of(without(&document.value, &unknown)) else { return vec![] };
@@ -282,7 +285,7 @@ fn planned(document: &Document, violations: &[Violation], policy: &Policy) -> Ve
     // Nobody knows the other databases here, but alone it must fit.
     let checks = [plan::creation(&plan), quota::check(&quota::of(&plan, tiers), None, &plan, &[])];
     let problems = checks.into_iter().filter_map(Result::err).flat_map(|problems| problems.0);
-    problems.chain(switched_off(&claim, gate)).collect()
+    problems.chain(plan::delivered::unowned(&plan, *claimed)).chain(switched_off(&claim, gate)).collect()
 }
 
 /// A switch that the gate does not take.
