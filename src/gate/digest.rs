@@ -19,9 +19,8 @@ pub enum Operation<'a> {
     Change {
         from: &'a Terms,
         to: &'a Terms,
-        /// A promotion that loses what was written last is not what others said yes to.
-        #[serde(skip_serializing_if = "std::ops::Not::not")]
-        failover: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        promotion: Option<Promotion>,
     },
     /// Over what runs; or, without it, into a new database.
     Restore {
@@ -36,6 +35,15 @@ pub enum Operation<'a> {
         database: &'a DatabaseName,
         uid: &'a str,
     },
+}
+
+/// What takes the place of what serves: an approval is good for that one, and not for the next that stands there. One that loses
+/// what was written last is not what others said yes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Promotion {
+    /// Its number.
+    pub generation: u32,
+    pub failover: bool,
 }
 
 /// 64 lower-case hexadecimal digits.

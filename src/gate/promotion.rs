@@ -5,11 +5,13 @@
 //! reads all of that before it takes writes, so nothing is lost. A failover waits for nobody. Must not ask whether it may
 //! happen: the table does.
 
+use super::digest;
 use crate::api::plan::{Plan, Standby};
 use crate::api::problem::Problem;
-use crate::api::record::{Beside, Fate, Record};
+use crate::api::record::{Beside, Fate, Generation, Record};
 use crate::operators::State;
-use crate::plan::standby;
+use crate::operators::health::BackupState;
+use crate::plan::{promotion, standby};
 
 const PATH: &str = "spec.disasterRecovery.primary";
 const MODE: &str = "spec.disasterRecovery.promotion";
@@ -20,8 +22,8 @@ pub struct Ends {
     pub standby: State,
     /// Nothing is left of what serves.
     pub lost: bool,
-    /// Why its log is not archived.
-    pub archive: Option<String>,
+    /// Whether its log is archived.
+    pub archive: BackupState,
 }
 
 /// Whether that state is enough: with members missing it can serve, but nobody needs to be in a hurry.
@@ -48,11 +50,22 @@ pub fn problem(standby: &Standby, failover: bool, ends: Option<&Ends>) -> Option
         return None;
     }
     if *lost {
-        let wrong = "nothing is left of what serves, so what it had not archived is lost";
-        return Some(Problem::new(MODE, wrong, "write Failover"));
+        return Some(nothing_left());
     }
-    let wrong = format!("the end of the log would be lost, since it is not archived: {}", archive.as_ref()?);
-    Some(Problem::new(MODE, wrong, "wait for the condition BackupConfigured, or write Failover"))
+    let wrong = format!("the end of the log would be lost: {}", archive.why()?);
+    Some(Problem::new(MODE, wrong, "wait until it is archived, for which the database is awake, or write Failover"))
+}
+
+/// What is agreed to where the plan stands in the standby's place.
+pub fn of(record: &Record, plan: &Plan) -> Option<digest::Promotion> {
+    promotion::of(&record.serving.plan, plan)?;
+    let Generation { number, .. } = record.standby()?;
+    Some(digest::Promotion { generation: *number, failover: plan.requests.failover })
+}
+
+/// Nobody can be put to sleep any more.
+pub fn nothing_left() -> Problem {
+    Problem::new(MODE, "nothing is left of what serves, so what it had not archived is lost", "write Failover")
 }
 
 /// The record once it is begun, or goes on in another way. Nothing comes with it that nobody asked for, not even a newer patch
@@ -79,7 +92,6 @@ pub fn following(mut plan: Plan) -> Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::record::Generation;
     use crate::gate::restore::{Seen, abandoned, advanced, composed};
     use crate::gate::standby;
     use crate::plan::{example, resolve};
@@ -133,6 +145,8 @@ mod tests {
         assert_eq!((serving(&record), sleeps), ((1, 1, false), false), "what cannot serve stops nobody");
         let (record, sleeps) = stepped(record, true, false, false);
         assert_eq!((serving(&record), sleeps), ((1, 1, false), false), "nor does an archive that does not work");
+        let (record, sleeps) = stepped(record, true, true, false);
+        assert_eq!((serving(&record), sleeps), ((1, 1, false), false), "and who sleeps on the end of it wakes up");
         let (record, sleeps) = step(record, true, false);
         assert_eq!((serving(&record), sleeps), ((1, 1, false), true), "the one that serves is put to sleep");
         let (record, sleeps) = step(record, true, true);
@@ -187,9 +201,9 @@ mod tests {
     fn each_reason_has_its_sentence() {
         let record = followed();
         let standby = record.serving.plan.terms.standby.as_ref().unwrap();
-        let ready = Ends { standby: State::Ready, lost: false, archive: None };
+        let ready = Ends { standby: State::Ready, lost: false, archive: BackupState::AsPlanned };
         let lost = Ends { lost: true, ..ready.clone() };
-        let cut = Ends { archive: Some("the store does not answer".into()), ..ready.clone() };
+        let cut = Ends { archive: BackupState::Trouble("the store does not answer".into()), ..ready.clone() };
         let few = Ends { standby: State::Degraded("2 of 3 members are ready".into()), ..ready.clone() };
         let said = |failover, ends: Option<&Ends>| problem(standby, failover, ends).map(|it| it.to_string());
         let wait = "wait for the condition StandbyReady, or take the edit back";
@@ -203,8 +217,8 @@ mod tests {
                 format!("{PATH}: the standby in west cannot serve yet: 2 of 3 members are ready; {wait}"),
                 format!("{MODE}: nothing is left of what serves, so what it had not archived is lost; write Failover"),
                 format!(
-                    "{MODE}: the end of the log would be lost, since it is not archived: the store does not answer; wait for the \
-                     condition BackupConfigured, or write Failover"
+                    "{MODE}: the end of the log would be lost: the store does not answer; wait until it is archived, for which the \
+                     database is awake, or write Failover"
                 ),
             ]
         );

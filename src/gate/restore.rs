@@ -44,7 +44,7 @@ pub struct Seen {
     pub ready: bool,
     /// The same, or with members missing.
     pub stands: bool,
-    /// Its log is archived, as far as anybody knows.
+    /// Its log is archived.
     pub archives: bool,
     /// It sleeps: nobody writes to it.
     pub asleep: bool,
@@ -114,8 +114,8 @@ pub fn advanced(mut record: Record, seen: impl Fn(&Generation) -> Seen, lost: bo
         Some(Beside { fate: Fate::Promoted { decided: true, .. }, .. }) | None => {}
         Some(Beside { generation, fate: Fate::Promoted { failover, decided, .. } }) => {
             let Seen { ready, stands, .. } = seen(generation);
-            // What is put to sleep while its log goes nowhere would take the end of it along.
-            let may = if *failover { stands } else { ready && (asleep || archives) };
+            // What is put to sleep while its log goes nowhere takes the end of it along, and writes it once it wakes up.
+            let may = if *failover { stands } else { ready && archives };
             *decided = may && (*failover || asleep);
             return (record, may);
         }
@@ -131,8 +131,11 @@ pub fn advanced(mut record: Record, seen: impl Fn(&Generation) -> Seen, lost: bo
     }
     let before = std::mem::replace(&mut record.serving, generation);
     let until = now.checked_add(KEPT).unwrap_or(now).to_string();
-    let kept = if record.was_ready && !lost { Fate::Kept { until } } else { Fate::Released };
-    record.beside.insert(0, Beside { generation: before, fate: kept });
+    let kept = if record.was_ready { Fate::Kept { until } } else { Fate::Released };
+    // Nothing is made anew of what is lost.
+    if !lost {
+        record.beside.insert(0, Beside { generation: before, fate: kept });
+    }
     sort(&mut record.beside, |one, other| one.generation.number.cmp(&other.generation.number));
     if let Fate::Next { approved_by, .. } | Fate::Promoted { approved_by, .. } = fate {
         record.approved_by = approved_by;
@@ -383,7 +386,7 @@ mod tests {
         let plan = plan(Some("1"));
         let record = begun(runs(), &plan, asked(None, &plan).unwrap(), &source(&runs()), &[]);
         let (record, sleeps) = advanced(record, seen(&[(2, true, false, true)]), true, now());
-        assert_eq!((fates(&record), sleeps), (vec![(2, "serves"), (1, "released")], false));
+        assert_eq!((fates(&record), sleeps), (vec![(2, "serves")], false));
     }
 
     #[test]

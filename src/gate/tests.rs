@@ -1,7 +1,7 @@
 //! The table, row by row; approvals one by one; digests that are out in the world.
 
 use super::approvals::{Need, Permission, permission};
-use super::digest::Operation;
+use super::digest::{Operation, Promotion};
 use super::*;
 use crate::api::problem::Problem;
 use crate::api::status::Class;
@@ -238,7 +238,9 @@ fn released_digests_stay() {
             "Change" => Operation::Change {
                 from: &terms("from").unwrap(),
                 to: &terms("to").unwrap(),
-                failover: entry["failover"] == true,
+                promotion: entry["promotes"]
+                    .as_u64()
+                    .map(|number| Promotion { generation: number as u32, failover: entry["failover"] == true }),
             }
             .digest(),
             "Delete" => {
@@ -262,6 +264,7 @@ fn the_corpus_has_every_case() {
     let (from, to) = (plan("prod", json!({})), plan("prod", json!({"replicas": 5, "storage": "200Gi"})));
     let standby = json!({"object": {"providerConfig": "west"}});
     let moved = crate::api::plan::Terms { delivery: serde_json::from_value(standby).unwrap(), ..from.clone() };
+    let promotion = |failover| Some(Promotion { generation: 2, failover });
     let database = &from.database;
     let full = json!({
         "replicas": 5, "version": "18", "pooling": {"enabled": true}, "parameters": {"work_mem": "16MB"},
@@ -274,15 +277,15 @@ fn the_corpus_has_every_case() {
         create("everything on", plan("prod", full)),
         json!({
             "name": "a change", "operation": "Change", "from": from, "to": to,
-            "digest": Operation::Change { from: &from, to: &to, failover: false }.digest().to_string(),
+            "digest": Operation::Change { from: &from, to: &to, promotion: None }.digest().to_string(),
         }),
         json!({
-            "name": "a promotion", "operation": "Change", "from": from, "to": moved,
-            "digest": Operation::Change { from: &from, to: &moved, failover: false }.digest().to_string(),
+            "name": "a promotion", "operation": "Change", "from": from, "to": moved, "promotes": 2,
+            "digest": Operation::Change { from: &from, to: &moved, promotion: promotion(false) }.digest().to_string(),
         }),
         json!({
-            "name": "the same by a failover", "operation": "Change", "from": from, "to": moved, "failover": true,
-            "digest": Operation::Change { from: &from, to: &moved, failover: true }.digest().to_string(),
+            "name": "the same by a failover", "operation": "Change", "from": from, "to": moved, "promotes": 2, "failover": true,
+            "digest": Operation::Change { from: &from, to: &moved, promotion: promotion(true) }.digest().to_string(),
         }),
         json!({
             "name": "a deletion", "operation": "Delete", "database": database, "uid": "u-1",

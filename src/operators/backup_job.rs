@@ -186,10 +186,9 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<BackupHeal
         _ => BackupState::AsPlanned,
     };
     Ok(BackupHealth {
-        state,
         last_success: succeeded.map(String::from),
         last_failure: ended.iter().rev().find_map(|job| failed(&job)),
-        first_recoverable: None,
+        ..BackupHealth::of(state)
     })
 }
 

@@ -72,6 +72,8 @@ pub enum Storage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackupHealth {
     pub state: BackupState,
+    /// Whether the log goes where it is to, also while the database sleeps; as planned where no operator says so.
+    pub archive: BackupState,
     pub last_success: Option<String>,
     pub last_failure: Option<String>,
     pub first_recoverable: Option<String>,
@@ -90,6 +92,14 @@ pub enum BackupState {
 }
 
 impl BackupState {
+    /// None: all is as planned.
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            BackupState::AsPlanned => None,
+            BackupState::NotYet(why) | BackupState::Trouble(why) | BackupState::Unknown(why) => Some(why),
+        }
+    }
+
     /// Something is still missing or wrong, and it would be seen if it no longer were.
     pub fn is_awaited(&self) -> bool {
         matches!(self, BackupState::NotYet(_) | BackupState::Trouble(_))
@@ -98,7 +108,8 @@ impl BackupState {
 
 impl BackupHealth {
     pub fn of(state: BackupState) -> BackupHealth {
-        BackupHealth { state, last_success: None, last_failure: None, first_recoverable: None }
+        let archive = BackupState::AsPlanned;
+        BackupHealth { state, archive, last_success: None, last_failure: None, first_recoverable: None }
     }
 }
 

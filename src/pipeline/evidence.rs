@@ -22,7 +22,6 @@ use crate::gate::sleep::Sleep;
 use crate::gate::waiting::{self, Timed};
 use crate::gate::{self, Course, Data, Origin, Situation, changes};
 use crate::observed::{Answer, Observed, Question};
-use crate::operators::health::BackupState;
 use crate::operators::{self, GENERATION, LINEAGE, PLACE, STATEFUL, VERSION};
 use crate::plan::quota::Quota;
 use crate::plan::{self, Found, promotion};
@@ -245,16 +244,22 @@ impl<'request> Evidence<'request> {
                 return Err(Problems(vec![problem]));
             }
         }
-        self.change(&serving.plan, plan, class)
+        self.change(record, plan, class)
     }
 
-    fn change<'a>(&mut self, runs: &Plan, plan: &'a Plan, class: Class) -> Result<(&'a Plan, Permission), Problems> {
+    fn change<'a>(
+        &mut self,
+        record: &Record,
+        plan: &'a Plan,
+        class: Class,
+    ) -> Result<(&'a Plan, Permission), Problems> {
+        let runs = &record.serving.plan;
         let room = self.room(Some(runs), plan)?;
         let (from, to) = (&runs.terms, &plan.terms);
         if from == to {
             return Ok((plan, within(room, Permission::NotNeeded)));
         }
-        let operation = Operation::Change { from, to, failover: promotion::is_failover(runs, plan) };
+        let operation = Operation::Change { from, to, promotion: gate::promotion::of(record, plan) };
         let permission;
         (permission, self.pending) = self.permission(to.environment, operation, class, changes::of_edit(runs, plan));
         Ok((plan, within(room, permission)))
@@ -273,7 +278,7 @@ impl<'request> Evidence<'request> {
             Fate::Promoted { failover, decided: false, .. } if same && *failover != plan.requests.failover => {
                 self.course = Course::Promotion;
                 let runs = &record.serving.plan;
-                return self.change(runs, plan, plan::transition(runs, plan)?);
+                return self.change(record, plan, plan::transition(runs, plan)?);
             }
             Fate::Promoted { .. } => ("promotion", "spec.disasterRecovery.primary back, which stops it"),
             Fate::Next { .. } | Fate::Standby | Fate::Kept { .. } | Fate::Released => {
@@ -281,7 +286,11 @@ impl<'request> Evidence<'request> {
             }
         };
         if same {
-            return Ok((plan, Permission::NotNeeded));
+            let lost = self.lost && matches!(fate, Fate::Promoted { failover: false, decided: false, .. });
+            return match lost {
+                true => Err(Problems(vec![gate::promotion::nothing_left()])),
+                false => Ok((plan, Permission::NotNeeded)),
+            };
         }
         let wrong = format!("a {what} is under way, and what it brings would not be this");
         let right = format!("take the edit back until it has finished, or take {back}");
@@ -292,10 +301,7 @@ impl<'request> Evidence<'request> {
     fn ends(&mut self, record: &Record) -> Option<Ends> {
         let Evidence { response, observed, lost, .. } = self;
         let standby = health(response, record.standby()?, observed).state;
-        let archive = match health(response, &record.serving, observed).backup.state {
-            BackupState::Trouble(why) => Some(why),
-            BackupState::AsPlanned | BackupState::NotYet(_) | BackupState::Unknown(_) => None,
-        };
+        let archive = health(response, &record.serving, observed).backup.archive;
         Some(Ends { standby, lost: *lost, archive })
     }
 

@@ -220,7 +220,7 @@ pub fn seen(evidence: &mut Evidence, generation: &Generation) -> Seen {
     Seen {
         ready: awake.state == State::Ready && rotation::works(generation, observed),
         stands: promotion::can_serve(&awake.state, true),
-        archives: !matches!(awake.backup.state, BackupState::Trouble(_)),
+        archives: awake.backup.archive == BackupState::AsPlanned,
         asleep: health(response, &sleeping, observed).state == State::Hibernated,
         holds_data: data
             .iter()

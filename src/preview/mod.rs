@@ -183,8 +183,15 @@ pub fn edit(from: Planned, to: Planned, class: Class, gate: &ApprovalGate) -> Ch
         };
     }
     let failover = promotion::is_failover(from.plan, to.plan);
-    let operation = Operation::Change { from: old, to: new, failover };
-    let effect = match (promotion::of(from.plan, to.plan), failover) {
+    let operation = Operation::Change { from: old, to: new, promotion: None };
+    let promoted = promotion::of(from.plan, to.plan);
+    // Where no term differs, nobody is asked.
+    let mut approval = if old == new { None } else { approval(gate, operation, new, class) };
+    if let Some(asked) = approval.as_mut().filter(|_| promoted.is_some()) {
+        // That of a promotion is bound to the standby as well, which only the cluster knows.
+        asked.digest = None;
+    }
+    let effect = match (promoted, failover) {
         (None, _) => effect(class),
         (Some(_), false) => "it is put to sleep, and its standby takes its place; connections break",
         (Some(_), true) => "its standby takes its place without waiting for it; what was written last is lost",
@@ -193,8 +200,7 @@ pub fn edit(from: Planned, to: Planned, class: Class, gate: &ApprovalGate) -> Ch
         class,
         effect: effect.into(),
         changes: words(from.plan, to.plan),
-        // Where no term differs, nobody is asked.
-        approval: if old == new { None } else { approval(gate, operation, new, class) },
+        approval,
         maintenance: maintenance::of_edit(from.plan, to.plan),
         ..change(Some(from), Some(to), OperationKind::Change)
     }
@@ -334,7 +340,7 @@ mod tests {
         let class = transition(&from, &to).unwrap();
         let change = edit(planned(&from), planned(&to), class, &ApprovalGate::default());
         assert_eq!(change.changes, ["replicas 3 -> 5", "owner group:default/shop"]);
-        let digest = Operation::Change { from: &from.terms, to: &to.terms, failover: false }.digest().to_string();
+        let digest = Operation::Change { from: &from.terms, to: &to.terms, promotion: None }.digest().to_string();
         assert_eq!(change.approval, Some(Approval { approvers: 1, digest: Some(digest) }));
         let cost = change.monthly_cost.unwrap();
         assert!(cost.after > cost.before, "{cost:?}");

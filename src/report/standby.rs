@@ -36,9 +36,10 @@ pub fn promotion<'a>(view: &'a View) -> Option<(&'a Generation, String)> {
     };
     let serves = view.serving()?.name();
     let ready = view.standby.is_some_and(|health| promotion::can_serve(&health.state, *failover));
-    let why = match view.standby.and_then(|health| health.state.why()) {
+    let unarchived = view.health.and_then(|health| health.backup.archive.why()).filter(|_| ready && !failover);
+    let why = match view.standby.and_then(|health| health.state.why()).or(unarchived) {
         _ if *decided => "it serves next".into(),
-        _ if ready && !failover => format!("it serves once {serves} sleeps"),
+        None if ready && !failover => format!("it serves once {serves} sleeps"),
         Some(why) => format!("it serves once it can: {why}"),
         None => "it serves once it can".into(),
     };

@@ -4,7 +4,7 @@
 use crate::BOTH;
 use crate::failures::deaths;
 use crate::life::{Edition, Life};
-use function_database::simulate::{Id, Policy, World};
+use function_database::simulate::{Id, Outage, Policy, World};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -352,4 +352,88 @@ fn a_record_from_before_sets_nothing_back() {
         assert!(!follows(promoted), "what takes writes never follows again");
     }
     serves(&mut life, "orders-g2");
+}
+
+/// The end of the log lies on the volume of who sleeps, where nobody archives it.
+#[test]
+fn who_sleeps_on_the_end_of_its_log_is_not_given_up() {
+    let mut keys = Keys::default();
+    let mut life = begun(Edition::Namespaced, "staging", Value::Null);
+    followed(&mut life, json!({"region": WEST}), "orders-g2", "orders-17");
+    life.world.set_outage(Outage { backups: true, ..Outage::default() });
+    let sleeps = |life: &mut Life, recovery: Value, sleeps: bool| {
+        let roles = json!([{"name": "reporting", "privileges": "read"}]);
+        life.claim(json!({"disasterRecovery": recovery, "access": {"roles": roles}, "backup": {"request": "one"},
+            "lifecycle": {"hibernated": sleeps}}));
+    };
+    steadily(&mut life, &mut keys, 5);
+    sleeps(&mut life, json!({"region": WEST}), true);
+    steadily(&mut life, &mut keys, 10);
+    assert_eq!((life.phase(), writable(&mut life).len()), ("Hibernated".into(), 0));
+    sleeps(&mut life, json!({"primary": WEST}), true);
+    steadily(&mut life, &mut keys, 10);
+    assert_eq!(life.condition("Validated"), "False Invalid");
+    let why = life.message("Validated");
+    assert!(
+        why.contains("the end of the log would be lost: the log is not archived: the store does not answer"),
+        "{why}"
+    );
+    assert_eq!(writable(&mut life).len(), 0, "its standby still follows");
+
+    // It archives the rest once it is awake and the store answers again.
+    sleeps(&mut life, json!({"region": WEST}), false);
+    life.world.set_outage(Outage::default());
+    steadily(&mut life, &mut keys, 10);
+    serves(&mut life, "orders");
+    sleeps(&mut life, json!({"primary": WEST}), false);
+    steadily(&mut life, &mut keys, 15);
+    serves(&mut life, "orders-g2");
+    life.is_sound();
+}
+
+/// The terms of the second time are those of the first.
+#[test]
+fn an_approval_is_good_for_one_promotion() {
+    let mut keys = Keys::default();
+    let mut life = begun(Edition::Namespaced, "prod", Value::Null);
+    followed(&mut life, json!({"region": WEST}), "orders-g2", "orders-17");
+    asks(&mut life, json!({"primary": WEST}));
+    let first = life.digest();
+    life.approve();
+    steadily(&mut life, &mut keys, 15);
+    followed(&mut life, json!({"primary": WEST, "region": "home"}), "orders-g3", "orders-g2-17");
+    asks(&mut life, json!({"primary": "home"}));
+    life.approve();
+    steadily(&mut life, &mut keys, 15);
+    serves(&mut life, "orders-g3");
+    followed(&mut life, json!({"primary": "home", "region": WEST}), "orders-g4", "orders-g3-17");
+    asks(&mut life, json!({"primary": WEST}));
+    steadily(&mut life, &mut keys, 15);
+    assert_ne!(life.digest(), first);
+    assert_eq!(life.condition("Approved"), "False AwaitingApproval");
+    assert_eq!(writable(&mut life), ["orders-g3"]);
+}
+
+/// Nobody can be put to sleep, so that nothing is promised of what it had not archived; and no empty database comes in its place.
+#[test]
+fn what_is_lost_meanwhile_is_said_and_left_to_a_failover() {
+    let mut life = begun(Edition::Namespaced, "staging", Value::Null);
+    followed(&mut life, json!({"region": WEST}), "orders-g2", "orders-17");
+    life.world.cut_off(WEST, true);
+    asks(&mut life, json!({"primary": WEST}));
+    assert_eq!(life.condition("StandbyReady"), "False Promoting");
+    let cluster = life.id("Cluster", "orders");
+    life.world.destroy(&cluster);
+    life.minutes(5);
+    let why = "spec.disasterRecovery.promotion: nothing is left of what serves, so what it had not archived is lost; write Failover";
+    assert_eq!((life.condition("Validated"), life.message("Validated")), ("False Invalid".into(), why.into()));
+    life.world.cut_off(WEST, false);
+    asks(&mut life, json!({"primary": WEST, "promotion": "Failover"}));
+    for _ in 0..15 {
+        life.minutes(1);
+        let names: Vec<Value> = clusters(&mut life).iter().map(|it| it["metadata"]["name"].clone()).collect();
+        assert_eq!(names, ["orders-g2"]);
+    }
+    serves(&mut life, "orders-g2");
+    life.is_sound();
 }

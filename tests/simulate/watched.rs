@@ -328,7 +328,7 @@ impl Watched {
 
     fn was_approved(&self, from: Option<&Terms>, to: &Terms, before: &[Value], since: jiff::Timestamp) {
         let operation = match from {
-            Some(from) => Operation::Change { from, to, failover: false },
+            Some(from) => Operation::Change { from, to, promotion: None },
             None => Operation::Create { plan: to },
         };
         let (digest, kind) = (operation.digest().to_string(), json!(operation.kind()));

@@ -41,7 +41,9 @@ pub fn health(generation: &Generation, observed: &Observed) -> Result<Health, Un
         // It has no status until the first backup.
         ready.insert(key::OBJECT_STORE, store.is_some());
         ready.insert(key::SCHEDULED_BACKUP, schedule == BackupState::AsPlanned);
-        backup = backup_health([schedule, archive_state(status)], window(generation, store.as_ref()));
+        let archive = archive_state(status);
+        backup = backup_health([schedule, archive.clone()], window(generation, store.as_ref()));
+        backup.archive = archive;
     }
     if state == State::Hibernated {
         ready.values_mut().for_each(|ready| *ready = true);
@@ -90,7 +92,8 @@ fn members(generation: &Generation, cluster: &Cluster) -> State {
     };
     let count = format!("{} of {} members are ready", status.ready_instances, plan.terms.replicas);
     if plan.terms.lifecycle.hibernated {
-        return match status.is(cluster::HIBERNATION) {
+        // The operator takes the condition back only after it has seen that it is to wake up.
+        return match cluster.metadata.is_to_sleep() && status.is(cluster::HIBERNATION) {
             true => State::Hibernated,
             false => State::Progressing(format!("it is being hibernated: {count}")),
         };
@@ -232,10 +235,10 @@ fn backup_health(before: [BackupState; 2], window: Option<&RecoveryWindow>) -> B
         (None, None) => BackupState::NotYet("there is no full backup yet".into()),
     };
     BackupHealth {
-        state: before.into_iter().find(|state| *state != BackupState::AsPlanned).unwrap_or(backups),
         last_success: success.map(String::from),
         last_failure: failure.map(String::from),
         first_recoverable: first.map(String::from),
+        ..BackupHealth::of(before.into_iter().find(|state| *state != BackupState::AsPlanned).unwrap_or(backups))
     }
 }
 

@@ -11,9 +11,31 @@ use std::collections::BTreeMap;
 #[serde(default)]
 pub struct Cluster<'a> {
     #[serde(borrow)]
+    pub metadata: ClusterMetadata<'a>,
+    #[serde(borrow)]
     pub spec: ClusterSpec<'a>,
     #[serde(borrow)]
     pub status: ClusterStatus<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct ClusterMetadata<'a> {
+    #[serde(borrow)]
+    annotations: ClusterAnnotations<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ClusterAnnotations<'a> {
+    #[serde(rename = "cnpg.io/hibernation")]
+    hibernation: Option<&'a str>,
+}
+
+impl ClusterMetadata<'_> {
+    pub fn is_to_sleep(&self) -> bool {
+        self.annotations.hibernation == Some("on")
+    }
 }
 
 #[derive(Default, Deserialize)]

@@ -213,5 +213,5 @@ fn backups(
         (None, None, None) => BackupState::NotYet("there is no full backup yet".into()),
         (None, None, Some(_)) => BackupState::AsPlanned,
     };
-    Ok(BackupHealth { state, last_success: time(success), last_failure: time(failure), first_recoverable: None })
+    Ok(BackupHealth { last_success: time(success), last_failure: time(failure), ..BackupHealth::of(state) })
 }

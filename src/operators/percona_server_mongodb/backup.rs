@@ -116,10 +116,10 @@ pub fn health(generation: &Generation, backup: &Backup, observed: &Observed) -> 
     let completed = |made: &Made| made.status.completed.map(String::from);
     let first = ready().min_by_key(begun).filter(|_| backup.continuous);
     Ok(BackupHealth {
-        state,
         last_success: success.and_then(completed),
         last_failure: failure.map(|failure| begun(&failure)),
         first_recoverable: first.and_then(completed),
+        ..BackupHealth::of(state)
     })
 }
 

@@ -140,10 +140,10 @@ pub fn health(generation: &Generation, backup: &Backup, observed: &Observed) -> 
     let stored = |made: &Made| made.status.process.timing.stored.map(String::from);
     let first = in_state("Completed").min_by_key(begun).filter(|_| backup.continuous);
     Ok(BackupHealth {
-        state,
         last_success: success.and_then(stored),
         last_failure: failure.map(|failure| begun(&failure)),
         first_recoverable: first.and_then(stored),
+        ..BackupHealth::of(state)
     })
 }
 

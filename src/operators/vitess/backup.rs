@@ -100,10 +100,9 @@ pub fn health(
         (None, None) => BackupState::NotYet(format!("{} of {shards} shards have a full backup", last.len())),
     };
     Ok(BackupHealth {
-        state,
         last_success: last.into_values().min().filter(|_| whole).map(String::from),
         last_failure: failure.map(|(time, _)| time),
-        first_recoverable: None,
+        ..BackupHealth::of(state)
     })
 }
 

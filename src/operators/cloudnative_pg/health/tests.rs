@@ -99,6 +99,7 @@ fn all_as_planned() {
         storage: Storage::AsPlanned,
         backup: BackupHealth {
             state: BackupState::AsPlanned,
+            archive: BackupState::AsPlanned,
             last_success: Some("2026-11-19T02:00:31Z".into()),
             last_failure: Some("2026-11-07T02:00:12Z".into()),
             first_recoverable: Some("2026-11-02T02:00:09Z".into()),
@@ -333,4 +334,27 @@ fn versions_are_read_from_image_tags() {
     for (image, expected) in cases {
         assert_eq!(version(image), expected, "{image}");
     }
+}
+
+/// The condition stays until the operator has seen that it is to wake up, and the archive says how it was left.
+#[test]
+fn who_sleeps_is_told_to_and_says_so() {
+    let changes = json!({"lifecycle": {"hibernated": true}});
+    let generation = example::generation("prod", changes);
+    let slept = |annotation: Value, condition: &str, archive: &str| {
+        let mut all = everything();
+        all["cluster"]["metadata"] = json!({"annotations": {"cnpg.io/hibernation": annotation}});
+        all["cluster"]["status"]["conditions"] = json!([
+            {"type": "cnpg.io/hibernation", "status": condition, "message": "Cluster has been hibernated"},
+            {"type": "ContinuousArchiving", "status": archive, "message": "no room"},
+        ]);
+        let Health { state, backup, .. } = health(&generation, &observe(&generation, &all)).unwrap();
+        (state == State::Hibernated, backup.state == BackupState::AsPlanned, backup.archive)
+    };
+    let whole = BackupState::AsPlanned;
+    assert_eq!(slept("on".into(), "True", "True"), (true, true, whole.clone()));
+    assert_eq!(slept("on".into(), "False", "True"), (false, true, whole.clone()));
+    assert!(!slept("off".into(), "True", "True").0 && !slept(Value::Null, "True", "True").0);
+    let cut = BackupState::Trouble("the log is not archived: no room".into());
+    assert_eq!(slept("on".into(), "True", "False"), (true, true, cut));
 }
