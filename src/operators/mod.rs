@@ -96,6 +96,11 @@ pub trait Operator {
     /// Cannot fail: a plan is valid and names everything. `observed` is for what goes in stages.
     fn compose(&self, generation: &Generation, settings: &Engines, observed: &Observed) -> Engine;
 
+    /// Whether a standby takes writes of its own, whatever the record says of it.
+    fn leads(&self, _standby: &Generation, _observed: &Observed) -> bool {
+        false
+    }
+
     /// A full backup outside of the schedule, under the key `role`. `None`: there is nowhere to put it.
     fn backup(&self, generation: &Generation, settings: &Engines, role: &str, name: String) -> Option<Resource>;
 

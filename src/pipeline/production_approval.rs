@@ -145,7 +145,10 @@ fn progressed(evidence: &mut Evidence, record: Record) -> (Record, bool) {
     let served = record.serving.number;
     let (record, sleeps) = gate::restore::advanced(record, seen, evidence.lost, evidence.now);
     evidence.lost &= record.serving.number == served;
-    (record, sleeps)
+    // By a record from before its promotion: whoever slept since must not wake up beside it.
+    let leads = |it: &Generation| operators::of(it.plan.terms.operator).leads(it, &evidence.observed);
+    let stays_asleep = record.standby().is_some_and(leads) && seen(&record.serving).asleep;
+    (record, sleeps || stays_asleep)
 }
 
 /// With what follows it in another region, which begins with the first backup. `awake`: it serves.

@@ -335,6 +335,30 @@ fn a_run_that_dies_in_the_middle_is_finished_by_the_next() {
 
 /// A backup of the platform that brings back the record from before the promotion makes what serves no replica again, and the
 /// claim, which says where the database stands, brings it to serve again.
+/// Not even where nobody agrees to promote it again.
+#[test]
+fn a_record_from_before_wakes_nobody_up() {
+    let mut keys = Keys::default();
+    let mut life = begun(Edition::Namespaced, "prod", Value::Null);
+    followed(&mut life, json!({"region": WEST}), "orders-g2", "orders-17");
+    let id = life.id("DatabaseRecord", "orders");
+    let before = life.get(&id)["spec"].clone();
+    asks(&mut life, json!({"primary": WEST}));
+    life.approve();
+    steadily(&mut life, &mut keys, 15);
+    serves(&mut life, "orders-g2");
+    life.remove_approvals();
+    life.world.edit(&id, |record| record["spec"] = before);
+    steadily(&mut life, &mut Keys::default(), 15);
+    assert_eq!(
+        (writable(&mut life), life.condition("Approved")),
+        (vec!["orders-g2".into()], "False AwaitingApproval".into())
+    );
+    life.approve();
+    steadily(&mut life, &mut Keys::default(), 15);
+    serves(&mut life, "orders-g2");
+}
+
 #[test]
 fn a_record_from_before_sets_nothing_back() {
     let mut life = begun(Edition::Namespaced, "staging", Value::Null);

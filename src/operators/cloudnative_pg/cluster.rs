@@ -117,9 +117,14 @@ fn followed(generation: &Generation) -> Option<&record::Source> {
 /// Whether it still follows. What takes writes of its own can never do so again: it is not set back, not even by a record from
 /// before its promotion.
 fn is_followed(generation: &Generation, observed: &Observed) -> bool {
+    generation.standby && !leads(generation, observed)
+}
+
+/// Whether it names itself its primary.
+pub fn leads(generation: &Generation, observed: &Observed) -> bool {
     let found: Option<Cluster> = observed.get(&generation.key(key::CLUSTER)).ok().flatten();
     let primary = found.as_ref().and_then(|cluster| cluster.spec.replica.as_ref()?.primary);
-    generation.standby && primary.is_none_or(|primary| primary != generation.name())
+    primary.is_some_and(|primary| primary == generation.name())
 }
 
 /// The name of its source among the Cluster's external ones.

@@ -139,6 +139,10 @@ impl Operator for CloudNativePg {
         engine
     }
 
+    fn leads(&self, standby: &Generation, observed: &Observed) -> bool {
+        cluster::leads(standby, observed)
+    }
+
     fn backup(&self, generation: &Generation, _settings: &Engines, role: &str, name: String) -> Option<Resource> {
         generation.plan.terms.backup.as_ref().map(|_| backup::once(generation, role, name))
     }
