@@ -172,9 +172,12 @@ fn resolve_with(
     };
     let delivery = ObjectDelivery::delivery(row.there);
     let place = placed::of(row.there, &row.path, claim).map_err(|problem| problems.push(problem)).unwrap_or_default();
-    let followed = standby::Followed { delivery: &delivery, backup: backup.as_ref() };
+    let is_placed = place.0.as_ref().is_some_and(|place| place != claim.identity().0);
+    let followed = standby::Followed { delivery: &delivery, is_placed, backup: backup.as_ref() };
     let standby = standby::resolve(claim, policy, tier, followed, (features, *operator), &mut problems);
-    problems.extend(surroundings::rotation(spec, &delivery, credentials(spec, tier, features)));
+    let served_from = std::iter::once(&delivery).chain(standby.as_ref().map(|standby| &standby.delivery));
+    let source = credentials(spec, tier, features);
+    problems.extend(served_from.filter_map(|there| surroundings::rotation(spec, there, source)).next());
     let extensions = spec.extensions.iter().filter_map(|name| match engine.extensions.get(name) {
         Some(extension) => Some((name.clone(), extension.name.clone())),
         None => {

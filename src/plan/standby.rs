@@ -13,6 +13,8 @@ use crate::operators::{Features, name_of};
 #[derive(Clone, Copy)]
 pub struct Followed<'a> {
     pub delivery: &'a Delivery,
+    /// It stands in another namespace than its claim, by another name.
+    pub is_placed: bool,
     pub backup: Option<&'a Backup>,
 }
 
@@ -21,7 +23,7 @@ pub fn resolve(
     claim: &Claim,
     policy: &TierDefaults,
     tier: &Tier,
-    Followed { delivery: own, backup }: Followed,
+    Followed { delivery: own, is_placed, backup }: Followed,
     (features, operator): (&Features, Operator),
     problems: &mut Vec<Problem>,
 ) -> Option<Standby> {
@@ -63,6 +65,12 @@ pub fn resolve(
     problems.extend(capability::store_problem(path, found.store(), features, operator));
     let (own, _) = claim.identity();
     let namespace = namespace.filter(|namespace| namespace != own);
+    if namespace.is_some() != is_placed {
+        let wrong =
+            "there the database would have another name, by which what stands beside its claim would not find it";
+        let right = "the platform team has it placed in both regions, or in none";
+        problems.push(Problem::new(format!("{}.namespace", delivered::of_region(name)), wrong, right));
+    }
     Some(Standby { region: name.clone(), delivery, namespace, destination: found.clone() })
 }
 
@@ -194,6 +202,9 @@ mod tests {
         };
         let off =
             |policy: &mut TierDefaults| policy.environments.values_mut().for_each(|it| it.disaster_recovery = None);
+        let placed = |policy: &mut TierDefaults| in_namespaces(policy, &["west"]);
+        let mut turns = west();
+        turns["credentials"] = json!({"source": "Secret", "rotation": {"interval": "30d"}});
         let case = |changes: &dyn Fn(&mut TierDefaults), claim| resolved(changes, claim).unwrap_err();
         let north = json!({"disasterRecovery": {"region": "north"}, "backup": {"continuous": true}});
         assert_eq!(
@@ -208,6 +219,8 @@ mod tests {
                 case(&none, west()),
                 case(&gone, west()),
                 case(&keys, west()),
+                case(&placed, west()),
+                case(&|_| {}, turns),
             ]
             .concat(),
             [
@@ -227,8 +240,34 @@ mod tests {
                  adds it to regions",
                 "TierDefaults.destinations.west.access: Google Cloud Storage does not take these keys; write googleKey, or \
                  workloadIdentity",
+                "TierDefaults.regions.west.objectDelivery.namespace: there the database would have another name, by which what \
+                 stands beside its claim would not find it; the platform team has it placed in both regions, or in none",
+                "spec.credentials.rotation: in another cluster, also that of a standby, nobody sees whether the next user works; \
+                 leave it out",
             ]
         );
+    }
+
+    /// A namespace for each tenant in these regions.
+    fn in_namespaces(policy: &mut TierDefaults, regions: &[&str]) {
+        for region in regions {
+            let there = json!({"providerConfig": region, "namespace": "of-{namespace}"});
+            policy.regions.get_mut(*region).unwrap().object_delivery = serde_json::from_value(there).unwrap();
+        }
+    }
+
+    #[test]
+    fn it_has_the_name_of_what_it_follows() {
+        let from_east =
+            json!({"disasterRecovery": {"primary": "east", "region": "west"}, "backup": {"continuous": true}});
+        for regions in [&[][..], &["east", "west"]] {
+            let followed = resolved(&|policy| in_namespaces(policy, regions), from_east.clone()).unwrap();
+            assert_eq!(plan(&followed).unwrap().terms.database.name, followed.terms.database.name);
+        }
+        for regions in [["east"], ["west"]] {
+            let refused = resolved(&|policy| in_namespaces(policy, &regions), from_east.clone()).unwrap_err().concat();
+            assert!(refused.starts_with("TierDefaults.regions.west.objectDelivery.namespace: "), "{refused}");
+        }
     }
 
     #[test]

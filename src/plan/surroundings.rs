@@ -36,7 +36,7 @@ pub fn rotation(spec: &DatabaseSpec, delivery: &Delivery, source: CredentialSour
         }
         CredentialSource::VaultDynamic => ("users that Vault makes live for an hour as it is", "leave it out"),
         CredentialSource::Secret | CredentialSource::ExternalSecret if *delivery != Delivery::Direct => {
-            ("in another cluster nobody sees whether the next user works", "leave it out")
+            ("in another cluster, also that of a standby, nobody sees whether the next user works", "leave it out")
         }
         CredentialSource::Secret | CredentialSource::ExternalSecret => return None,
     };
