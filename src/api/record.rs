@@ -186,6 +186,13 @@ pub struct Beside {
     pub fate: Fate,
 }
 
+impl Beside {
+    /// It follows the one that serves, and is to go on until it serves itself.
+    pub fn follows(&self) -> bool {
+        self.generation.standby && self.fate != Fate::Released
+    }
+}
+
 /// What becomes of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -280,9 +287,7 @@ impl Record {
 
     /// What follows the one that serves from another region.
     pub fn standby(&self) -> Option<&Generation> {
-        let follows = |beside: &&Beside| beside.generation.standby && beside.fate != Fate::Released;
-        let standby = self.beside.iter().find(follows);
-        standby.map(|beside| &beside.generation)
+        self.beside.iter().find(|beside| beside.follows()).map(|beside| &beside.generation)
     }
 
     /// A number that no generation has had.

@@ -11,7 +11,7 @@ use crate::api::problem::Problem;
 use crate::api::record::{Beside, Fate, Generation, Record};
 use crate::operators::State;
 use crate::operators::health::BackupState;
-use crate::plan::{promotion, standby};
+use crate::plan::promotion;
 
 const PATH: &str = "spec.disasterRecovery.primary";
 const MODE: &str = "spec.disasterRecovery.promotion";
@@ -73,20 +73,13 @@ pub fn nothing_left() -> Problem {
 pub fn begun(mut record: Record, plan: &Plan, people: &[String]) -> Record {
     let notes = &record.serving.plan.notes;
     let (release, tuned) = (notes.release.clone(), notes.tuned.clone());
-    let follows = |beside: &&mut Beside| beside.generation.standby && beside.fate != Fate::Released;
-    for Beside { generation, fate } in record.beside.iter_mut().filter(follows) {
+    for Beside { generation, fate } in record.beside.iter_mut().filter(|beside| beside.follows()) {
         generation.plan = plan.clone();
         (generation.plan.notes.release, generation.plan.notes.tuned) = (release.clone(), tuned.clone());
         let approved_by = people.to_vec();
         *fate = Fate::Promoted { failover: plan.requests.failover, decided: false, approved_by };
     }
     record
-}
-
-/// The plan of what is promoted, for as long as it follows.
-pub fn following(mut plan: Plan) -> Plan {
-    plan.terms = standby::following(plan.terms);
-    plan
 }
 
 #[cfg(test)]

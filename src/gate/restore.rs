@@ -6,7 +6,6 @@
 //! for a while and can be gone back to. Taking the restore back before the end abandons what it began. Must not ask whether
 //! it may happen: the table does.
 
-use super::promotion;
 use crate::api::claim::{CredentialSource, DeletionPolicy, Restore};
 use crate::api::plan::{DatabaseName, Plan};
 use crate::api::problem::Problem;
@@ -148,7 +147,7 @@ pub fn advanced(mut record: Record, seen: impl Fn(&Generation) -> Seen, lost: bo
 pub fn composed(beside: &Beside, serving: &Generation) -> Generation {
     let mut generation = beside.generation.clone();
     if let Fate::Promoted { .. } = beside.fate {
-        generation.plan = promotion::following(generation.plan);
+        generation.plan.terms = plan::standby::following(generation.plan.terms);
     }
     let terms = &mut generation.plan.terms;
     match beside.fate {

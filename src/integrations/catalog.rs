@@ -5,6 +5,7 @@
 
 use crate::api::record::Generation;
 use crate::operators::facts::Labels;
+use crate::plan::labels;
 use crate::wire::Object;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,10 +40,7 @@ fn labels(generation: &Generation, settings: &Settings) -> Labels {
 /// The last part of an entity reference such as `group:default/checkout`, where a label can hold it.
 fn value(reference: &str) -> Option<String> {
     let name = reference.rsplit(['/', ':']).next()?;
-    let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    let ends = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-    let fits = name.len() <= 63 && name.bytes().all(inner);
-    (fits && ends(name.as_bytes().first()) && ends(name.as_bytes().last())).then(|| name.into())
+    labels::is_word(name).then(|| name.into())
 }
 
 #[cfg(test)]

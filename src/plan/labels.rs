@@ -29,7 +29,8 @@ fn is_label(label: &str) -> bool {
     domains && is_word(name)
 }
 
-fn is_word(text: &str) -> bool {
+/// A label's value, if it has one, and the last part of its name (Kubernetes, "Labels and Selectors").
+pub fn is_word(text: &str) -> bool {
     let ends = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
     let bytes = text.as_bytes();
     let inner = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
